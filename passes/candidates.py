@@ -1,0 +1,170 @@
+"""The moves worth considering: layouts spread from where they arise through the rules until nothing new appears.
+
+Layouts arise at spatial operators (channels-last), at the Transposes already in the model, and at the pinned graph
+inputs and outputs. Every node keeps the move that changes nothing, so a plan always exists.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from itertools import permutations, product
+
+import onnx_graphsurgeon as gs
+
+from passes import layout as lay
+from passes import perm
+from passes.dialect import LAYOUT_NAMES, Dialect
+from passes.layout import ANY, AS_IS, Layout
+from passes.rule import IN, OUT, Move, Node, Refusal, Rule, Slot, lookup
+
+MOST_LAYOUTS = 8  # per value
+MOST_PERMS = 4  # rank up to which every perm of a pivot is tried when a layout arrives at another slot
+
+
+class Candidates:
+    """``nodes[i]`` can make any of ``moves[i]``; ``layouts[name]`` are those considered for a value."""
+
+    def __init__(self, graph: gs.Graph, pins: Mapping[str, Layout], dialect: Dialect, spread: bool = True) -> None:
+        self.nodes = [Node(node, graph.opset, dialect) for node in graph.nodes]
+        self.rules = [lookup(node.domain, node.op, node.opset) for node in self.nodes]
+        self.slots = [self._slots(i) for i in range(len(self.nodes))]
+        self.moves: list[dict[tuple[tuple[Layout, ...], tuple[Layout, ...]], Move]] = [{} for _ in self.nodes]
+        self.layouts: dict[str, dict[Layout, None]] = defaultdict(lambda: {AS_IS: None})
+        self.touching: dict[str, list[tuple[int, Slot]]] = defaultdict(list)
+        self._known: set[perm.Perm] = set()
+        self._queue: deque[tuple[str, Layout]] = deque()
+        for i, node in enumerate(self.nodes):
+            for slot in live_slots(node):
+                self.touching[node.tensor(slot).name].append((i, slot))
+        if spread:
+            self._spread_all(pins)
+
+    def _spread_all(self, pins: Mapping[str, Layout]) -> None:
+        self._seed(pins)
+        while self._queue:
+            name, layout = self._queue.popleft()
+            for i, slot in self.touching[name]:
+                self._spread(i, slot, layout)
+        self._keep_pinned()
+
+    def ask(self, i: int, *layouts: Layout) -> list[Move]:
+        """The rule's moves for these layouts of the pivots. Raises Refusal with the rule's reason."""
+        rule, node = self.rules[i], self.nodes[i]
+        if rule is None:
+            raise Refusal(f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}")
+        ranks = [node.rank(slot) for slot in rule.slots(node)]
+        moves = rule.fn(node, *(lay.of_rank(at, rank) for at, rank in zip(layouts, ranks, strict=True)))
+        return moves if isinstance(moves, list) else [moves]
+
+    def refusal(self, i: int, slot: Slot, layout: Layout) -> str | None:
+        """Why node ``i`` would not have ``layout`` at ``slot``; ``None`` if it would."""
+        if any(move.at(slot) == layout for move in self.moves[i].values()):
+            return None
+        try:
+            self.ask(i, *(layout if s == slot else AS_IS for s in self.slots[i] or [slot]))
+        except Refusal as reason:
+            return str(reason)
+        return f"no arrangement of {self.nodes[i].op} has this layout here"
+
+    def _slots(self, i: int) -> tuple[Slot, ...]:
+        rule = self.rules[i]
+        try:
+            return rule.slots(self.nodes[i]) if rule else ()
+        except Refusal:
+            return ()
+
+    def _seed(self, pins: Mapping[str, Layout]) -> None:
+        for name, layout in pins.items():
+            self._offer(name, layout)
+        for i, (node, rule) in enumerate(zip(self.nodes, self.rules, strict=True)):
+            if rule is not None and rule.seed and node.dialect.functions and known_rank(node, IN(0)) in LAYOUT_NAMES:
+                self._offer(node.tensor(IN(0)).name, Layout(perm.channels_last(node.rank(IN(0)))))
+            if not is_transpose(node, rule):
+                n_in, n_out = node.arity
+                self._add(i, Move((AS_IS,) * n_in, (AS_IS,) * n_out))
+            for slot in live_slots(node) if rule is not None else ():
+                self._spread(i, slot, AS_IS)
+
+    def _offer(self, name: str, layout: Layout) -> None:
+        if layout not in self.layouts[name] and len(self.layouts[name]) < MOST_LAYOUTS:
+            self.layouts[name][layout] = None
+            self._known.add(layout.perm)
+            self._queue.append((name, layout))
+
+    def _spread(self, i: int, slot: Slot, layout: Layout) -> None:
+        for move in self.moves_with(i, slot, layout):
+            self._add(i, move)
+
+    def moves_with(self, i: int, slot: Slot, layout: Layout) -> Iterable[Move]:
+        """The moves of node ``i`` with ``layout`` at ``slot``."""
+        pivots = self.slots[i]
+        if slot in pivots:
+            others = (self.layouts[self.nodes[i].tensor(s).name] if s != slot else (layout,) for s in pivots)
+            tried: Iterable[tuple[Layout, ...]] = product(*map(list, others))
+        elif len(pivots) == 1:
+            tried = ((at,) for at in self._pivots_for(i, slot, pivots[0], layout))
+        else:
+            return
+        for layouts in tried:
+            try:
+                moves = [move for move in self.ask(i, *layouts) if move.at(slot) == layout]
+            except Refusal:
+                continue
+            yield from moves
+            if moves and slot not in pivots and layout == layouts[0]:
+                return
+
+    def _pivots_for(self, i: int, slot: Slot, pivot: Slot, layout: Layout) -> Iterable[Layout]:
+        """Layouts of the pivot that may give ``layout`` at another slot, the likeliest first."""
+        node, rule = self.nodes[i], self.rules[i]
+        rank, other = known_rank(node, pivot), known_rank(node, slot)
+        if rank is None or other is None or rule is None:
+            return
+        if rule.back is not None and slot == OUT(0):
+            yield rule.back(node, lay.of_rank(layout, other))
+            return
+        if rank == other:
+            yield layout
+        if rank <= MOST_PERMS:
+            yield from (lay.make(p) for p in permutations(range(rank)))
+        else:
+            yield from (lay.make(p) for p in sorted(self._known) if len(p) == rank)
+            yield AS_IS
+
+    def _add(self, i: int, move: Move) -> None:
+        key = (move.inputs, move.outputs)
+        if key in self.moves[i]:
+            return
+        node = self.nodes[i]
+        self.moves[i][key] = move
+        for slot in live_slots(node):
+            if slot.number < len(move.inputs if slot.side == "in" else move.outputs) and move.at(slot) not in (
+                AS_IS,
+                ANY,
+            ):
+                self._offer(node.tensor(slot).name, move.at(slot))
+
+    def _keep_pinned(self) -> None:
+        """In the function dialect spatial operators are channels-last: that is the request, not a preference."""
+        for i, rule in enumerate(self.rules):
+            if rule is not None and rule.seed:
+                functions = {key: move for key, move in self.moves[i].items() if move.domain is not None}
+                self.moves[i] = functions or self.moves[i]
+
+
+def live_slots(node: Node) -> list[Slot]:
+    """The inputs and outputs of a node that hold computed values, not constants."""
+    n_in, n_out = node.arity
+    slots = [IN(i) for i in range(n_in) if node.has(IN(i)) and not node.is_constant(i)]
+    return slots + [OUT(j) for j in range(n_out) if node.has(OUT(j))]
+
+
+def known_rank(node: Node, slot: Slot) -> int | None:
+    if not node.has(slot):
+        return None
+    shape = node.tensor(slot).shape
+    return None if shape is None else len(shape)
+
+
+def is_transpose(node: Node, rule: Rule | None) -> bool:
+    """A Transpose that can vanish: then it has no move that leaves it in place, at no price."""
+    return rule is not None and rule.family == "transpose" and known_rank(node, IN(0)) is not None

@@ -1,0 +1,99 @@
+"""Brings a graph into the form rules speak of: standard operators, and constants as constants."""
+
+import numpy as np
+import onnx_graphsurgeon as gs
+from onnx import NodeProto
+
+from passes import constants, perm
+from passes.constants import Stored
+from passes.dialect import kernel_perm, parse_domain, spec_of
+from passes.graph import all_names, assemble, is_standard, new_node, unused
+from passes.perm import Perm
+from passes.rule import Array
+
+
+def lower(graph: gs.Graph) -> gs.Graph:
+    """The graph without Constant nodes and without channels-last functions of this tool."""
+    return functions_as_standard(constant_nodes_as_constants(graph))
+
+
+def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
+    """Constant nodes become initializers, where they hold a dense tensor or numbers."""
+    values: dict[str, gs.Constant] = {}
+    nodes = []
+    outputs = {t.name for t in graph.outputs}
+    for node in graph.nodes:
+        value = constant_value(node) if node.op == "Constant" and is_standard(node) else None
+        if value is None or node.outputs[0].name in outputs:
+            nodes.append(node)
+        else:
+            values[node.outputs[0].name] = gs.Constant(node.outputs[0].name, value)
+    if not values:
+        return graph
+    read = [new_node(n, [values.get(t.name, t) for t in n.inputs], list(n.outputs)) for n in nodes]
+    return assemble(graph, read, graph.inputs, graph.outputs)
+
+
+def constant_value(node: gs.Node) -> "Stored | Array | None":
+    origin: NodeProto | None = getattr(node, "origin", None)
+    for attr in origin.attribute if origin is not None else ():
+        if attr.name == "value":
+            return Stored(attr.t)
+        if attr.name in ("value_float", "value_floats"):
+            return np.asarray(attr.f if attr.name == "value_float" else list(attr.floats), dtype=np.float32)
+        if attr.name in ("value_int", "value_ints"):
+            return np.asarray(attr.i if attr.name == "value_int" else list(attr.ints), dtype=np.int64)
+    return None
+
+
+def functions_as_standard(graph: gs.Graph) -> gs.Graph:
+    """Each channels-last function becomes Transpose, the standard operator, Transpose; plans then undo the two."""
+    if not any(parse_domain(node.domain or "") for node in graph.nodes):
+        return graph
+    names = all_names(graph)
+    nodes: list[gs.Node] = []
+    for node in graph.nodes:
+        parsed, spec = parse_domain(node.domain or ""), spec_of(node.op, graph.opset)
+        if parsed is None or spec is None:
+            nodes.append(node)
+            continue
+        rank, weights = parsed
+        inputs = []
+        for i, tensor in enumerate(node.inputs):
+            kind = spec.inputs[i] if tensor.name else "-"
+            inputs.append(_channels_first(nodes, names, tensor, kind, perm.channels_first(rank),
+                                          perm.inverse(kernel_perm(spec.op, rank, weights))))  # fmt: skip
+        results, after = [], []
+        for tensor in node.outputs:
+            results.append(_first(tensor, perm.channels_first(rank), names))
+            after.append(_transpose(results[-1], tensor, perm.channels_last(rank)))
+        nodes += [new_node(node, inputs, results, op=spec.op, domain=None), *after]
+    return assemble(graph, nodes, graph.inputs, graph.outputs)
+
+
+def _channels_first(
+    nodes: list[gs.Node], names: set[str], tensor: gs.Tensor, kind: str, data: Perm, kernel: Perm
+) -> gs.Tensor:
+    """What the standard operator reads in place of a function's input of this ``kind`` (see ``dialect.Spec``)."""
+    if kind in "xw":
+        result = _first(tensor, data if kind == "x" else kernel, names)
+        nodes.append(_transpose(tensor, result, data if kind == "x" else kernel))
+        return result
+    if kind != "v":
+        return tensor
+    order = np.asarray(data)
+    if isinstance(tensor, gs.Constant):
+        return constants.of_array(unused(f"{tensor.name}_first", names), np.asarray(tensor.values)[order])
+    result = gs.Variable(unused(f"{tensor.name}_first", names), tensor.dtype, tensor.shape)
+    indices = constants.of_array(unused(f"{tensor.name}_order", names), order.astype(np.int64))
+    nodes.append(gs.Node("Gather", "", {"axis": 0}, [tensor, indices], [result]))
+    return result
+
+
+def _first(tensor: gs.Tensor, p: Perm, names: set[str]) -> gs.Variable:
+    shape = None if tensor.shape is None else perm.reorder(p, list(tensor.shape))
+    return gs.Variable(unused(f"{tensor.name}_first", names), tensor.dtype, shape)
+
+
+def _transpose(source: gs.Tensor, result: gs.Tensor, p: Perm) -> gs.Node:
+    return gs.Node("Transpose", "", {"perm": list(p)}, [source], [result])

@@ -1,0 +1,186 @@
+"""Applies a Plan: builds the graph it describes. The only creator of Transposes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from passes import constants, perm
+from passes.graph import all_names, assemble, captured, copied, new_node, unused
+from passes.layout import ANY, AS_IS, Layout, of_rank
+from passes.plan import Plan, data_order
+from passes.rule import PREVIOUS, Array, Edit, Expand, Lookup, Move, Put, Take
+
+
+def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
+    """The graph with every node moved as planned; ``graph`` itself is left as it was.
+
+    ``fixed`` are the values whose name and layout others rely on: graph inputs and outputs, and (as they are) values
+    captured by the bodies of If, Loop and Scan.
+    """
+    return _Push(graph, plan, fixed).run()
+
+
+class _Push:
+    def __init__(self, graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> None:
+        self.graph, self.plan, self.fixed = graph, plan, fixed
+        self.names = all_names(graph)
+        self.node_names = {node.name for node in graph.nodes}
+        self.nodes: list[gs.Node] = []
+        self.tensors: dict[tuple[str, Layout], gs.Tensor] = {}
+        self.originals: dict[str, gs.Tensor] = {}
+        self.folded: dict[tuple[str, Layout], gs.Constant] = {}
+        self.uses = self._layouts_of_constants()
+
+    def run(self) -> gs.Graph:
+        inputs = [self._define(tensor) for tensor in self.graph.inputs]
+        for node, move in zip(self.graph.nodes, self.plan.moves, strict=True):
+            self._node(node, move)
+        outputs = [self._at(t, self.fixed.get(t.name, AS_IS)) for t in self.graph.outputs]
+        return assemble(self.graph, self.nodes, inputs, outputs)
+
+    def _node(self, node: gs.Node, move: Move) -> None:
+        operands = list(node.inputs) + [gs.Variable.empty()] * (len(move.inputs) - len(node.inputs))
+        inputs = [self._operand(t, move.inputs[i], move.edits.get(i)) for i, t in enumerate(operands)]
+        outputs = [t if not t.name else self._define(t) for t in node.outputs]
+        for name in captured(node):
+            if (name, AS_IS) not in self.tensors and name in self.originals:
+                self._at(self.originals[name], AS_IS)
+        results = [self._raw(t) if j in move.results else t for j, t in enumerate(outputs)]
+        if move.steps:
+            self._steps(node, move, inputs, results[0])
+        else:
+            self._moved(node, move, inputs, results)
+        for j, edit in move.results.items():
+            self._edit(edit, results[j], outputs[j])
+
+    def _moved(self, node: gs.Node, move: Move, inputs: list[gs.Tensor], outputs: list[gs.Tensor]) -> None:
+        attrs = {**node.attrs, **move.attrs}
+        kept = {key: value for key, value in attrs.items() if value is not None}
+        changes = {"op": move.op or node.op, "domain": move.domain or node.domain, "changed": frozenset(move.attrs)}
+        self.nodes.append(new_node(node, inputs, outputs, attrs=kept, **changes))
+
+    def _steps(self, node: gs.Node, move: Move, inputs: list[gs.Tensor], result: gs.Tensor) -> None:
+        previous: gs.Tensor = result
+        for k, step in enumerate(move.steps):
+            operands = [previous if o is PREVIOUS else self._step_operand(node, inputs, o) for o in step.operands]
+            previous = result if k == len(move.steps) - 1 else self._like(result)
+            self._add(step.op, operands, previous, dict(step.attrs), node.name)
+
+    def _step_operand(self, node: gs.Node, inputs: list[gs.Tensor], operand: "int | Array") -> gs.Tensor:
+        if isinstance(operand, int):
+            return inputs[operand]
+        return constants.of_array(self._name(f"{node.name or node.op}_constant"), operand)
+
+    def _operand(self, tensor: gs.Tensor, layout: Layout, edit: Edit | None) -> gs.Tensor:
+        """What a node reads: the value in the layout it needs, then edited."""
+        if isinstance(edit, Put):
+            return constants.of_array(self._name(f"{tensor.name or 'axes'}_moved"), edit.array)
+        if not tensor.name:
+            return tensor
+        if layout == ANY:
+            layout = AS_IS if isinstance(tensor, gs.Constant) else self.plan.stored.get(tensor.name, AS_IS)
+        if isinstance(tensor, gs.Constant):
+            return self._constant(tensor, layout) if edit is None else self._edited(tensor, layout, edit)
+        value = self._at(tensor, layout)
+        if edit is None:
+            return value
+        edited = gs.Variable(self._name(f"{tensor.name}_moved"), tensor.dtype)
+        self._edit(edit, value, edited)
+        return edited
+
+    def _edited(self, tensor: gs.Constant, layout: Layout, edit: Edit) -> gs.Constant:
+        return constants.changed(tensor, self._name(f"{tensor.name}_moved"), layout, edit)
+
+    def _constant(self, tensor: gs.Constant, layout: Layout) -> gs.Constant:
+        """The constant in ``layout``: under its own name where only one layout is asked of it."""
+        key = (tensor.name, layout)
+        if key not in self.folded:
+            alone = self.uses[tensor.name] == {layout} or layout == AS_IS
+            name = tensor.name if alone else self._name(f"{tensor.name}_{suffix(layout)}")
+            self.folded[key] = constants.changed(tensor, name, layout) if layout != AS_IS else copied(tensor, name)
+        return self.folded[key]
+
+    def _layouts_of_constants(self) -> dict[str, set[Layout]]:
+        uses: dict[str, set[Layout]] = {}
+        for node, move in zip(self.graph.nodes, self.plan.moves, strict=True):
+            for i, tensor in enumerate(node.inputs):
+                if isinstance(tensor, gs.Constant) and i not in move.edits:
+                    uses.setdefault(tensor.name, set()).add(move.inputs[i])
+            for name in captured(node):
+                uses.setdefault(name, set()).add(AS_IS)
+        return uses
+
+    def _define(self, tensor: gs.Tensor) -> gs.Tensor:
+        """The new tensor of a graph input or node output, stored as planned."""
+        layout = self.plan.stored.get(tensor.name, AS_IS)
+        taken = tensor.name in self.fixed and self.fixed[tensor.name] != layout
+        name = self._name(f"{tensor.name}_{suffix(layout)}") if taken else tensor.name
+        self.originals[tensor.name] = tensor
+        self.tensors[tensor.name, layout] = new = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
+        new.type = tensor.type
+        return new
+
+    def _at(self, tensor: gs.Tensor, layout: Layout) -> gs.Tensor:
+        """The value in ``layout``, through a Transpose if it is stored another way."""
+        if isinstance(tensor, gs.Constant):
+            return self._constant(tensor, layout)
+        key = (tensor.name, layout)
+        if key in self.tensors:
+            return self.tensors[key]
+        stored = self.plan.stored.get(tensor.name, AS_IS)
+        source = self.tensors[tensor.name, stored]
+        owned = self.fixed.get(tensor.name) == layout
+        name = tensor.name if owned else self._name(f"{tensor.name}_{suffix(layout)}")
+        result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
+        rank = len(tensor.shape)
+        p = perm.then(perm.inverse(of_rank(stored, rank).perm), of_rank(layout, rank).perm)
+        if (
+            data_order(stored, tensor) == data_order(layout, tensor)
+            and sum(not isinstance(d, int) for d in result.shape) < 2
+        ):
+            target = np.asarray([d if isinstance(d, int) else -1 for d in result.shape], dtype=np.int64)
+            shape = constants.of_array(self._name(f"{name}_shape"), target)
+            self._add("Reshape", [source, shape], result, {}, "reshape")
+        else:
+            self._add("Transpose", [source], result, {"perm": list(p)}, "transpose")
+        self.tensors[key] = result
+        return result
+
+    def _edit(self, edit: Edit, value: gs.Tensor, result: gs.Tensor) -> None:
+        """Insert the node that does at run time what ``edit.apply`` does to a constant."""
+        if isinstance(edit, Expand) and self.graph.opset < 13:
+            self._add("Unsqueeze", [value], result, {"axes": list(edit.axes)}, "expand")
+        elif isinstance(edit, Expand):
+            self._add("Unsqueeze", [value, self._vector(edit.axes)], result, {}, "expand")
+        elif isinstance(edit, Take):
+            self._add("Gather", [value, self._vector(edit.indices)], result, {"axis": 0}, "reorder")
+        elif isinstance(edit, Lookup):
+            self._add("Gather", [self._vector(edit.table), value], result, {"axis": 0}, "axes")
+
+    def _vector(self, values: Iterable[int]) -> gs.Constant:
+        return constants.of_array(self._name("axes"), np.asarray(list(values), dtype=np.int64))
+
+    def _add(self, op: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, Any], name: str) -> None:
+        unique = unused(f"{name}_{op}" if name != op.lower() else f"{name}_{output.name}", self.node_names)
+        self.nodes.append(gs.Node(op, unique, attrs, inputs, [output]))
+
+    def _raw(self, tensor: gs.Tensor) -> gs.Tensor:
+        return gs.Variable(self._name(f"{tensor.name}_stored"), tensor.dtype)
+
+    def _like(self, tensor: gs.Tensor) -> gs.Tensor:
+        return gs.Variable(self._name(f"{tensor.name}_part"), tensor.dtype, tensor.shape)
+
+    def _name(self, wish: str) -> str:
+        return unused(wish, self.names)
+
+
+def suffix(layout: Layout) -> str:
+    return "p" + "".join(map(str, layout.perm)) if layout != AS_IS else "original"
+
+
+def stored_shape(tensor: gs.Tensor, layout: Layout) -> "list[int | str | None] | None":
+    if tensor.shape is None:
+        return None
+    return perm.reorder(of_rank(layout, len(tensor.shape)).perm, list(tensor.shape))

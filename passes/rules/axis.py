@@ -1,0 +1,71 @@
+"""Operators with one axis as an attribute."""
+
+from passes import perm
+from passes.layout import Layout
+from passes.rule import IN, Move, Node, Refusal, Rule, RuleFn, register
+
+
+def unordered(layout: Layout, axis: int, why: str) -> Layout:
+    """``layout``, refused if the elements along ``axis`` are in another order than the original's."""
+    if layout.order(axis) is not None:
+        raise Refusal(f"{why} needs the original order of elements along axis {axis}")
+    return layout
+
+
+def along_axis(default: int, symmetric: bool = False) -> RuleFn:
+    """All inputs and outputs share one layout; the attribute ``axis`` follows it.
+
+    ``symmetric``: the result does not depend on the order of the elements along the axis.
+    """
+
+    def rule(node: Node, layout: Layout) -> Move:
+        axis = node.attr("axis", default) % len(layout.perm)
+        if not symmetric:
+            unordered(layout, axis, node.op)
+        data = {i: layout for i in range(node.arity[0]) if len(node.shape(IN(i))) == len(layout.perm)}
+        outputs = dict.fromkeys(range(node.arity[1]), layout)
+        return node.move(data, outputs, attrs={"axis": perm.axis(layout.perm, axis)})
+
+    return rule
+
+
+def split(node: Node, layout: Layout) -> Move:
+    """Split: input 1 (from opset 13 on) holds sizes along the axis, which no layout changes."""
+    axis = node.attr("axis", 0) % len(layout.perm)
+    unordered(layout, axis, "Split")
+    outputs = dict.fromkeys(range(node.arity[1]), layout)
+    return node.move({0: layout}, outputs, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def flattening_softmax(node: Node, layout: Layout) -> Move:
+    """Softmax before opset 13: the tensor is seen as 2-D, split before ``axis``; each part must stay whole."""
+    axis = node.attr("axis", 1) % len(layout.perm)
+    if set(layout.perm[:axis]) != set(range(axis)):
+        raise Refusal(
+            f"{node.op} before opset 13 works on all axes from {axis} on, which this layout mixes with others"
+        )
+    return node.move({0: layout}, {0: layout}, attrs={"axis": axis})
+
+
+def arg_reduce(node: Node, layout: Layout) -> Move:
+    """ArgMax and ArgMin: the values are positions along the axis, so its order must be the original's."""
+    axis = node.attr("axis", 0) % len(layout.perm)
+    unordered(layout, axis, node.op)
+    kept = node.attr("keepdims", 1)
+    result = layout if kept else dropped(layout, {axis})
+    return node.move({0: layout}, {0: result}, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def dropped(layout: Layout, gone: set[int]) -> Layout:
+    """The layout that is left when the original loses the axes ``gone``."""
+    kept = [a for a in range(len(layout.perm)) if a not in gone]
+    orders = tuple((kept.index(a), order) for a, order in layout.orders if a not in gone)
+    return Layout(perm.drop(layout.perm, gone), orders)
+
+
+register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis"), since=13)
+register("Hardmax", Rule(along_axis(-1), (IN(0),), "axis"), since=13)
+register("Softmax LogSoftmax Hardmax", Rule(flattening_softmax, (IN(0),), "axis"))
+register("Concat", Rule(along_axis(0), (IN(0),), "axis"))
+register("Split", Rule(split, (IN(0),), "axis"))
+register("ArgMax ArgMin", Rule(arg_reduce, (IN(0),), "axis"))

@@ -1,0 +1,62 @@
+"""Operators that treat every element alike: unary ones, and broadcasting ones."""
+
+from passes import perm
+from passes.layout import ANY, Layout, Order
+from passes.rule import IN, OUT, Edit, Expand, Move, Node, Refusal, Rule, register
+
+
+def same(node: Node, layout: Layout) -> Move:
+    """Input 0 and all outputs have one shape; further inputs are scalars or types."""
+    return node.move({0: layout}, {j: layout for j in range(node.arity[1]) if node.has(OUT(j))})
+
+
+def cast_like(node: Node, layout: Layout) -> Move:
+    """CastLike: input 1 is read for its type only."""
+    return node.move({0: layout, 1: ANY}, {0: layout})
+
+
+def broadcast(node: Node, layout: Layout) -> Move:
+    """All inputs broadcast to the output's shape, aligned at the last axis."""
+    inputs: dict[int, Layout] = {}
+    edits: dict[int, Edit] = {}
+    for i in (i for i in range(node.arity[0]) if node.has(IN(i))):
+        inputs[i], missing = operand(node, i, layout)
+        if missing:
+            edits[i] = Expand(missing)
+    return node.move(inputs, {0: layout}, edits=edits)
+
+
+def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, perm.Perm]:
+    """Layout of a broadcast operand, and the axes to insert so that it aligns with ``layout``."""
+    shape = node.shape(IN(index))
+    lead = len(layout.perm) - len(shape)
+    if lead < 0:
+        raise Refusal(f"operand {node.tensor(IN(index)).name!r} has more axes than the output")
+    orders: dict[int, Order] = {}
+    for axis, order in layout.orders:
+        if axis < lead or shape[axis - lead] == 1:
+            continue
+        if shape[axis - lead] is None or isinstance(shape[axis - lead], str):
+            raise Refusal(f"whether {node.tensor(IN(index)).name!r} is broadcast along axis {axis} is unknown")
+        orders[axis - lead] = order
+    missing = tuple(i for i, a in enumerate(layout.perm) if a < lead)
+    aligned = missing == tuple(range(lead))
+    return Layout(perm.suffix(layout.perm, len(shape)), tuple(orders.items())), () if aligned or not shape else missing
+
+
+SAME = Rule(same, (IN(0),), "same")
+CAST_LIKE = Rule(cast_like, (IN(0),), "same")
+BROADCAST = Rule(broadcast, (OUT(0),), "broadcast")
+
+register(
+    """Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor
+    Gelu HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink
+    Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu""",
+    SAME,
+)
+register(
+    """Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min
+    Mod Mul Or PRelu Pow Sub Sum Where Xor""",
+    BROADCAST,
+)
+register("CastLike", CAST_LIKE)

@@ -1,0 +1,96 @@
+"""Operators that move or rename axes: Transpose, Squeeze, Unsqueeze, Gather; and Shape, which names them."""
+
+from collections.abc import Sequence
+
+from passes import perm
+from passes.layout import Layout
+from passes.perm import Perm
+from passes.rule import IN, OUT, Lookup, Move, Node, Refusal, Rule, Take, register
+from passes.rules.axis import dropped, unordered
+
+
+def transpose(node: Node, layout: Layout) -> Move:
+    """A Transpose always vanishes: its output, stored the right way, is its input. What is left to pay is priced
+    where readers want another layout."""
+    p = tuple(node.attr("perm") or reversed(range(len(layout.perm))))
+    stored = perm.then(perm.inverse(p), layout.perm)
+    orders = tuple((p.index(a), order) for a, order in layout.orders)
+    return node.move({0: layout}, {0: Layout(stored, orders)}, op="Identity", attrs={"perm": None})
+
+
+def before_transpose(node: Node, layout: Layout) -> Layout:
+    """The input's layout when the output has ``layout``."""
+    p = tuple(node.attr("perm") or reversed(range(len(layout.perm))))
+    return Layout(perm.then(p, layout.perm), tuple(sorted((p[a], order) for a, order in layout.orders)))
+
+
+def shape(node: Node, layout: Layout) -> Move:
+    """Shape: the sizes come in stored order and are put back into the original's."""
+    back = perm.inverse(layout.perm)
+    attrs = {name: None for name in ("start", "end") if node.attr(name) is not None}
+    wanted = back[slice(node.attr("start", 0), node.attr("end"))]
+    if wanted == perm.identity(len(back)):
+        return node.move({0: layout})
+    return node.move({0: layout}, attrs=attrs, results={0: Take(wanted)})
+
+
+def size(node: Node, layout: Layout) -> Move:
+    return node.move({0: layout})
+
+
+def named_axes(node: Node, rank: int) -> list[int]:
+    given = node.attr("axes") if not node.has(IN(1)) else node.ints(1)
+    if given:
+        return [a % rank for a in given]
+    raise Refusal(f"{node.op} does not name its axes")
+
+
+def squeeze_attr(node: Node, layout: Layout) -> Move:
+    gone = named_axes(node, len(layout.perm))
+    return node.move({0: layout}, {0: dropped(layout, set(gone))}, attrs={"axes": perm.axes(layout.perm, gone)})
+
+
+def squeeze_input(node: Node, layout: Layout) -> Move:
+    gone = named_axes(node, len(layout.perm))
+    edits = {1: Lookup(perm.inverse(layout.perm))}
+    return node.move({0: layout}, {0: dropped(layout, set(gone))}, edits=edits)
+
+
+def unsqueeze_attr(node: Node, layout: Layout) -> Move:
+    """The pivot is the output: where the new axes are stored is free."""
+    new = named_axes(node, len(layout.perm))
+    return node.move({0: dropped(layout, set(new))}, {0: layout}, attrs={"axes": perm.axes(layout.perm, new)})
+
+
+def unsqueeze_input(node: Node, layout: Layout) -> Move:
+    new = named_axes(node, len(layout.perm))
+    return node.move({0: dropped(layout, set(new))}, {0: layout}, edits={1: Lookup(perm.inverse(layout.perm))})
+
+
+def gather(node: Node, layout: Layout) -> Move:
+    """Gather: the indices' axes take the place of the gathered one."""
+    axis = node.attr("axis", 0) % len(layout.perm)
+    unordered(layout, axis, "Gather")
+    count = node.rank(IN(1))
+    result = replace_axis(layout.perm, axis, count)
+    orders = tuple((a if a < axis else a + count - 1, order) for a, order in layout.orders)
+    return node.move({0: layout}, {0: Layout(result, orders)}, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def replace_axis(p: Perm, axis: int, count: int) -> Perm:
+    """The perm when the original's ``axis`` is replaced by ``count`` axes that stay together."""
+    result: list[int] = []
+    for a in p:
+        block: Sequence[int] = range(axis, axis + count) if a == axis else [a if a < axis else a + count - 1]
+        result.extend(block)
+    return tuple(result)
+
+
+register("Transpose", Rule(transpose, (IN(0),), "transpose", back=before_transpose))
+register("Shape", Rule(shape, (IN(0),), "shape"))
+register("Size", Rule(size, (IN(0),), "shape"))
+register("Squeeze", Rule(squeeze_attr, (IN(0),), "drops"))
+register("Squeeze", Rule(squeeze_input, (IN(0),), "drops"), since=13)
+register("Unsqueeze", Rule(unsqueeze_attr, (OUT(0),), "drops"))
+register("Unsqueeze", Rule(unsqueeze_input, (OUT(0),), "drops"), since=13)
+register("Gather", Rule(gather, (IN(0),), "axis"))

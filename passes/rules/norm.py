@@ -1,0 +1,59 @@
+"""Normalisation over channels: BatchNormalization, InstanceNormalization, GroupNormalization, LRN."""
+
+import numpy as np
+
+from passes import perm
+from passes.dialect import spec_of
+from passes.layout import Layout
+from passes.rule import IN, OUT, PREVIOUS, Move, Node, Refusal, Rule, Step, register
+from passes.rules.spatial import channels_last
+
+
+def channel_norm(node: Node, layout: Layout) -> Move:
+    """Channels are axis 1; batch and spatial axes may be stored in any order as long as axis 1 stays in place.
+
+    Vectors with one entry per channel follow the order of the elements along axis 1.
+    """
+    p, spec = layout.perm, spec_of(node.op, node.opset)
+    if spec is None or (node.op == "BatchNormalization" and (node.attr("training_mode") or node.has(OUT(1)))):
+        raise Refusal(f"{node.op} with more than one output is in training mode")
+    if len(p) > 1 and p[1] == 1 and (p[0] == 0 or node.op == "BatchNormalization"):
+        return in_place(node, layout)
+    if layout.orders:
+        raise Refusal(f"{node.op} needs its channels in their original order")
+    if p[0] == 0 and p[-1] == 1 and node.dialect.functions:
+        return channels_last(node, p, node.op, spec)
+    if node.op == "BatchNormalization":
+        return scale_and_shift(node, layout)
+    raise Refusal(f"standard ONNX defines {node.op} with channels on axis 1 only")
+
+
+def in_place(node: Node, layout: Layout) -> Move:
+    """The same operator; per-channel vectors take the order of the channels."""
+    order = layout.order(1)
+    if order is not None and node.op != "BatchNormalization":
+        raise Refusal(f"{node.op} needs its channels in their original order")
+    vector = Layout((0,), ((0, order),) if order else ())
+    vectors = dict.fromkeys(range(1, node.arity[0]), vector)
+    return node.move({0: layout, **vectors}, {0: layout})
+
+
+def scale_and_shift(node: Node, layout: Layout) -> Move:
+    """BatchNormalization of constants as Mul and Add: y = x * s + (b - mean * s), s = scale / sqrt(var + epsilon)."""
+    scale, bias, mean, var = (node.weights(i) for i in range(1, 5))
+    if node.tensor(IN(0)).dtype != scale.dtype:
+        raise Refusal("BatchNormalization computes in another type than its input's")
+    factor = scale.astype(np.float64) / np.sqrt(var.astype(np.float64) + node.attr("epsilon", 1e-5))
+    shift = bias.astype(np.float64) - mean.astype(np.float64) * factor
+    rest = len(layout.perm) - 1 - perm.axis(layout.perm, 1)
+    shape = (-1, *(1,) * rest)
+    steps = (
+        Step("Mul", (0, factor.astype(scale.dtype).reshape(shape))),
+        Step("Add", (PREVIOUS, shift.astype(scale.dtype).reshape(shape))),
+    )
+    return node.move({0: layout}, {0: layout}, steps=steps)
+
+
+CHANNEL_NORM = Rule(channel_norm, (IN(0),), "channel_norm", seed=True)
+
+register("BatchNormalization InstanceNormalization GroupNormalization LRN", CHANNEL_NORM)

@@ -1,0 +1,111 @@
+"""Operators with one parameter per axis: Pad, Slice, Tile, Expand, Resize."""
+
+import numpy as np
+
+from passes import perm
+from passes.layout import Layout
+from passes.rule import IN, Edit, Lookup, Move, Node, Put, Refusal, Rule, Take, register
+from passes.rules.axis import unordered
+
+
+def whole(node: Node, layout: Layout) -> Layout:
+    """``layout`` without orders along axes, which these operators would cut across."""
+    for axis, _ in layout.orders:
+        unordered(layout, axis, node.op)
+    return layout
+
+
+def tile(node: Node, layout: Layout) -> Move:
+    """Tile: input 1 holds one repeat per axis."""
+    return node.move({0: whole(node, layout)}, {0: layout}, edits={1: Take(layout.perm)})
+
+
+def pad_attr(node: Node, layout: Layout) -> Move:
+    """Pad before opset 11: ``pads`` is an attribute, all begins then all ends."""
+    pads = perm.reorder(perm.reorder_pairs(whole(node, layout).perm), node.attr("pads"))
+    return node.move({0: layout}, {0: layout}, attrs={"pads": pads})
+
+
+def pad_input(node: Node, layout: Layout) -> Move:
+    """Pad: input 1 holds all begins then all ends, of every axis or (opset 18) of those in input 3.
+
+    With ``axes`` the pads are written densely: onnxruntime 1.31 mishandles Transposes around a Pad with axes.
+    """
+    pairs = perm.reorder_pairs(whole(node, layout).perm)
+    if not node.has(IN(3)):
+        return node.move({0: layout}, {0: layout}, edits={1: Take(pairs)})
+    pads, axes = node.const(1), [a % len(layout.perm) for a in node.ints(3)]
+    dense = np.zeros(2 * len(layout.perm), dtype=pads.dtype)
+    dense[axes] = pads[: len(axes)]
+    dense[[a + len(layout.perm) for a in axes]] = pads[len(axes) :]
+    every = np.arange(len(layout.perm), dtype=np.int64)
+    return node.move({0: layout}, {0: layout}, edits={1: Put(dense[list(pairs)]), 3: Put(every)})
+
+
+def slice_attr(node: Node, layout: Layout) -> Move:
+    """Slice before opset 10: ``starts``, ``ends`` and ``axes`` are attributes."""
+    axes = node.attr("axes") or range(len(node.attr("starts")))
+    stored = [perm.axis(whole(node, layout).perm, a) for a in axes]
+    return node.move({0: layout}, {0: layout}, attrs={"axes": stored})
+
+
+def slice_input(node: Node, layout: Layout) -> Move:
+    """Slice: input 3 holds the axes that inputs 1, 2 and 4 speak of; without it, the first ones."""
+    table = perm.inverse(whole(node, layout).perm)
+    if node.has(IN(3)):
+        return node.move({0: layout}, {0: layout}, edits={3: Lookup(table)})
+    (count,) = node.sizes(IN(1))
+    return node.move({0: layout}, {0: layout}, edits={3: Put(np.asarray(table[:count], dtype=np.int64))})
+
+
+def expand(node: Node, layout: Layout) -> Move:
+    """Expand: input 1 is a shape that broadcasts with input 0's; a longer one adds leading axes."""
+    rank = node.rank(IN(0))
+    (target,) = node.sizes(IN(1))
+    if target > rank:
+        raise Refusal("Expand adds axes")
+    grown = [a for a, order in layout.orders if node.shape(IN(0))[a] == 1 and order]
+    if grown:
+        raise Refusal("Expand repeats an axis whose elements are in another order")
+    if target == rank:
+        return node.move({0: layout}, {0: layout}, edits={1: Take(layout.perm)})
+    dense = np.ones(rank, dtype=np.int64)
+    dense[rank - target :] = node.const(1)
+    return node.move({0: layout}, {0: layout}, edits={1: Put(dense[list(layout.perm)])})
+
+
+def upsample_attr(node: Node, layout: Layout) -> Move:
+    """Upsample-7: ``scales`` is an attribute."""
+    scales = perm.reorder(whole(node, layout).perm, node.attr("scales"))
+    return node.move({0: layout}, {0: layout}, attrs={"scales": scales})
+
+
+def resize(node: Node, layout: Layout) -> Move:
+    """Resize and Upsample: roi (begins, then ends), scales and sizes are inputs, for every axis or those in ``axes``.
+
+    With ``axes`` they are written densely: onnxruntime 1.31 crashes on Resize with axes next to a Transpose.
+    """
+    whole(node, layout)
+    if node.attr("axes"):
+        raise Refusal("Resize with the attribute axes")
+    edits: dict[int, Edit] = {}
+    first_vector = 2 if node.op == "Resize" and node.opset >= 11 else 1
+    for i in range(first_vector, 4):
+        if node.has(IN(i)) and node.shape(IN(i)) != [0]:
+            edits[i] = Take(layout.perm)
+    if first_vector == 2 and node.has(IN(1)) and node.shape(IN(1)) != [0]:
+        edits[1] = Take(perm.reorder_pairs(layout.perm))
+    return node.move({0: layout}, {0: layout}, edits=edits)
+
+
+def per_axis(fn: object) -> Rule:
+    return Rule(fn, (IN(0),), "per_axis")  # type: ignore[arg-type]
+
+
+register("Tile", per_axis(tile))
+register("Pad", per_axis(pad_attr))
+register("Pad", per_axis(pad_input), since=11)
+register("Slice", per_axis(slice_attr))
+register("Slice", per_axis(slice_input), since=10)
+register("Expand", per_axis(expand))
+register("Upsample", per_axis(upsample_attr))

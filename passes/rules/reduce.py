@@ -1,0 +1,46 @@
+"""Reductions over several axes, given as an attribute or, in later opsets, as an input."""
+
+from collections.abc import Iterable
+
+from passes import perm
+from passes.layout import Layout
+from passes.rule import IN, Lookup, Move, Node, Rule, register
+from passes.rules.axis import dropped
+
+
+def reduce_attr(node: Node, layout: Layout) -> Move:
+    """Axes in the attribute ``axes``; without it, all axes."""
+    given = node.attr("axes")
+    axes = given if given else range(len(layout.perm))
+    attrs = {"axes": perm.axes(layout.perm, axes)} if given else {}
+    return node.move({0: layout}, {0: reduced(node, layout, axes)}, attrs=attrs)
+
+
+def reduce_input(node: Node, layout: Layout) -> Move:
+    """Axes in input 1; without it all axes, or none with ``noop_with_empty_axes``."""
+    edits = {1: Lookup(perm.inverse(layout.perm))} if node.has(IN(1)) else {}
+    if node.attr("keepdims", 1) and not layout.orders:
+        return node.move({0: layout}, {0: layout}, edits=edits)
+    axes = node.ints(1) if edits else []
+    if not axes and node.attr("noop_with_empty_axes", 0):
+        return node.move({0: layout}, {0: layout}, edits=edits)
+    return node.move({0: layout}, {0: reduced(node, layout, axes or range(len(layout.perm)))}, edits=edits)
+
+
+def reduced(node: Node, layout: Layout, axes: Iterable[int]) -> Layout:
+    """Layout of the result: the order of elements along a reduced axis does not matter, along a kept one it passes."""
+    gone = {a % len(layout.perm) for a in axes}
+    if not node.attr("keepdims", 1):
+        return dropped(layout, gone)
+    return Layout(layout.perm, tuple((a, order) for a, order in layout.orders if a not in gone))
+
+
+REDUCE_ATTR = Rule(reduce_attr, (IN(0),), "axes")
+REDUCE_INPUT = Rule(reduce_input, (IN(0),), "axes")
+
+register("ReduceSum", REDUCE_ATTR)
+register("ReduceSum", REDUCE_INPUT, since=13)
+register("ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare",
+         REDUCE_ATTR)  # fmt: skip
+register("ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare",
+         REDUCE_INPUT, since=18)  # fmt: skip

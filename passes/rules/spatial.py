@@ -1,0 +1,123 @@
+"""Operators that ONNX defines channels-first: convolution, pooling, Resize, DepthToSpace.
+
+A layout (0, 1, spatial...) keeps the operator and reorders its spatial attributes. A layout (0, spatial..., 1) becomes
+the channels-last function of the dialect, if it has functions. Anything else is refused.
+"""
+
+from typing import Any
+
+from passes import perm
+from passes.dialect import LAYOUT_NAMES, Spec, kernel_perm, spec_of
+from passes.layout import Layout
+from passes.perm import Perm
+from passes.rule import IN, OUT, Edit, Move, Node, Refusal, Rule, Take, register
+from passes.rules.per_axis import resize as resize_any
+
+PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "output_shape")
+
+
+def spatial(node: Node, layout: Layout) -> Move:
+    """The general rule of this file, driven by ``dialect.FUNCTIONS``."""
+    name = function_name(node)
+    spec = spec_of(name, node.opset)
+    if spec is None:
+        raise Refusal(f"{node.op} at opset {node.opset} has no channels-last function")
+    if layout.orders:
+        raise Refusal(f"{node.op} needs its channels and positions in their original order")
+    return channels_first(node, layout.perm, spec) or channels_last(node, layout.perm, name, spec)
+
+
+def channels_first(node: Node, p: Perm, spec: Spec) -> Move | None:
+    """The same operator with its spatial axes in the order ``p`` has them; ``None`` if ``p`` moves the channels."""
+    if p[:2] != (0, 1):
+        return None
+    if p != perm.identity(len(p)) and node.op in ("DepthToSpace", "SpaceToDepth"):
+        raise Refusal(f"{node.op} needs its spatial axes in order")
+    return arranged(node, p, spec, Layout(p), Layout(p), attrs=spatial_attrs(node, p))
+
+
+def channels_last(node: Node, p: Perm, name: str, spec: Spec) -> Move:
+    """The dialect's function."""
+    rank = len(p)
+    if p[0] != 0 or p[-1] != 1:
+        raise Refusal(f"{node.op} is defined channels-first; {p} is neither that nor channels-last")
+    if not node.dialect.functions:
+        raise Refusal(f"standard ONNX defines {node.op} channels-first only")
+    if rank not in LAYOUT_NAMES:
+        raise Refusal(f"{node.op} has no channels-last function for rank {rank}")
+    first = (0, 1, *p[1:-1])
+    kernel = Layout(perm.then(first, kernel_perm(node.op, rank, node.dialect.weight_layout)))
+    move = channels_first(node, first, spec)
+    assert move is not None
+    return arranged(node, p, spec, Layout(p), kernel, op=name, domain=node.dialect.domain(rank), attrs=move.attrs)
+
+
+def arranged(node: Node, p: Perm, spec: Spec, data: Layout, kernel: Layout, **changes: Any) -> Move:
+    """A Move with every input and output laid out as ``spec`` says."""
+    inputs: dict[int, Layout] = {}
+    edits: dict[int, Edit] = {}
+    for i, kind in enumerate(spec.inputs):
+        if not node.has(IN(i)):
+            continue
+        if kind in "xw":
+            inputs[i] = data if kind == "x" else kernel
+        elif kind == "v":
+            edits[i] = Take(p)
+    return node.move(inputs, dict.fromkeys(range(node.arity[1]), data), edits=edits, **changes)
+
+
+def spatial_attrs(node: Node, p: Perm) -> dict[str, Any]:
+    """The attributes that hold one entry (pads: two) per spatial axis, in the order ``p`` has the spatial axes."""
+    inner = tuple(a - 2 for a in p[2:])
+    attrs = {key: perm.reorder(inner, node.attr(key)) for key in PER_SPATIAL_AXIS if node.attr(key)}
+    if node.attr("pads"):
+        attrs["pads"] = perm.reorder(perm.reorder_pairs(inner), node.attr("pads"))
+    return {key: value for key, value in attrs.items() if value != node.attr(key)}
+
+
+def function_name(node: Node) -> str:
+    """The name of the function that has this node's optional inputs and outputs."""
+    if node.op == "MaxPool" and node.has(OUT(1)):
+        return "MaxPoolWithIndices"
+    if node.op == "MaxUnpool" and node.has(IN(2)):
+        return "MaxUnpoolToShape"
+    if node.op == "Resize" and node.has(IN(3)) and node.shape(IN(3)) != [0]:
+        return "ResizeToSizes"
+    return node.op
+
+
+def indexed(node: Node, layout: Layout) -> Move:
+    """MaxPool with Indices and MaxUnpool: the indices count positions of the channels-first tensor.
+
+    In a function they still do, so they only change place with the other axes; with spatial axes swapped they would
+    have other values.
+    """
+    if layout.perm not in (perm.identity(len(layout.perm)), perm.channels_last(len(layout.perm))):
+        raise Refusal(f"the indices of {node.op} count positions in the original layout")
+    return spatial(node, layout)
+
+
+def max_pool(node: Node, layout: Layout) -> Move:
+    return indexed(node, layout) if node.has(OUT(1)) else spatial(node, layout)
+
+
+def resize(node: Node, layout: Layout) -> Move:
+    """Resize of spatial axes only is spatial: onnxruntime's fast kernels are channels-first. Any other is per-axis."""
+    before, after = node.shape(IN(0)), node.shape(OUT(0))
+    is_spatial = len(before) in LAYOUT_NAMES and before[:2] == after[:2] and None not in before[:2]
+    uses_roi = node.attr("coordinate_transformation_mode") == "tf_crop_and_resize"
+    if not is_spatial or uses_roi or node.attr("axes") or layout.perm[:2] == (0, 1):
+        return resize_any(node, layout)
+    return spatial(node, layout)
+
+
+SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True)
+
+register(
+    "Conv ConvTranspose AveragePool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool DepthToSpace SpaceToDepth",
+    SPATIAL,
+)
+register("MaxPool", Rule(max_pool, (IN(0),), "spatial", seed=True))
+register("MaxUnpool", Rule(indexed, (IN(0),), "spatial", seed=True))
+register("Resize", Rule(resize, (IN(0),), "spatial"), since=10)
+register("Upsample", Rule(resize, (IN(0),), "spatial"), since=9)

@@ -1,0 +1,191 @@
+"""Models: file to protobuf, protobuf to graph with shapes, and back.
+
+onnx-graphsurgeon holds the graph while passes work on it. What it cannot hold (metadata, doc strings, attribute types
+it does not know, element types without numpy counterpart) is not lost: writing starts from the original protobufs and
+changes only what a pass changed.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import onnx
+import onnx_graphsurgeon as gs
+from google.protobuf.message import DecodeError
+from onnx import GraphProto, ModelProto, NodeProto, TypeProto, helper
+from onnx_graphsurgeon.exporters.onnx_exporter import OnnxExporter, dtype_to_onnx
+from onnx_graphsurgeon.logger import G_LOGGER
+
+from passes import constants
+from passes.constants import Stored
+from passes.dialect import function_proto, parse_domain
+from passes.graph import captured_names
+from rewriter.errors import UsageError
+from rewriter.shapes import FREE_INITIALIZERS_IR_VERSION, UNKNOWN, inferred, skeleton
+
+TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
+FUNCTION_IR_VERSION = 8
+G_LOGGER.severity = G_LOGGER.ERROR
+
+
+def load(path: str | Path) -> ModelProto:
+    """Read a model with its external data. Raises UsageError if there is no readable ONNX model."""
+    try:
+        model = onnx.load(path)
+    except FileNotFoundError as error:
+        raise UsageError(f"{error.filename or path}: no such file") from None
+    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise UsageError(f"{path}: not a readable ONNX model ({error})") from None
+    if not model.graph.node and not model.graph.output:
+        raise UsageError(f"{path}: not an ONNX model (it has no graph)")
+    return model
+
+
+def save(model: ModelProto, path: Path) -> None:
+    """Write a model so that ``path`` appears whole or not at all; over 2 GiB, weights go to ``path.data`` first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        made = Path(folder, path.name)
+        if weight_bytes(model) < TWO_GIB:
+            made.write_bytes(model.SerializeToString())
+        else:
+            onnx.save_model(model, made, save_as_external_data=True, location=f"{path.name}.data", size_threshold=1024)
+            os.replace(f"{made}.data", f"{path}.data")
+        os.replace(made, path)
+
+
+def weight_bytes(model: ModelProto) -> int:
+    return sum(tensor.ByteSize() for tensor in model.graph.initializer)
+
+
+def opset_of(model: ModelProto) -> int:
+    """The version of the standard operators that the model imports. Raises UsageError if it imports none."""
+    for opset in model.opset_import:
+        if opset.domain in ("", "ai.onnx"):
+            return int(opset.version)
+    raise UsageError("the model imports no standard operator set")
+
+
+def to_graph(model: ModelProto) -> gs.Graph:
+    """The model's graph with shapes, sorted; weights are read when they are needed. The model is left as it is."""
+    opset_of(model)
+    bare = inferred(skeleton(model))
+    del bare.functions[:]
+    graph = gs.import_onnx(bare)
+    tensors = {t.name: t for node in graph.nodes for t in (*node.inputs, *node.outputs)}
+    tensors.update((t.name, t) for t in (*graph.inputs, *graph.outputs))
+    for proto in model.graph.initializer:
+        tensor = tensors.get(proto.name)
+        if isinstance(tensor, gs.Constant):
+            tensor._values = Stored(proto)
+        elif tensor is not None:
+            tensor.to_constant(Stored(proto))
+    graph.inputs = [tensor for tensor in graph.inputs if not isinstance(tensor, gs.Constant)]
+    for node, origin in zip(graph.nodes, model.graph.node, strict=True):
+        node.origin, node.changed = origin, frozenset()
+    return graph if is_sorted(graph) else graph.toposort()
+
+
+def is_sorted(graph: gs.Graph) -> bool:
+    seen = {t.name for t in graph.inputs}
+    for node in graph.nodes:
+        if any(t.name and not isinstance(t, gs.Constant) and t.name not in seen and t.inputs for t in node.inputs):
+            return False
+        seen.update(t.name for t in node.outputs)
+    return True
+
+
+def to_model(graph: gs.Graph, original: ModelProto) -> ModelProto:
+    """The model with ``graph`` for its graph; all that no pass changed is taken from ``original``."""
+    model = ModelProto(
+        ir_version=original.ir_version,
+        producer_name=original.producer_name,
+        producer_version=original.producer_version,
+        domain=original.domain,
+        model_version=original.model_version,
+        doc_string=original.doc_string,
+    )
+    model.metadata_props.extend(original.metadata_props)
+    model.training_info.extend(original.training_info)
+    _add_functions(model, graph, original)
+    _fill_graph(model.graph, graph, original.graph)
+    least = FUNCTION_IR_VERSION if model.functions else FREE_INITIALIZERS_IR_VERSION
+    model.ir_version = max(model.ir_version, least if model.graph.initializer or model.functions else 0)
+    return model
+
+
+def _add_functions(model: ModelProto, graph: gs.Graph, original: ModelProto) -> None:
+    """The model's own functions, and those of the dialect that the graph calls."""
+    model.functions.extend(f for f in original.functions if parse_domain(f.domain) is None)
+    called = sorted({(n.domain, n.op) for n in graph.nodes if n.domain and parse_domain(n.domain)})
+    model.functions.extend(function_proto(domain, name, graph.opset) for domain, name in called)
+    model.opset_import.extend(o for o in original.opset_import if parse_domain(o.domain) is None)
+    model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in sorted({domain for domain, _ in called}))
+
+
+def _fill_graph(target: GraphProto, graph: gs.Graph, original: GraphProto) -> None:
+    target.name, target.doc_string = original.name, original.doc_string
+    target.metadata_props.extend(original.metadata_props)
+    declared = {value.name: value for value in (*original.input, *original.output, *original.value_info)}
+    for values, protos in ((graph.inputs, target.input), (graph.outputs, target.output)):
+        for tensor in values:
+            protos.add().CopyFrom(_value_info(tensor, declared))
+    target.node.extend(_node(node) for node in graph.nodes)
+    weights = {t.name: t for node in graph.nodes for t in node.inputs if isinstance(t, gs.Constant)}
+    kept = captured_names(graph) | {t.name for t in graph.outputs}
+    for tensor in weights.values():
+        target.initializer.append(constants.to_proto(tensor))
+    target.initializer.extend(t for t in original.initializer if t.name in kept and t.name not in weights)
+    target.sparse_initializer.extend(original.sparse_initializer)
+    interface = {t.name for t in (*graph.inputs, *graph.outputs)}
+    results = [t for node in graph.nodes for t in node.outputs if t.name and t.name not in interface]
+    target.value_info.extend(_value_info(t, declared) for t in results if t.dtype is not None and t.shape is not None)
+    names = interface | set(weights) | {t.name for t in results}
+    target.quantization_annotation.extend(a for a in original.quantization_annotation if a.tensor_name in names)
+
+
+def _value_info(tensor: gs.Tensor, declared: "dict[str, onnx.ValueInfoProto]") -> onnx.ValueInfoProto:
+    """Name, type, doc string and metadata as declared, the shape as the tensor has it."""
+    value = onnx.ValueInfoProto(name=tensor.name)
+    if tensor.name in declared:
+        value.CopyFrom(declared[tensor.name])
+    elif tensor.dtype is not None:
+        value.type.CopyFrom(helper.make_tensor_type_proto(dtype_to_onnx(tensor.dtype), None))
+    if value.type.HasField("tensor_type") and tensor.shape is not None:
+        _set_shape(value.type.tensor_type, tensor.shape)
+    return value
+
+
+def _set_shape(tensor_type: TypeProto.Tensor, shape: "Iterable[int | str | None]") -> None:
+    tensor_type.shape.Clear()
+    for size in shape:
+        dim = tensor_type.shape.dim.add()
+        if isinstance(size, int):
+            dim.dim_value = size
+        elif size and not size.startswith(UNKNOWN):
+            dim.dim_param = size
+    if not shape:
+        tensor_type.shape.SetInParent()
+
+
+def _node(node: gs.Node) -> NodeProto:
+    """The node's own protobuf with what changed, or a new one."""
+    origin: NodeProto | None = getattr(node, "origin", None)
+    proto = NodeProto()
+    if origin is not None:
+        proto.CopyFrom(origin)
+        del proto.input[:], proto.output[:]
+    proto.op_type, proto.name, proto.domain = node.op, node.name, node.domain or ""
+    proto.input.extend(t.name for t in node.inputs)
+    proto.output.extend(t.name for t in node.outputs)
+    while proto.input and not proto.input[-1] and (origin is None or len(proto.input) > len(origin.input)):
+        del proto.input[-1]
+    changed = node.changed if origin is not None else node.attrs.keys()
+    kept = [attr for attr in proto.attribute if attr.name not in changed]
+    if len(kept) != len(proto.attribute) or changed:
+        del proto.attribute[:]
+        proto.attribute.extend(kept)
+        wanted = {name: node.attrs[name] for name in changed if name in node.attrs}
+        proto.attribute.extend(OnnxExporter.export_attributes(dict(sorted(wanted.items()))))
+    return proto

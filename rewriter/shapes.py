@@ -1,0 +1,182 @@
+"""Shapes of all values, from onnx's shape inference and, where that gives up, from computed Reshape targets.
+
+Exporters write ``x.view(x.size(0), -1)`` as ``Shape -> Gather -> Concat([.., -1]) -> Reshape``. onnx follows the sizes
+but not a -1 among symbols; here both are followed, so that layouts can pass such a Reshape.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+SMALL = 4096  # elements; smaller initializers take part in shape inference
+UNKNOWN = "unk__"  # prefix of the symbols that onnx's shape inference invents
+FREE_INITIALIZERS_IR_VERSION = 4
+MOST_ROUNDS = 32  # of inference; each resolves the Reshapes whose inputs the one before it found
+
+Entries = NDArray[np.object_]  # an integer tensor whose elements are int, symbol (str) or None
+Shape = list[Any]
+
+
+def skeleton(model: ModelProto) -> ModelProto:
+    """The model without the data of its weights, which become inputs: what shape inference and checks need."""
+    bare = ModelProto(ir_version=max(model.ir_version, FREE_INITIALIZERS_IR_VERSION))
+    bare.opset_import.extend(model.opset_import)
+    bare.functions.extend(model.functions)
+    graph = bare.graph
+    graph.name = model.graph.name or "graph"
+    graph.node.extend(model.graph.node)
+    graph.output.extend(model.graph.output)
+    graph.value_info.extend(model.graph.value_info)
+    held = {tensor.name for tensor in model.graph.initializer}
+    graph.input.extend(value for value in model.graph.input if value.name not in held)
+    for tensor in model.graph.initializer:
+        if elements(tensor) <= SMALL:
+            graph.initializer.append(tensor)
+        else:
+            graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    for sparse in model.graph.sparse_initializer:
+        graph.sparse_initializer.append(sparse)
+    return bare
+
+
+def elements(tensor: TensorProto) -> int:
+    count = 1
+    for dim in tensor.dims:
+        count *= dim
+    return count
+
+
+def inferred(bare: ModelProto) -> ModelProto:
+    """A skeleton with the shapes of all values; where declared shapes contradict the operators', without those."""
+    try:
+        model = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
+    except Exception:  # onnx raises several types, among them RuntimeError; the second try raises nothing
+        del bare.graph.value_info[:]
+        model = onnx.shape_inference.infer_shapes(bare, strict_mode=False, data_prop=True)
+    for _ in range(MOST_ROUNDS):
+        if not _resolve_reshapes(model):
+            break
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+    return model
+
+
+def _resolve_reshapes(model: ModelProto) -> bool:
+    """Declare the output shapes of Reshapes with a computed target; whether there were any new ones."""
+    unknown = [n for n in model.graph.node if n.op_type == "Reshape" and n.domain in ("", "ai.onnx")]
+    values = {v.name: v for v in (*model.graph.input, *model.graph.output, *model.graph.value_info)}
+    unknown = [n for n in unknown if shape_of(values.get(n.output[0])) is None and shape_of(values.get(n.input[0]))]
+    if not unknown:
+        return False
+    sizes, found = _Sizes(model, values), False
+    for node in unknown:
+        shape, entries = shape_of(values[node.input[0]]), sizes.of(node.input[1])
+        if shape is None or entries is None or entries.ndim != 1 or _int_attr(node, "allowzero", 0):
+            continue
+        elem_type = values[node.input[0]].type.tensor_type.elem_type
+        info = helper.make_tensor_value_info(node.output[0], elem_type, reshaped(shape, list(entries)))
+        model.graph.value_info.append(info)
+        found = True
+    return found
+
+
+def reshaped(shape: Shape, entries: Shape) -> Shape:
+    """The output shape of a Reshape of ``shape`` to ``entries`` (0 copies, -1 is what is left)."""
+    result = [shape[i] if entry == 0 and i < len(shape) else entry for i, entry in enumerate(entries)]
+    if -1 in result:
+        at = result.index(-1)
+        others = result[:at] + result[at + 1 :]
+        result[at] = _quotient(shape, others)
+    return result
+
+
+def _quotient(shape: Shape, others: Shape) -> int | None:
+    """The one missing size, if symbols cancel out."""
+    symbols = [d for d in shape if not isinstance(d, int)]
+    for d in (d for d in others if not isinstance(d, int)):
+        if d is None or d not in symbols:
+            return None
+        symbols.remove(d)
+    whole, part = (prod(d for d in dims if isinstance(d, int)) for dims in (shape, others))
+    return whole // part if not symbols and part and whole % part == 0 else None
+
+
+class _Sizes:
+    """Evaluates integer tensors made of Shapes and constants."""
+
+    def __init__(self, model: ModelProto, values: dict[str, onnx.ValueInfoProto]) -> None:
+        self.values = values
+        self.constants = {t.name: t for t in model.graph.initializer}
+        self.makers = {name: node for node in model.graph.node for name in node.output}
+        self.known: dict[str, Entries | None] = {}
+
+    def of(self, name: str) -> Entries | None:
+        """The elements of a value, ``None`` if they cannot be followed."""
+        if name not in self.known:
+            self.known[name] = None
+            self.known[name] = self._evaluate(name)
+        return self.known[name]
+
+    def _evaluate(self, name: str) -> Entries | None:
+        if name in self.constants:
+            return _entries(self.constants[name])
+        node = self.makers.get(name)
+        if node is None or node.op_type not in _FOLLOWED or node.domain not in ("", "ai.onnx"):
+            return None
+        if node.op_type == "Shape":
+            shape = shape_of(self.values.get(node.input[0]))
+            start, end = _int_attr(node, "start", 0), _int_attr(node, "end", None)
+            return None if shape is None else np.asarray([*shape, None], dtype=object)[:-1][start:end]
+        operands = [self.of(name) for name in node.input]
+        return None if any(o is None for o in operands) else _FOLLOWED[node.op_type](node, *operands)
+
+
+def _entries(tensor: TensorProto) -> Entries | None:
+    if elements(tensor) > SMALL or tensor.data_type not in (TensorProto.INT64, TensorProto.INT32):
+        return None
+    return numpy_helper.to_array(tensor).astype(object)
+
+
+def _constant(node: NodeProto) -> Entries | None:
+    value = next((attr for attr in node.attribute if attr.name == "value"), None)
+    return None if value is None else _entries(value.t)
+
+
+def _gather(node: NodeProto, data: Entries, indices: Entries) -> Entries | None:
+    return np.asarray(data[indices.astype(np.int64)], dtype=object) if data.ndim == 1 else None
+
+
+def _slice(_: NodeProto, data: Entries, *parts: Entries) -> Entries | None:
+    if data.ndim != 1 or any(part.size != 1 for part in parts):
+        return None
+    begin, end, step = (int(part[0]) for part in (parts[0], parts[1], parts[3] if len(parts) > 3 else np.ones(1)))
+    return data[begin:end:step]
+
+
+def _int_attr(node: NodeProto, name: str, default: Any) -> Any:
+    return next((attr.i for attr in node.attribute if attr.name == name), default)
+
+
+_FOLLOWED: dict[str, Callable[..., Entries | None]] = {
+    "Shape": lambda node: None,
+    "Constant": _constant,
+    "Identity": lambda node, data: data,
+    "Cast": lambda node, data: data,
+    "Unsqueeze": lambda node, data, *axes: data.reshape(1) if data.size == 1 else None,
+    "Squeeze": lambda node, data, *axes: data.reshape(()) if data.size == 1 else None,
+    "Concat": lambda node, *parts: np.concatenate([np.atleast_1d(part) for part in parts]),
+    "Gather": _gather,
+    "Slice": _slice,
+}
+
+
+def shape_of(value: onnx.ValueInfoProto | None) -> Shape | None:
+    """Dims of a declared value: sizes, symbols, ``None``; ``None`` if not even the rank is known."""
+    if value is None or not value.type.tensor_type.HasField("shape"):
+        return None
+    dims = value.type.tensor_type.shape.dim
+    return [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims]

@@ -1,0 +1,63 @@
+"""Structural invariants that every pass must keep: a failure is a bug of a pass, and is named as such."""
+
+from collections.abc import Mapping, Sequence
+
+import onnx
+import onnx_graphsurgeon as gs
+from onnx import ModelProto
+
+from rewriter.errors import VerificationError
+from rewriter.shapes import UNKNOWN, shape_of, skeleton
+
+Shape = Sequence["int | str | None"]
+
+
+def verify_graph(graph: gs.Graph, after: str) -> None:
+    """Names are unique, nodes sorted, and nothing is read that nobody makes. Raises VerificationError."""
+    made = {t.name for t in graph.inputs}
+    for node in graph.nodes:
+        for tensor in node.inputs:
+            if tensor.name and not isinstance(tensor, gs.Constant) and tensor.name not in made:
+                raise VerificationError(
+                    f"after pass {after}: {node.op} {node.name!r} reads {tensor.name!r} before any node makes it"
+                )
+        for tensor in node.outputs:
+            if tensor.name and tensor.name in made:
+                raise VerificationError(
+                    f"after pass {after}: {tensor.name!r} is made twice, again by {node.op} {node.name!r}"
+                )
+            made.add(tensor.name)
+    held = {t.name for node in graph.nodes for t in node.inputs if isinstance(t, gs.Constant)}
+    if held & made:
+        raise VerificationError(f"after pass {after}: {sorted(held & made)[0]!r} is both a constant and computed")
+
+
+def verify_model(model: ModelProto, inputs: Mapping[str, Shape | None], outputs: Mapping[str, Shape | None]) -> None:
+    """The model is valid ONNX, its operators' shapes agree with the declared ones, its interface is as contracted.
+
+    ``inputs`` and ``outputs`` give the contracted shapes by name, in order. Raises VerificationError.
+    """
+    bare = skeleton(model)
+    try:
+        onnx.checker.check_model(bare)
+        onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
+    except Exception as error:  # the checker raises ValidationError, inference InferenceError or RuntimeError
+        first = str(error).strip().splitlines()[0]
+        raise VerificationError(f"the rewritten model is not valid: {first}") from error
+    held = {tensor.name for tensor in model.graph.initializer}
+    for values, contract, kind in ((model.graph.input, inputs, "input"), (model.graph.output, outputs, "output")):
+        found = {value.name: shape_of(value) for value in values if value.name not in held}
+        if list(found) != list(contract):
+            raise VerificationError(f"the rewritten model's {kind}s are {list(found)}, not {list(contract)}")
+        for name, shape in contract.items():
+            if not same_shape(found[name], shape):
+                raise VerificationError(f"{kind} {name!r} has shape {found[name]}, the contract says {shape}")
+
+
+def same_shape(found: Shape | None, wanted: Shape | None) -> bool:
+    if found is None or wanted is None:
+        return found is wanted
+    known = [None if isinstance(d, str) and d.startswith(UNKNOWN) else d for d in wanted]
+    return [d or None if not isinstance(d, int) else d for d in found] == [
+        d or None if not isinstance(d, int) else d for d in known
+    ]
