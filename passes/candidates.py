@@ -6,6 +6,7 @@ inputs and outputs. Every node keeps the move that changes nothing, so a plan al
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import permutations, product
 
 import onnx_graphsurgeon as gs
@@ -119,8 +120,9 @@ class Candidates:
         rank, other = known_rank(node, pivot), known_rank(node, slot)
         if rank is None or other is None or rule is None:
             return
-        if rule.back is not None and slot == OUT(0):
-            yield rule.back(node, lay.of_rank(layout, other))
+        if rule.back is not None and slot in (IN(0), OUT(0)):
+            with suppress(Refusal):
+                yield from rule.back(node, lay.of_rank(layout, other))
             return
         if rank == other:
             yield layout

@@ -7,7 +7,7 @@ from onnx import NodeProto
 from passes import constants, perm
 from passes.constants import Stored
 from passes.dialect import kernel_perm, parse_domain, spec_of
-from passes.graph import all_names, assemble, is_standard, new_node, unused
+from passes.graph import all_names, assemble, captured_names, is_standard, new_node, unused
 from passes.perm import Perm
 from passes.rule import Array
 
@@ -47,53 +47,59 @@ def constant_value(node: gs.Node) -> "Stored | Array | None":
 
 
 def functions_as_standard(graph: gs.Graph) -> gs.Graph:
-    """Each channels-last function becomes Transpose, the standard operator, Transpose; plans then undo the two."""
+    """Each channels-last function becomes Transpose, the standard operator, Transpose; plans then undo the two.
+
+    The operator's result keeps the function's output name, except where others rely on what it names.
+    """
     if not any(parse_domain(node.domain or "") for node in graph.nodes):
         return graph
-    names = all_names(graph)
+    names, relied_on = all_names(graph), {t.name for t in graph.outputs} | captured_names(graph)
     nodes: list[gs.Node] = []
+    last: dict[str, gs.Tensor] = {}
     for node in graph.nodes:
+        operands = [last.get(t.name, t) for t in node.inputs]
         parsed, spec = parse_domain(node.domain or ""), spec_of(node.op, graph.opset)
         if parsed is None or spec is None:
-            nodes.append(node)
+            nodes.append(new_node(node, operands, list(node.outputs)))
             continue
         rank, weights = parsed
-        inputs = []
-        for i, tensor in enumerate(node.inputs):
-            kind = spec.inputs[i] if tensor.name else "-"
-            inputs.append(_channels_first(nodes, names, tensor, kind, perm.channels_first(rank),
-                                          perm.inverse(kernel_perm(spec.op, rank, weights))))  # fmt: skip
+        perms = {"x": perm.channels_first(rank), "w": perm.inverse(kernel_perm(spec.op, rank, weights))}
+        kinds = [kind if t.name else "-" for kind, t in zip(spec.inputs, operands, strict=False)]
+        inputs = [_first(nodes, names, t, kind, perms) for t, kind in zip(operands, kinds, strict=True)]
         results, after = [], []
         for tensor in node.outputs:
-            results.append(_first(tensor, perm.channels_first(rank), names))
-            after.append(_transpose(results[-1], tensor, perm.channels_last(rank)))
+            p = perms["x"]
+            if tensor.name in relied_on:
+                result, seen = _like(tensor, f"{tensor.name}_first", p, names), tensor
+            else:
+                result = gs.Variable(tensor.name, tensor.dtype, _shape(tensor, p))
+                seen = last[tensor.name] = gs.Variable(unused(f"{tensor.name}_last", names), tensor.dtype, tensor.shape)
+            results.append(result)
+            after.append(gs.Node("Transpose", "", {"perm": list(perm.inverse(p))}, [result], [seen]))
         nodes += [new_node(node, inputs, results, op=spec.op, domain=None), *after]
     return assemble(graph, nodes, graph.inputs, graph.outputs)
 
 
-def _channels_first(
-    nodes: list[gs.Node], names: set[str], tensor: gs.Tensor, kind: str, data: Perm, kernel: Perm
-) -> gs.Tensor:
+def _first(nodes: list[gs.Node], names: set[str], tensor: gs.Tensor, kind: str, perms: dict[str, Perm]) -> gs.Tensor:
     """What the standard operator reads in place of a function's input of this ``kind`` (see ``dialect.Spec``)."""
-    if kind in "xw":
-        result = _first(tensor, data if kind == "x" else kernel, names)
-        nodes.append(_transpose(tensor, result, data if kind == "x" else kernel))
+    if kind in perms:
+        result = _like(tensor, f"{tensor.name}_first", perms[kind], names)
+        nodes.append(gs.Node("Transpose", "", {"perm": list(perms[kind])}, [tensor], [result]))
         return result
     if kind != "v":
         return tensor
-    order = np.asarray(data)
+    order = np.asarray(perms["x"], dtype=np.int64)
     if isinstance(tensor, gs.Constant):
         return constants.of_array(unused(f"{tensor.name}_first", names), np.asarray(tensor.values)[order])
     result = gs.Variable(unused(f"{tensor.name}_first", names), tensor.dtype, tensor.shape)
-    indices = constants.of_array(unused(f"{tensor.name}_order", names), order.astype(np.int64))
+    indices = constants.of_array(unused(f"{tensor.name}_order", names), order)
     nodes.append(gs.Node("Gather", "", {"axis": 0}, [tensor, indices], [result]))
     return result
 
 
-def _first(tensor: gs.Tensor, p: Perm, names: set[str]) -> gs.Variable:
-    shape = None if tensor.shape is None else perm.reorder(p, list(tensor.shape))
-    return gs.Variable(unused(f"{tensor.name}_first", names), tensor.dtype, shape)
+def _like(tensor: gs.Tensor, name: str, p: Perm, names: set[str]) -> gs.Variable:
+    return gs.Variable(unused(name, names), tensor.dtype, _shape(tensor, p))
 
 
-def _transpose(source: gs.Tensor, result: gs.Tensor, p: Perm) -> gs.Node:
-    return gs.Node("Transpose", "", {"perm": list(p)}, [source], [result])
+def _shape(tensor: gs.Tensor, p: Perm) -> "list[int | str | None] | None":
+    return None if tensor.shape is None else perm.reorder(p, list(tensor.shape))

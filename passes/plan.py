@@ -32,11 +32,12 @@ class PlanError(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """A value stored one way and needed another: a Transpose (or a Reshape, where only axes of size 1 move)."""
+    """A value stored one way and needed another: a Transpose of ``bytes``, or a Reshape where no byte moves."""
 
     value: str
     stored: Layout
     needed: Layout
+    op: str
     bytes: int
     readers: tuple[str, ...]
     blame: str
@@ -170,10 +171,11 @@ class Program:
                 continue
             moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else price(tensor, self.hints)
             labels = tuple(label(self.found.nodes[i]) for i, _ in readers) or ("graph output",)
-            changes.append(Change(name, at, needed, moved, labels, self._blame(name, at, readers, stored)))
+            blame = self._blame(name, at, readers)
+            changes.append(Change(name, at, needed, change_op(tensor, at, needed), moved, labels, blame))
         return changes
 
-    def _blame(self, name: str, at: Layout, readers: list[tuple[int, Slot]], stored: Mapping[str, Layout]) -> str:
+    def _blame(self, name: str, at: Layout, readers: list[tuple[int, Slot]]) -> str:
         """The first node (or graph output) behind the readers that will not have the layout the value is stored in."""
         if not readers:
             return f"graph output {name!r} has a fixed layout"
@@ -235,6 +237,12 @@ def data_order(layout: Layout, tensor: gs.Tensor) -> Hashable:
         return layout
     perm = layout.perm or range(len(tensor.shape))
     return tuple(a for a in perm if tensor.shape[a] != 1), layout.orders
+
+
+def change_op(tensor: gs.Tensor, stored: Layout, needed: Layout) -> str:
+    """What turns one layout into another: a Reshape if it moves nothing and its target can be written down."""
+    dynamic = sum(not isinstance(d, int) for d in tensor.shape)
+    return "Reshape" if dynamic < 2 and data_order(stored, tensor) == data_order(needed, tensor) else "Transpose"
 
 
 def exactly(layout: Layout, _: gs.Tensor) -> Hashable:

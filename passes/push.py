@@ -9,7 +9,7 @@ import onnx_graphsurgeon as gs
 from passes import constants, perm
 from passes.graph import all_names, assemble, captured, copied, new_node, unused
 from passes.layout import ANY, AS_IS, Layout, of_rank
-from passes.plan import Plan, data_order
+from passes.plan import Plan, change_op
 from passes.rule import PREVIOUS, Array, Edit, Expand, Lookup, Move, Put, Take
 
 
@@ -136,10 +136,7 @@ class _Push:
         result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         rank = len(tensor.shape)
         p = perm.then(perm.inverse(of_rank(stored, rank).perm), of_rank(layout, rank).perm)
-        if (
-            data_order(stored, tensor) == data_order(layout, tensor)
-            and sum(not isinstance(d, int) for d in result.shape) < 2
-        ):
+        if change_op(tensor, stored, layout) == "Reshape":
             target = np.asarray([d if isinstance(d, int) else -1 for d in result.shape], dtype=np.int64)
             shape = constants.of_array(self._name(f"{name}_shape"), target)
             self._add("Reshape", [source, shape], result, {}, "reshape")

@@ -103,13 +103,12 @@ class _Search:
 
 
 def interface(
-    graph: gs.Graph, to: str, choices: Mapping[str, str], keep: bool
+    graph: gs.Graph, roles: Mapping[str, Roles], to: str, choices: Mapping[str, str], keep: bool
 ) -> tuple[dict[str, Layout], dict[str, Layout]]:
     """The layouts of graph inputs and of graph outputs when the model is converted to ``nhwc`` or ``nchw``.
 
     ``choices`` gives ``nhwc``, ``nchw`` or ``keep`` by name; with ``keep`` nothing else flips.
     """
-    roles = find_roles(graph)
 
     def wanted(tensor: gs.Tensor) -> Layout:
         choice = choices.get(tensor.name, "keep" if keep else to)

@@ -219,7 +219,7 @@ class Rule:
     pivots: "tuple[Slot, ...] | Callable[[Node], tuple[Slot, ...]]"
     family: str
     seed: bool = False  # a spatial operator: its input axes are batch, channel, spatial...
-    back: "Callable[[Node, Layout], Layout] | None" = None  # layout of the one output -> layout of the one pivot
+    back: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the pivot
     roles: bool = True  # axes of inputs and outputs mean the same, so roles pass
 
     def slots(self, node: Node) -> tuple[Slot, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import math
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +16,11 @@ from typing import Any, Literal
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 from google.protobuf.message import EncodeError
 
 from rewriter.compare import RTOL, Array
+from rewriter.errors import RewriterError
 
 Feed = dict[str, Array]
 Shapes = dict[str, tuple[int, ...]]
@@ -37,7 +39,7 @@ SIZES = (64, 96, 32, 224, 256)
 """What an open dimension other than the batch may be, in the order of trying."""
 
 
-class CouldNotValidate(Exception):
+class CouldNotValidate(RewriterError):
     """There is no verdict: what is missing, and what to do about it, in a sentence."""
 
 
@@ -67,7 +69,8 @@ class Session:
         options.graph_optimization_level = LEVELS[level]
         try:
             # Without fallback: a run that fails on CUDA must not be repeated on the CPU in silence.
-            self._session: Any = ort.InferenceSession(model, options, providers=PROVIDERS[provider], enable_fallback=0)
+            chosen = PROVIDERS[provider]
+            self._session: Any = ort.InferenceSession(model, options, providers=chosen, enable_fallback=0)
         except Exception as error:  # onnxruntime's errors have no narrower base
             raise RunFailed(_short(error)) from error
         if self._session.get_providers()[0] != _full_name(provider):
@@ -220,7 +223,7 @@ def _from_ort_value(value: Any) -> Any:
     if dtype not in RTOL or value.device_name() != "cpu":
         raise TypeError(f"an output of type {value.data_type()} on {value.device_name()} cannot be read")
     # OrtValue.numpy() refuses bfloat16 and gives float8 as uint8.
-    data = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
+    data = ctypes.string_at(value.data_ptr(), math.prod(value.shape()) * dtype.itemsize)
     return np.frombuffer(data, dtype).reshape(value.shape())
 
 
@@ -229,7 +232,7 @@ def _check_names(what: str, given: Iterable[str], session: Session) -> None:
     unknown = sorted(set(given) - set(names))
     if unknown:
         raise CouldNotValidate(
-            f"{what} names {', '.join(unknown)}, but the original's inputs are {', '.join(names)}: correct the name."
+            f"{what} names {', '.join(unknown)}, but the original's inputs are {', '.join(names)}: fix it."
         )
 
 

@@ -26,6 +26,7 @@ from onnx import ModelProto
 
 from passes.perm import Perm, inverse, reorder, then
 from rewriter.compare import Array, Difference, difference, pairs
+from rewriter.contract import LAYOUTS_KEY
 from rewriter.runtime import (
     LEVELS,
     PROVIDERS,
@@ -41,9 +42,6 @@ from rewriter.runtime import (
 from rewriter.verdict import ProviderResult, ValidationReport, Where
 
 __all__ = ["CouldNotValidate", "ProviderResult", "ValidationReport", "Where", "validate"]
-
-LAYOUTS_KEY = "rewriter.layouts"
-"""Of the metadata: JSON ``{"name": {"from": "NCHW", "to": "NHWC", "perm": [0, 2, 3, 1]}}``."""
 
 NUDGES = 2
 NOISE_FACTOR = 4.0
@@ -246,7 +244,8 @@ def _recorded(original: Mapping[str, str], rewritten: Mapping[str, str]) -> dict
         undo = {name: inverse(p) for name, p in perms(original).items()}
         redo = perms(rewritten)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CouldNotValidate(f"The metadata {LAYOUTS_KEY} is broken ({error!r}): give the layouts.") from error
+        text = f"The metadata {LAYOUTS_KEY} is broken ({error!r}): give the layouts."
+        raise CouldNotValidate(text) from error
     return undo | redo | {name: then(undo[name], redo[name]) for name in undo.keys() & redo.keys()}
 
 

@@ -31,9 +31,8 @@ def model(
     more: dict[str, list[Any]] | None = None,
 ) -> ModelProto:
     """A model from the inputs x and ``more`` to y, of which the shape is left to inference."""
-    inputs = [
-        helper.make_tensor_value_info(name, dtype, dims) for name, dims in {"x": x, **(more or {})}.items()
-    ]
+    shapes = {"x": x, **(more or {})}
+    inputs = [helper.make_tensor_value_info(name, dtype, dims) for name, dims in shapes.items()]
     outputs = [helper.make_tensor_value_info("y", out or dtype, None)]
     initializers = [numpy_helper.from_array(value, name) for name, value in (constants or {}).items()]
     graph = helper.make_graph(nodes, "test", inputs, outputs, initializers)

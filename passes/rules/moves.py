@@ -18,10 +18,10 @@ def transpose(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: Layout(stored, orders)}, op="Identity", attrs={"perm": None})
 
 
-def before_transpose(node: Node, layout: Layout) -> Layout:
+def before_transpose(node: Node, layout: Layout) -> list[Layout]:
     """The input's layout when the output has ``layout``."""
     p = tuple(node.attr("perm") or reversed(range(len(layout.perm))))
-    return Layout(perm.then(p, layout.perm), tuple(sorted((p[a], order) for a, order in layout.orders)))
+    return [Layout(perm.then(p, layout.perm), tuple(sorted((p[a], order) for a, order in layout.orders)))]
 
 
 def shape(node: Node, layout: Layout) -> Move:

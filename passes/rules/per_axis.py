@@ -4,7 +4,7 @@ import numpy as np
 
 from passes import perm
 from passes.layout import Layout
-from passes.rule import IN, Edit, Lookup, Move, Node, Put, Refusal, Rule, Take, register
+from passes.rule import IN, OUT, Edit, Lookup, Move, Node, Put, Refusal, Rule, Take, register
 from passes.rules.axis import unordered
 
 
@@ -74,6 +74,11 @@ def expand(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: layout}, edits={1: Put(dense[list(layout.perm)])})
 
 
+def fill(node: Node, layout: Layout) -> Move:
+    """ConstantOfShape: every element is the same; input 0 is the shape."""
+    return node.move(None, {0: layout}, edits={0: Take(layout.perm)})
+
+
 def upsample_attr(node: Node, layout: Layout) -> Move:
     """Upsample-7: ``scales`` is an attribute."""
     scales = perm.reorder(whole(node, layout).perm, node.attr("scales"))
@@ -109,3 +114,4 @@ register("Slice", per_axis(slice_attr))
 register("Slice", per_axis(slice_input), since=10)
 register("Expand", per_axis(expand))
 register("Upsample", per_axis(upsample_attr))
+register("ConstantOfShape", Rule(fill, (OUT(0),), "per_axis"))

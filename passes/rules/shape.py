@@ -15,6 +15,12 @@ def reshape(node: Node, layout: Layout) -> list[Move]:
     return [node.move({0: source}, {0: target}, edits=new_target(node, source, target)) for source, target in sides]
 
 
+def before_or_after(node: Node, layout: Layout) -> list[Layout]:
+    """Layouts of the pivot when the side with fewer axes has ``layout``."""
+    both, forward = factors.of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
+    return (both.reversed() if forward else both).carry(layout)
+
+
 def widest(node: Node) -> tuple[Slot, ...]:
     """The side of a Reshape with more axes of size other than 1 (if alike, with more axes)."""
     sides = [[d for d in node.shape(slot) if d != 1] for slot in (IN(0), OUT(0))]
@@ -58,5 +64,5 @@ def flatten(node: Node, layout: Layout) -> list[Move]:
     return moves
 
 
-register("Reshape", Rule(reshape, widest, "reshape", roles=False))
+register("Reshape", Rule(reshape, widest, "reshape", back=before_or_after, roles=False))
 register("Flatten", Rule(flatten, (IN(0),), "reshape", roles=False))

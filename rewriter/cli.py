@@ -1,0 +1,167 @@
+"""The command line: arguments to a rewrite, its validation, and an exit code."""
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from onnx import ModelProto
+from rich.console import Console
+
+from rewriter import model_io, render
+from rewriter.errors import RewriterError, UsageError, VerificationError
+from rewriter.pipeline import CHOICES, DIALECTS, TARGETS, RewriteResult, rewrite
+from rewriter.validate import CouldNotValidate, ValidationReport, validate
+from rewriter.version import __version__
+
+OK, DIFFERS, USAGE, NOT_VALIDATED = 0, 1, 2, 3
+
+EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original or fails
+verification, nothing written; 2 bad usage, unreadable or unsupported model, unknown name; 3 could not be validated,
+nothing written."""
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="python -m rewriter",
+        description="Convert an ONNX model between NCHW and NHWC with the least Transposes, and prove it unchanged.",
+        epilog=EPILOG,
+    )
+    p.add_argument("model", metavar="MODEL", type=Path, help="the .onnx file to convert; it is never written to")
+    p.add_argument("--to", required=True, choices=TARGETS, help="channels last (nhwc) or channels first (nchw)")
+    p.add_argument("-o", "--output", type=Path, metavar="PATH", help="default: MODEL's stem + .nhwc.onnx, .nchw.onnx")
+    how = p.add_argument_group("how to write the result")
+    how.add_argument("--dialect", choices=DIALECTS,
+                     help="write channels-last operators as model-local functions (default for nhwc), or keep to "
+                     "standard ONNX operators (default for nchw)")  # fmt: skip
+    how.add_argument("--weight-layout", choices=("ohwi", "hwio"), default="ohwi",
+                     help="kernels in the function dialect (default: %(default)s)")  # fmt: skip
+    how.add_argument("--layout", action="append", default=[], metavar="NAME=" + "{" + ",".join(CHOICES) + "}",
+                     help="layout of one input or output, repeatable")  # fmt: skip
+    how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
+    check = p.add_argument_group("validation with onnxruntime")
+    check.add_argument("--providers", metavar="LIST", help="cpu,cuda (default: cpu, and cuda where there is one)")
+    check.add_argument("--no-validate", action="store_true", help="do not run the models")
+    check.add_argument("--rtol", type=float, help="error allowed, relative to an output's scale (default: by type)")
+    check.add_argument("--atol", type=float, help="absolute error allowed besides")
+    check.add_argument("--seed", type=int, default=0, help="of the random inputs (default: %(default)s)")
+    check.add_argument("--runs", type=int, default=3, help="number of random inputs (default: %(default)s)")
+    check.add_argument("--input-shape", action="append", default=[], metavar="NAME=1,3,224,224",
+                       help="sizes for dynamic dims, repeatable")  # fmt: skip
+    check.add_argument("--inputs", type=Path, metavar="FILE.npz", help="real data, by input name, original layout")
+    out = p.add_argument_group("output")
+    out.add_argument("--dry-run", action="store_true", help="plan, rewrite and validate, but write no model")
+    out.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON ('-' for stdout)")
+    out.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    out.add_argument("-v", "--verbose", action="count", default=0, help="print more; -vv: tracebacks of errors")
+    out.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is documented in ``--help``."""
+    args = parser().parse_args(argv)
+    try:
+        return run(args)
+    except VerificationError as error:
+        return _failed(args, error, DIFFERS)
+    except CouldNotValidate as error:
+        return _failed(args, error, NOT_VALIDATED)
+    except (RewriterError, OSError) as error:
+        return _failed(args, error, USAGE)
+
+
+def run(args: argparse.Namespace) -> int:
+    console = Console(quiet=args.quiet or str(args.json) == "-", highlight=False)
+    output = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
+    if output.resolve() == args.model.resolve():
+        raise UsageError(f"--output {output} is the input; give another path")
+    shapes = dict(_shape(text) for text in args.input_shape)
+    original = model_io.load(args.model)
+    result = rewrite(
+        original,
+        args.to,
+        dialect=args.dialect,
+        weight_layout=args.weight_layout,
+        layouts=dict(_pair(text, "--layout") for text in args.layout),
+        keep_io=args.keep_io,
+        input_shapes=shapes,
+    )
+    render.rewritten(console, args.model, result.report, args.verbose)
+    verdict = None
+    if not args.no_validate and (result.report.changed or args.output):
+        with console.status("validating with onnxruntime"):
+            verdict = _validate(args, original, result, shapes)
+        render.validated(console, verdict)
+    _write_json(args.json, result, verdict)
+    if verdict is not None and not verdict.ok:
+        raise VerificationError(f"{args.model}: the result differs from the original; nothing was written")
+    if args.dry_run or (not result.report.changed and args.output is None):
+        console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
+        return OK
+    model_io.save(result.model, output)
+    console.print(f"Wrote [bold]{output}[/]")
+    return OK
+
+
+def _validate(
+    args: argparse.Namespace, original: ModelProto, result: RewriteResult, shapes: dict[str, list[int]]
+) -> ValidationReport:
+    return validate(
+        original,
+        result.model,
+        layouts=result.layouts,
+        providers=args.providers.split(",") if args.providers else None,
+        runs=args.runs,
+        seed=args.seed,
+        rtol=args.rtol,
+        atol=args.atol,
+        input_shapes=shapes or None,
+        inputs=_arrays(args.inputs),
+    )
+
+
+def _arrays(path: Path | None) -> dict[str, np.ndarray] | None:
+    if path is None:
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return dict(data)
+    except (ValueError, OSError) as error:
+        raise UsageError(f"--inputs {path}: not a readable .npz file ({error})") from None
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.rpartition("=")
+    if not equals or not name:
+        raise UsageError(f"{option} {text}: write NAME=VALUE")
+    return name, value
+
+
+def _shape(text: str) -> tuple[str, list[int]]:
+    name, value = _pair(text, "--input-shape")
+    try:
+        return name, [int(size) for size in value.split(",")]
+    except ValueError:
+        raise UsageError(f"--input-shape {text}: write NAME=1,3,224,224") from None
+
+
+def _write_json(path: Path | None, result: RewriteResult, verdict: ValidationReport | None) -> None:
+    if path is None:
+        return
+    data = {"rewrite": result.report.to_json(), "validation": verdict.to_json() if verdict else None}
+    text = json.dumps(data, indent=2) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+    else:
+        path.write_text(text)
+
+
+def _failed(args: argparse.Namespace, error: Exception, code: int) -> int:
+    if args.verbose >= 2:
+        traceback.print_exception(error)
+    Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
+    return code

@@ -1,0 +1,207 @@
+"""Runs the passes in order, checks the graph after each, and names the culprit."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_graphsurgeon as gs
+from onnx import ModelProto
+
+import passes.rules  # noqa: F401  (fills the registry)
+from passes.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
+from passes.graph import captured_names
+from passes.layout import AS_IS, Layout
+from passes.lower import lower
+from passes.plan import Plan, PlanError, make_plan
+from passes.push import push
+from passes.roles import find_roles, interface
+from passes.tidy import tidy
+from rewriter import model_io, report
+from rewriter.contract import Port, port, record
+from rewriter.errors import UsageError
+from rewriter.report import Report
+from rewriter.verify import verify_graph, verify_model
+
+TARGETS = ("nhwc", "nchw")
+DIALECTS = ("function", "onnx")
+CHOICES = ("nhwc", "nchw", "keep")
+
+
+@dataclass(frozen=True)
+class RewriteResult:
+    """The rewritten model, its interface, the plan that led to it and a report."""
+
+    model: ModelProto
+    inputs: list[Port]
+    outputs: list[Port]
+    plan: Plan
+    report: Report
+
+    @property
+    def layouts(self) -> dict[str, tuple[int, ...]]:
+        """The perm from the original's storage, by name, of each graph input and output that flipped."""
+        return {p.name: p.perm for p in (*self.inputs, *self.outputs) if p.flipped and p.perm is not None}
+
+
+def rewrite(
+    model: ModelProto | str | Path,
+    to: str = "nhwc",
+    *,
+    dialect: str | None = None,
+    weight_layout: str = "ohwi",
+    layouts: Mapping[str, str] | None = None,
+    keep_io: bool = False,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    time_limit: float = 60.0,
+) -> RewriteResult:
+    """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
+
+    ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
+    functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only.
+    ``layouts``: ``"nhwc"``, ``"nchw"`` or ``"keep"`` by name of a graph input or output; others flip where their axes
+    are known to be those of an image, none with ``keep_io``. ``input_shapes``: sizes by input, to price dynamic dims.
+    ``time_limit``: seconds for the planner.
+
+    The given model is left as it is; the result is structurally verified but not run: see ``validate``.
+    Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
+    """
+    choices = layouts or {}
+    _check_options(to, dialect, weight_layout, choices)
+    clock = Clock()
+    with clock("load"):
+        original = model if isinstance(model, ModelProto) else model_io.load(model)
+    spelled = Dialect((dialect or ("function" if to == "nhwc" else "onnx")) == "function", weight_layout)
+    with clock("read"):
+        graph = _checked(lower(model_io.to_graph(original)), "lower")
+        _check_names(graph, choices, input_shapes or {})
+    with clock("plan"):
+        roles = find_roles(graph)
+        inputs, outputs = interface(graph, roles, to, choices, keep_io)
+        fixed = {**dict.fromkeys(captured_names(graph), AS_IS), **inputs, **outputs}
+        plan = _plan(graph, inputs, fixed, spelled, hints(graph, input_shapes or {}), time_limit)
+    with clock("push"):
+        moved = _checked(tidy(_checked(push(graph, plan, fixed), "push")), "tidy")
+    ports = [
+        [port(tensor, layouts[tensor.name], roles.get(tensor.name)) for tensor in tensors]
+        for tensors, layouts in ((graph.inputs, inputs), (graph.outputs, outputs))
+    ]
+    with clock("write"):
+        result = model_io.to_model(moved, original)
+        record(result, [*ports[0], *ports[1]])
+    with clock("verify"):
+        verify_model(result, *({p.name: p.new_shape for p in side} for side in ports))
+    summary = _report(original, result, to, spelled, ports, plan, clock.seconds, graph, roles)
+    return RewriteResult(result, ports[0], ports[1], plan, summary)
+
+
+class Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - begin
+
+
+def hints(graph: gs.Graph, input_shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Sizes of symbolic dims, from the shapes given for graph inputs."""
+    sizes: dict[str, int] = {}
+    for tensor in graph.inputs:
+        given = input_shapes.get(tensor.name, ())
+        sizes.update({d: n for d, n in zip(tensor.shape or (), given, strict=False) if isinstance(d, str)})
+    return sizes
+
+
+def _plan(
+    graph: gs.Graph,
+    inputs: Mapping[str, Layout],
+    fixed: Mapping[str, Layout],
+    dialect: Dialect,
+    sizes: Mapping[str, int],
+    time_limit: float,
+) -> Plan:
+    demanded = {name: layout for name, layout in fixed.items() if name not in inputs}
+    try:
+        return make_plan(graph, inputs, demanded, dialect, sizes, time_limit)
+    except PlanError as error:
+        raise UsageError(str(error)) from None
+
+
+def _checked(graph: gs.Graph, after: str) -> gs.Graph:
+    verify_graph(graph, after)
+    return graph
+
+
+def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Mapping[str, str]) -> None:
+    for option, value, allowed in (
+        ("to", to, TARGETS),
+        ("dialect", dialect, (None, *DIALECTS)),
+        ("weight_layout", weight_layout, WEIGHT_LAYOUTS),
+        *((f"layout of {name!r}", choice, CHOICES) for name, choice in choices.items()),
+    ):
+        if value not in allowed:
+            names = " or ".join(str(a) for a in allowed if a)
+            raise UsageError(f"{option} is {value!r}; it must be {names}")
+
+
+def _check_names(graph: gs.Graph, choices: Mapping[str, str], input_shapes: Mapping[str, Sequence[int]]) -> None:
+    ports = {t.name: t for t in (*graph.inputs, *graph.outputs)}
+    for name in (*choices, *input_shapes):
+        if name not in ports:
+            raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, ports))}")
+    for name, choice in choices.items():
+        rank = len(ports[name].shape or ())
+        if choice != "keep" and rank not in (3, 4, 5):
+            raise UsageError(f"{name!r} has {rank} axes; {choice} is for 3, 4 or 5 (--layout {name}=keep leaves it)")
+
+
+def _report(
+    original: ModelProto,
+    result: ModelProto,
+    to: str,
+    dialect: Dialect,
+    ports: list[list[Port]],
+    plan: Plan,
+    seconds: Mapping[str, float],
+    graph: gs.Graph,
+    roles: Mapping[str, str],
+) -> Report:
+    notes = []
+    if any(parse_domain(function.domain) for function in result.functions):
+        notes.append(
+            "Channels-last operators are model-local functions: a runtime without these (OpenVINO refuses them) needs "
+            "--dialect onnx."
+        )
+    if not plan.optimal:
+        notes.append("The planner's time limit was reached: fewer bytes than these may be possible.")
+    return Report(
+        to=to,
+        dialect="function" if dialect.functions else "onnx",
+        changed=changed(original, result) or any(p.flipped for side in ports for p in side),
+        inputs=ports[0],
+        outputs=ports[1],
+        ops=report.count_ops(original, result),
+        remaining=report.remaining(plan, roles),
+        barriers=report.barriers(graph),
+        bytes=plan.bytes,
+        bound=plan.bound,
+        optimal=plan.optimal,
+        seconds=dict(seconds),
+        notes=notes,
+    )
+
+
+def changed(original: ModelProto, result: ModelProto) -> bool:
+    """Whether any node or constant of the result differs from the original's by more than its name."""
+    shapes, nodes = [], []
+    for model in (original, result):
+        shapes.append({tuple(tensor.dims) for tensor in model.graph.initializer})
+        plain = (node for node in model.graph.node if node.op_type not in ("Constant", "Identity"))
+        nodes.append([(node.op_type, node.domain, node.attribute) for node in plain])
+    return nodes[0] != nodes[1] or shapes[1] - shapes[0] != set()

@@ -1,0 +1,92 @@
+"""Reports as text for people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from rewriter.contract import Port
+from rewriter.report import Remaining, Report
+from rewriter.validate import ProviderResult, ValidationReport
+
+MOST_ROWS = 12  # of a table, unless asked for more
+
+
+def rewritten(console: Console, path: Path, report: Report, verbose: int) -> None:
+    """What the rewrite did: interface, operators, remaining Transposes, times."""
+    before, after = report.transposes
+    console.print(f"[bold]{path}[/] to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}")
+    console.print(_ports(report.inputs, report.outputs))
+    most = None if verbose else MOST_ROWS
+    console.print(_ops(report, most))
+    if report.remaining:
+        console.print(_remaining(report.remaining, most))
+    console.print(_certificate(report))
+    if report.barriers:
+        listed = ", ".join(f"{name} ({count})" for name, count in report.barriers.items())
+        console.print(f"Operators without a rule, left in their original layout: {listed}")
+    for note in report.notes:
+        console.print(f"Note: {note}")
+    stages = ", ".join(f"{stage} {seconds * 1000:.0f}" for stage, seconds in report.seconds.items())
+    console.print(f"Times in ms: {stages}")
+
+
+def validated(console: Console, report: ValidationReport) -> None:
+    """The verdict of onnxruntime, provider by provider."""
+    for result in report.providers:
+        console.print(_verdict(result))
+
+
+def _ports(inputs: Sequence[Port], outputs: Sequence[Port]) -> Table:
+    table = Table("", "name", "old", "", "new", "", "perm", title="Interface", title_justify="left", box=None)
+    for kind, ports in (("input", inputs), ("output", outputs)):
+        for p in ports:
+            perm = str(p.perm) if p.flipped else "unchanged"
+            table.add_row(kind, p.name, *_shape(p.old_shape, p.old_layout), *_shape(p.new_shape, p.new_layout), perm)
+    return table
+
+
+def _shape(shape: "list[int | str | None] | None", layout: str | None) -> tuple[str, str]:
+    return "unknown" if shape is None else "x".join("?" if d is None else str(d) for d in shape), layout or ""
+
+
+def _ops(report: Report, most: int | None) -> Table:
+    """Operators whose number changed; with ``most`` unset, all."""
+    rows = [(name, *counts) for name, counts in report.ops.items() if most is None or counts[0] != counts[1]]
+    table = Table("operator", "before", "after", title="Operators", title_justify="left", box=None)
+    for name, before, after in rows:
+        table.add_row(name, str(before), str(after))
+    same = len(report.ops) - len(rows)
+    if same:
+        table.add_row(f"({same} more, unchanged in number)", "", "")
+    return table
+
+
+def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
+    table = Table("bytes", "of", "from", "to", "because", title="What remains", title_justify="left", box=None)
+    for change in changes[:most]:
+        size = f"{change.bytes:,}" if change.op == "Transpose" else "0 (Reshape)"
+        table.add_row(size, change.value, change.stored, change.needed, change.blocked_by)
+    if most is not None and len(changes) > most:
+        table.add_row("", f"and {len(changes) - most} more (-v)", "", "", "")
+    return table
+
+
+def _certificate(report: Report) -> str:
+    if report.optimal:
+        return f"Transposed bytes per inference: {report.bytes:,}, proven least for these rules and this interface."
+    return f"Transposed bytes per inference: {report.bytes:,}; at least {report.bound:,.0f} are needed."
+
+
+def _verdict(result: ProviderResult) -> str:
+    if result.status == "unavailable":
+        return f"[yellow]{result.name}[/]: not validated. {result.reason}"
+    color = "green" if result.status == "passed" else "red"
+    line = f"[{color}]{result.name}: {result.status}[/]. {result.reason}"
+    if result.max_abs is None:
+        return line
+    return (
+        f"{line} Max abs error {result.max_abs:.2g}, relative to scale {result.max_rel:.2g} "
+        f"(allowed {result.rtol:.2g}; the original differs from itself by {result.noise:.2g})."
+    )

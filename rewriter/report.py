@@ -1,0 +1,101 @@
+"""What a rewrite did, as plain data."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import onnx_graphsurgeon as gs
+from onnx import ModelProto
+
+from passes import perm
+from passes.graph import is_standard
+from passes.layout import Layout, of_rank
+from passes.plan import Plan
+from passes.rule import lookup
+from rewriter.contract import Port, letters
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """A Transpose (or a Reshape that moves nothing) in the result. ``bytes`` are moved per inference."""
+
+    value: str
+    op: str
+    stored: str
+    needed: str
+    bytes: int
+    readers: tuple[str, ...]
+    blocked_by: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """``ops`` counts operators before and after; ``seconds`` are by stage; ``bound`` is the least bytes provable."""
+
+    to: str
+    dialect: str
+    changed: bool
+    inputs: Sequence[Port]
+    outputs: Sequence[Port]
+    ops: Mapping[str, tuple[int, int]]
+    remaining: Sequence[Remaining]
+    barriers: Mapping[str, int]
+    bytes: int
+    bound: float
+    optimal: bool
+    seconds: Mapping[str, float]
+    notes: Sequence[str]
+
+    @property
+    def transposes(self) -> tuple[int, int]:
+        """Transpose nodes in the main graph, before and after."""
+        return self.ops.get("Transpose", (0, 0))
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+
+def operator_name(op: str, domain: str) -> str:
+    return op if domain in ("", "ai.onnx") else f"{domain}::{op}"
+
+
+def count_ops(before: ModelProto, after: ModelProto) -> dict[str, tuple[int, int]]:
+    """Operators of the main graphs, those that changed in number first."""
+    counts = [Counter(operator_name(n.op_type, n.domain) for n in model.graph.node) for model in (before, after)]
+    names = sorted({*counts[0], *counts[1]}, key=lambda name: (counts[0][name] == counts[1][name], name))
+    return {name: (counts[0][name], counts[1][name]) for name in names}
+
+
+def barriers(graph: gs.Graph) -> dict[str, int]:
+    """Operators without a rule, by name."""
+    found = Counter(
+        operator_name(node.op, node.domain or "")
+        for node in graph.nodes
+        if node.inputs and lookup("" if is_standard(node) else node.domain, node.op, graph.opset) is None
+    )
+    return dict(sorted(found.items()))
+
+
+def remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
+    """The changes of layout that a plan leaves, the dearest first."""
+    ordered = sorted(plan.changes, key=lambda change: (-change.bytes, change.value))
+    return [
+        Remaining(
+            change.value,
+            change.op,
+            layout_text(change.stored, roles.get(change.value)),
+            layout_text(change.needed, roles.get(change.value)),
+            change.bytes,
+            change.readers,
+            change.blame,
+        )
+        for change in ordered
+    ]
+
+
+def layout_text(layout: Layout, roles: str | None) -> str:
+    """A layout as letters, where the roles of the value's axes are known, else as its perm of the original's."""
+    known = letters(roles) if roles else None
+    return "".join(perm.reorder(of_rank(layout, len(known)).perm, known)) if known else str(layout)
