@@ -58,25 +58,23 @@ def changed(constant: gs.Constant, name: str, *steps: Layout | Edit) -> gs.Const
     return gs.Constant(name, array)
 
 
-def to_proto(constant: gs.Constant) -> TensorProto:
-    """The initializer to write: the model's own where nothing changed, else a new one of the same element type."""
+def write(constant: gs.Constant, proto: TensorProto) -> None:
+    """Fill an empty initializer: from the model's own where nothing changed, else of the same element type."""
     values = constant._values
-    proto = TensorProto()
     if isinstance(values, Stored) and not values.steps:
         proto.CopyFrom(values.tensor)
     elif isinstance(values, Stored):
         array = values.load()
-        if np.dtype(array.dtype).itemsize * array.size != raw_size(values.tensor.data_type, array.size):
-            proto = numpy_helper.from_array(np.ascontiguousarray(array))
-        else:
+        if array.nbytes == raw_size(values.tensor.data_type, array.size):
             proto.dims.extend(array.shape)
             proto.raw_data = array.tobytes()
+        else:
+            proto.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array)))
         proto.data_type, proto.doc_string = values.tensor.data_type, values.tensor.doc_string
         proto.metadata_props.extend(values.tensor.metadata_props)
     else:
-        proto = numpy_helper.from_array(np.asarray(constant.values))
+        proto.CopyFrom(numpy_helper.from_array(np.asarray(constant.values)))
     proto.name = constant.name
-    return proto
 
 
 def raw_size(onnx_type: int, elements: int) -> int:

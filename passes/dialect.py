@@ -33,7 +33,9 @@ class Spec(NamedTuple):
 
 FUNCTIONS: dict[str, tuple[Spec, ...]] = {
     "Conv": (Spec("Conv", "xw-"),),
+    "ConvNoBias": (Spec("Conv", "xw"),),
     "ConvTranspose": (Spec("ConvTranspose", "xw-"),),
+    "ConvTransposeNoBias": (Spec("ConvTranspose", "xw"),),
     "AveragePool": (Spec("AveragePool", "x"),),
     "MaxPool": (Spec("MaxPool", "x"),),
     "MaxPoolWithIndices": (Spec("MaxPool", "x", "xx"),),

@@ -56,6 +56,8 @@ class _Push:
             self._edit(edit, results[j], outputs[j])
 
     def _moved(self, node: gs.Node, move: Move, inputs: list[gs.Tensor], outputs: list[gs.Tensor]) -> None:
+        while inputs and not inputs[-1].name:
+            inputs.pop()
         attrs = {**node.attrs, **move.attrs}
         kept = {key: value for key, value in attrs.items() if value is not None}
         changes = {"op": move.op or node.op, "domain": move.domain or node.domain, "changed": frozenset(move.attrs)}

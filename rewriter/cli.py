@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto
 from rich.console import Console
 
 from rewriter import model_io, render
@@ -80,9 +79,8 @@ def run(args: argparse.Namespace) -> int:
     if output.resolve() == args.model.resolve():
         raise UsageError(f"--output {output} is the input; give another path")
     shapes = dict(_shape(text) for text in args.input_shape)
-    original = model_io.load(args.model)
     result = rewrite(
-        original,
+        args.model,
         args.to,
         dialect=args.dialect,
         weight_layout=args.weight_layout,
@@ -94,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     verdict = None
     if not args.no_validate and (result.report.changed or args.output):
         with console.status("validating with onnxruntime"):
-            verdict = _validate(args, original, result, shapes)
+            verdict = _validate(args, result, shapes)
         render.validated(console, verdict)
     _write_json(args.json, result, verdict)
     if verdict is not None and not verdict.ok:
@@ -107,11 +105,9 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
-def _validate(
-    args: argparse.Namespace, original: ModelProto, result: RewriteResult, shapes: dict[str, list[int]]
-) -> ValidationReport:
+def _validate(args: argparse.Namespace, result: RewriteResult, shapes: dict[str, list[int]]) -> ValidationReport:
     return validate(
-        original,
+        args.model,
         result.model,
         layouts=result.layouts,
         providers=args.providers.split(",") if args.providers else None,

@@ -135,7 +135,7 @@ def _fill_graph(target: GraphProto, graph: gs.Graph, original: GraphProto) -> No
     weights = {t.name: t for node in graph.nodes for t in node.inputs if isinstance(t, gs.Constant)}
     kept = captured_names(graph) | {t.name for t in graph.outputs}
     for tensor in weights.values():
-        target.initializer.append(constants.to_proto(tensor))
+        constants.write(tensor, target.initializer.add())
     target.initializer.extend(t for t in original.initializer if t.name in kept and t.name not in weights)
     target.sparse_initializer.extend(original.sparse_initializer)
     interface = {t.name for t in (*graph.inputs, *graph.outputs)}

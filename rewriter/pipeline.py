@@ -1,5 +1,6 @@
 """Runs the passes in order, checks the graph after each, and names the culprit."""
 
+import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,9 @@ def rewrite(
     with clock("verify"):
         verify_model(result, *({p.name: p.new_shape for p in side} for side in ports))
     summary = _report(original, result, to, spelled, ports, plan, clock.seconds, graph, roles)
+    if original is not model:
+        del original, graph, moved
+        gc.collect()  # graphs hold reference cycles, and these hold the original's weights
     return RewriteResult(result, ports[0], ports[1], plan, summary)
 
 

@@ -76,7 +76,12 @@ def spatial_attrs(node: Node, p: Perm) -> dict[str, Any]:
 
 
 def function_name(node: Node) -> str:
-    """The name of the function that has this node's optional inputs and outputs."""
+    """The name of the function that has this node's optional inputs and outputs.
+
+    A Conv without bias has its own: one that is given an empty bias keeps onnxruntime from fusing it.
+    """
+    if node.op in ("Conv", "ConvTranspose") and not node.has(IN(2)):
+        return f"{node.op}NoBias"
     if node.op == "MaxPool" and node.has(OUT(1)):
         return "MaxPoolWithIndices"
     if node.op == "MaxUnpool" and node.has(IN(2)):
@@ -102,13 +107,19 @@ def max_pool(node: Node, layout: Layout) -> Move:
 
 
 def resize(node: Node, layout: Layout) -> Move:
-    """Resize of spatial axes only is spatial: onnxruntime's fast kernels are channels-first. Any other is per-axis."""
-    before, after = node.shape(IN(0)), node.shape(OUT(0))
-    is_spatial = len(before) in LAYOUT_NAMES and before[:2] == after[:2] and None not in before[:2]
-    uses_roi = node.attr("coordinate_transformation_mode") == "tf_crop_and_resize"
-    if not is_spatial or uses_roi or node.attr("axes") or layout.perm[:2] == (0, 1):
+    """Resize of spatial axes is spatial: onnxruntime's fast kernels are channels-first. Any other is per-axis."""
+    p = layout.perm
+    if len(p) not in LAYOUT_NAMES or node.attr("axes") or p[:2] == (0, 1) or resizes_channels(node):
         return resize_any(node, layout)
+    if node.attr("coordinate_transformation_mode") == "tf_crop_and_resize" and p != perm.channels_last(len(p)):
+        raise Refusal(f"{node.op} needs its spatial axes in the order of its region of interest")
     return spatial(node, layout)
+
+
+def resizes_channels(node: Node) -> bool:
+    """Whether the first two axes are known to change size."""
+    both = zip(node.shape(IN(0))[:2], node.shape(OUT(0))[:2], strict=True)
+    return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in both)
 
 
 SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True)

@@ -1,0 +1,144 @@
+"""Measures what the README claims: `make bench` writes docs/benchmarks.md.
+
+Latencies are ratios of medians, original and result interleaved in one process: machines are noisy, ratios less so.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import ModelProto
+
+from rewriter import RewriteResult, rewrite, validate
+
+ROOT = Path(__file__).parent.parent
+LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
+SECONDS, LEAST_RUNS = 4.0, 15  # per pair of sessions
+HEAD = """# Measurements
+
+Written by `make bench` (tests/bench.py); onnx {onnx}, onnxruntime {ort}, CPU provider.
+
+"""
+
+
+def main() -> None:
+    full = sorted((ROOT / "models/full").glob("*.onnx"))
+    if not full:
+        sys.exit("models/full is empty: run `make models-full` first")
+    small = sorted((ROOT / "models").glob("*.onnx"))
+    lines = [HEAD.format(onnx=onnx.__version__, ort=ort.__version__)]
+    for chunk in (conversions([*sorted(LIGHT.glob("*.onnx")), *small, *full]), latencies(full), rewriting(full)):
+        for line in chunk:
+            print(line, flush=True)
+            lines.append(line)
+    (ROOT / "docs/benchmarks.md").write_text("\n".join(lines) + "\n")
+
+
+def directions(path: Path) -> list[tuple[str, str]]:
+    """Target and dialect worth measuring: a model from Keras is channels-last already, but for its Convs."""
+    return [("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx")]
+
+
+def conversions(paths: list[Path]) -> Iterator[str]:
+    yield "## Conversion\n"
+    yield "Transpose nodes in the main graph before and after, bytes they move per inference in the result, and the"
+    yield "error against the original as a fraction of the output's scale (beside it: how much the original differs"
+    yield "from itself).\n"
+    yield "| model | to | dialect | Transposes | bytes | validated | error | own noise |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for path in paths:
+        for to, dialect in directions(path):
+            result = rewrite(path, to, dialect=dialect)
+            before, after = result.report.transposes
+            verdict = validate(path, result.model, layouts=result.layouts, providers=["cpu"], runs=2).providers[0]
+            yield (
+                f"| {path.stem} | {to} | {dialect} | {before} -> {after} | {result.report.bytes:,} | {verdict.status} |"
+                f" {verdict.max_rel or 0:.1e} | {verdict.noise:.1e} |"
+            )
+
+
+def latencies(paths: list[Path]) -> Iterator[str]:
+    yield "\n## Latency of the result over the original\n"
+    yield "| model | to | dialect | original ms | ratio |"
+    yield "|---|---|---|---|---|"
+    for path in paths:
+        for to, dialect in directions(path):
+            original, ratio = latency(path, rewrite(path, to, dialect=dialect))
+            yield f"| {path.stem} | {to} | {dialect} | {original:.1f} | {ratio:.3f} |"
+
+
+def latency(path: Path, result: RewriteResult) -> tuple[float, float]:
+    """Median milliseconds of the original, and the median of the result over it."""
+    pair = [ort.InferenceSession(model.SerializeToString()) for model in (onnx.load(path), result.model)]
+    feeds = [feed(pair[0], {}), feed(pair[0], result.layouts)]
+    times: list[list[float]] = [[], []]
+    begin = time.perf_counter()
+    while len(times[0]) < LEAST_RUNS or time.perf_counter() - begin < SECONDS:
+        for session, data, taken in zip(pair, feeds, times, strict=True):
+            start = time.perf_counter()
+            session.run(None, data)
+            taken.append(time.perf_counter() - start)
+    medians = [statistics.median(taken[2:]) for taken in times]
+    return medians[0] * 1000, medians[1] / medians[0]
+
+
+def feed(session: ort.InferenceSession, layouts: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Random inputs of batch 1, stored as ``layouts`` say."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for value in session.get_inputs():
+        array = rng.standard_normal([d if isinstance(d, int) else 1 for d in value.shape], dtype=np.float32)
+        arrays[value.name] = np.ascontiguousarray(array.transpose(layouts.get(value.name, range(array.ndim))))
+    return arrays
+
+
+def rewriting(paths: list[Path]) -> Iterator[str]:
+    yield "\n## Time and memory of rewriting (--no-validate)\n"
+    yield "Rewriting without load and save, over onnx.load + onnx.save of the same file, interleaved, medians of 7; peak"
+    yield "memory of a whole `rewrite` from path to saved file, less that of the imports, over the file's size.\n"
+    yield "| model | MB | load + save ms | rewrite ms | ratio | peak memory / file |"
+    yield "|---|---|---|---|---|---|"
+    for path in paths:
+        both, alone = [], []
+        for _ in range(7):
+            model, seconds = timed(lambda: load_and_save(path))
+            both.append(seconds)
+            alone.append(timed(lambda: rewrite(model, "nhwc"))[1])  # noqa: B023  (called at once)
+        size, base, work = path.stat().st_size, statistics.median(both), statistics.median(alone)
+        memory = (peak(path, "rewrite") - peak(path, "import")) / size
+        yield f"| {path.stem} | {size / 1e6:.0f} | {base * 1000:.0f} | {work * 1000:.0f} | {work / base:.2f} | {memory:.1f} |"
+
+
+def load_and_save(path: Path) -> ModelProto:
+    model = onnx.load(path)
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(model, Path(folder, "copy.onnx"))
+    return model
+
+
+def timed(work: Callable[[], ModelProto | RewriteResult]) -> tuple[ModelProto, float]:
+    begin = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - begin  # type: ignore[return-value]
+
+
+def peak(path: Path, what: str) -> int:
+    """Peak bytes of a fresh process that imports the tool, or that converts and saves ``path``."""
+    code = "import sys; from pathlib import Path; from rewriter import model_io, rewrite\n"
+    if what == "rewrite":
+        code += "model_io.save(rewrite(sys.argv[1], 'nhwc').model, Path(sys.argv[2], 'out.onnx'))\n"
+    code += "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run([sys.executable, "-c", code, path, folder], capture_output=True, text=True, check=True)
+    return int(run.stdout) * 1024
+
+
+if __name__ == "__main__":
+    main()
