@@ -31,6 +31,7 @@ class Candidates:
         self.moves: list[dict[tuple[tuple[Layout, ...], tuple[Layout, ...]], Move]] = [{} for _ in self.nodes]
         self.layouts: dict[str, dict[Layout, None]] = defaultdict(lambda: {AS_IS: None})
         self.touching: dict[str, list[tuple[int, Slot]]] = defaultdict(list)
+        self._used = {*pins, *(t.name for node in graph.nodes for t in node.inputs)}
         self._known: set[perm.Perm] = set()
         self._queue: deque[tuple[str, Layout]] = deque()
         for i, node in enumerate(self.nodes):
@@ -137,13 +138,12 @@ class Candidates:
         if key in self.moves[i]:
             return
         node = self.nodes[i]
+        changed = [slot for slot in live_slots(node) if move.at(slot) not in (AS_IS, ANY)]
+        if any(known_rank(node, slot) is None and node.tensor(slot).name in self._used for slot in changed):
+            return
         self.moves[i][key] = move
-        for slot in live_slots(node):
-            if slot.number < len(move.inputs if slot.side == "in" else move.outputs) and move.at(slot) not in (
-                AS_IS,
-                ANY,
-            ):
-                self._offer(node.tensor(slot).name, move.at(slot))
+        for slot in changed:
+            self._offer(node.tensor(slot).name, move.at(slot))
 
     def _keep_pinned(self) -> None:
         """In the function dialect spatial operators are channels-last: that is the request, not a preference."""
@@ -169,4 +169,6 @@ def known_rank(node: Node, slot: Slot) -> int | None:
 
 def is_transpose(node: Node, rule: Rule | None) -> bool:
     """A Transpose that can vanish: then it has no move that leaves it in place, at no price."""
-    return rule is not None and rule.family == "transpose" and known_rank(node, IN(0)) is not None
+    return (
+        rule is not None and rule.family == "transpose" and None not in (known_rank(node, s) for s in (IN(0), OUT(0)))
+    )

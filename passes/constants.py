@@ -36,7 +36,7 @@ def numpy_type(onnx_type: int) -> "np.dtype[Any] | None":
 
 
 def of_array(name: str, array: Array) -> gs.Constant:
-    return gs.Constant(name, np.ascontiguousarray(array))
+    return gs.Constant(name, np.asarray(array, order="C"))  # ascontiguousarray would give a scalar an axis
 
 
 def of_proto(name: str, proto: TensorProto) -> gs.Constant:
@@ -69,7 +69,7 @@ def write(constant: gs.Constant, proto: TensorProto) -> None:
             proto.dims.extend(array.shape)
             proto.raw_data = array.tobytes()
         else:
-            proto.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array)))
+            proto.CopyFrom(numpy_helper.from_array(np.asarray(array, order="C")))
         proto.data_type, proto.doc_string = values.tensor.data_type, values.tensor.doc_string
         proto.metadata_props.extend(values.tensor.metadata_props)
     else:

@@ -127,20 +127,28 @@ def _groups(before: Sequence[Dim], after: Sequence[Dim]) -> list[tuple[list[int]
     """Runs of axes of either side with provably equal products; axes of size 1 are left out."""
     left = [i for i, d in enumerate(before) if d != 1]
     right = [j for j, d in enumerate(after) if d != 1]
-    tail = []
-    while left and right and before[left[-1]] == after[right[-1]] and before[left[-1]] is not None:
-        tail.append(([left.pop()], [right.pop()]))
-    groups = []
-    while left or right:
-        ins, outs = left[:1], right[:1]
-        del left[:1], right[:1]
-        while (left or right) and not (ins and outs and _equal(before, ins, after, outs)):
-            if right and (not left or _behind(before, ins, after, outs)):
-                outs.append(right.pop(0))
-            else:
-                ins.append(left.pop(0))
-        groups.append((ins, outs))
-    return groups + tail[::-1]
+    head, left, right = _matched(before, left, after, right)
+    tail, left, right = _matched(before, left[::-1], after, right[::-1])
+    middle = [(left[::-1], right[::-1])] if left or right else []
+    return head + middle + [(ins[::-1], outs[::-1]) for ins, outs in tail[::-1]]
+
+
+def _matched(
+    before: Sequence[Dim], left: list[int], after: Sequence[Dim], right: list[int]
+) -> tuple[list[tuple[list[int], list[int]]], list[int], list[int]]:
+    """Groups from the front of two lists of axes, and what is left of each where an unknown dim ends it."""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 1
+    while i <= len(left) and j <= len(right):
+        ins, outs = left[:i], right[:j]
+        if _equal(before, ins, after, outs):
+            groups.append((ins, outs))
+            left, right, i, j = left[i:], right[j:], 1, 1
+        elif j < len(right) and (i == len(left) or _behind(before, ins, after, outs)):
+            j += 1
+        else:
+            i += 1
+    return groups, left, right
 
 
 def _product(dims: Sequence[Dim], axes: list[int]) -> tuple[int, list[Dim]]:
@@ -161,6 +169,8 @@ def _behind(before: Sequence[Dim], ins: list[int], after: Sequence[Dim], outs: l
 
 def _common(before: Sequence[Dim], after: Sequence[Dim], ins: list[int], outs: list[int]) -> list[tuple[Dim, int, int]]:
     """The atoms of one group: size, input axis, output axis."""
+    if not ins or not outs:
+        raise Refusal(f"dims {list(before)} and {list(after)} have no known factors")
     if len(ins) == 1:
         return [(after[j] if len(outs) > 1 else before[ins[0]], ins[0], j) for j in outs]
     if len(outs) == 1:

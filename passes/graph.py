@@ -39,8 +39,9 @@ def assemble(
 def new_node(node: gs.Node, inputs: list[gs.Tensor], outputs: list[gs.Tensor], **changes: object) -> gs.Node:
     """The same node with other inputs and outputs.
 
-    ``origin`` (the node's protobuf in the file) and ``changed`` (names of the attributes that differ from it) let the
-    writer keep what onnx-graphsurgeon cannot hold.
+    ``origin`` (the node's protobuf in the file), ``changed`` (names of the attributes that differ from it) and
+    ``captures`` (new names of values that its bodies read from outside) let the writer keep what onnx-graphsurgeon
+    cannot hold.
     """
     new = gs.Node(
         changes.get("op", node.op),
@@ -52,6 +53,7 @@ def new_node(node: gs.Node, inputs: list[gs.Tensor], outputs: list[gs.Tensor], *
     )
     new.origin = getattr(node, "origin", None)
     new.changed = getattr(node, "changed", frozenset()) | changes.get("changed", frozenset())  # type: ignore[operator]
+    new.captures = changes.get("captures", getattr(node, "captures", {}))
     return new
 
 
@@ -64,19 +66,31 @@ def copied(tensor: gs.Tensor, name: str) -> gs.Tensor:
 
 def captured(node: gs.Node) -> set[str]:
     """Names of values from outside that the bodies of a node (If, Loop, Scan) read."""
-    names: set[str] = set()
-    for body in (value for value in node.attrs.values() if isinstance(value, gs.Graph)):
-        made = {t.name for t in body.inputs} | {t.name for inner in body.nodes for t in inner.outputs}
-        read = {t.name for inner in body.nodes for t in inner.inputs} | {t.name for t in body.outputs}
-        for inner in body.nodes:
-            read |= captured(inner)
-        names |= {name for name in read - made if name}
-    return names
+    renamed = getattr(node, "captures", {})
+    return {renamed.get(name, name) for body in bodies(node) for name in read_from_outside(body)}
+
+
+def bodies(node: gs.Node) -> list[gs.Graph]:
+    return [value for value in node.attrs.values() if isinstance(value, gs.Graph)]
+
+
+def read_from_outside(body: gs.Graph) -> set[str]:
+    made = {t.name for t in body.inputs} | {t.name for node in body.nodes for t in node.outputs}
+    read = {t.name for node in body.nodes for t in node.inputs} | {t.name for t in body.outputs}
+    for node in body.nodes:
+        read |= captured(node)
+    return {name for name in read - made if name}
 
 
 def captured_names(graph: gs.Graph) -> set[str]:
     """Names of values that bodies anywhere in the graph read from it."""
     return {name for node in graph.nodes for name in captured(node)}
+
+
+def captured_values(graph: gs.Graph) -> set[str]:
+    """Those of them that are computed in the graph, or its inputs."""
+    computed = {t.name for t in graph.inputs} | {t.name for node in graph.nodes for t in node.outputs}
+    return captured_names(graph) & computed
 
 
 def is_standard(node: gs.Node) -> bool:

@@ -21,10 +21,10 @@ def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
     """Constant nodes become initializers, where they hold a dense tensor or numbers."""
     values: dict[str, gs.Constant] = {}
     nodes = []
-    outputs = {t.name for t in graph.outputs}
+    relied_on = {t.name for t in graph.outputs} | captured_names(graph)
     for node in graph.nodes:
         value = constant_value(node) if node.op == "Constant" and is_standard(node) else None
-        if value is None or node.outputs[0].name in outputs:
+        if value is None or node.outputs[0].name in relied_on:
             nodes.append(node)
         else:
             values[node.outputs[0].name] = gs.Constant(node.outputs[0].name, value)

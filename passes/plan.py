@@ -16,9 +16,11 @@ import onnx_graphsurgeon as gs
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
+from passes import perm
 from passes.candidates import Candidates, live_slots
 from passes.dialect import Dialect
-from passes.layout import ANY, AS_IS, Layout
+from passes.graph import captured_values
+from passes.layout import ANY, AS_IS, Layout, of_rank
 from passes.rule import OUT, Move, Node, Slot
 
 DEFAULT_BATCH, DEFAULT_DIM = 1, 64  # prices of dynamic dims: the first axis, any other
@@ -39,7 +41,7 @@ class Change:
     needed: Layout
     op: str
     bytes: int
-    readers: tuple[str, ...]
+    readers: tuple[str, ...]  # empty: only the interface, or the body of a control flow operator
     blame: str
 
 
@@ -90,6 +92,7 @@ class Program:
         hints: Mapping[str, int],
     ) -> None:
         self.found, self.pins, self.outputs, self.hints = found, pins, outputs, hints
+        self.captured = captured_values(graph)
         self.moves = [list(moves.values()) for moves in found.moves]
         self.first = [ONE + 1, *(ONE + 1 + np.cumsum([len(moves) for moves in self.moves], dtype=int)).tolist()]
         self.tensors: dict[str, gs.Tensor] = {t.name: t for t in graph.inputs}
@@ -129,6 +132,7 @@ class Program:
         supply = self._choices(*self.producer[name]) if name in self.producer else {self.pins.get(name, AS_IS): [ONE]}
         demands = [self._choices(*reader) for reader in self.readers[name]]
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
+        demands += [{AS_IS: [ONE]}] if name in self.captured else []
         if len(set(supply).union(*demands)) < 2:
             return
         for kind, paid in ((data_order, price(tensor, self.hints)), (exactly, CHANGE_PRICE), (same_orders, None)):
@@ -162,21 +166,23 @@ class Program:
             for i, slot in readers:
                 if chosen[i].at(slot) != ANY:
                     wanted[name, chosen[i].at(slot)].append((i, slot))
-        for output in self.outputs.items():
-            wanted[output] += []
+        for demand in (*self.outputs.items(), *((name, AS_IS) for name in sorted(self.captured))):
+            wanted[demand] += []
         changes = []
         for (name, needed), readers in wanted.items():
             at, tensor = stored.get(name, AS_IS), self.tensors[name]
             if at == needed:
                 continue
             moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else price(tensor, self.hints)
-            labels = tuple(label(self.found.nodes[i]) for i, _ in readers) or ("graph output",)
+            labels = tuple(label(self.found.nodes[i]) for i, _ in readers)
             blame = self._blame(name, at, readers)
             changes.append(Change(name, at, needed, change_op(tensor, at, needed), moved, labels, blame))
         return changes
 
     def _blame(self, name: str, at: Layout, readers: list[tuple[int, Slot]]) -> str:
         """The first node (or graph output) behind the readers that will not have the layout the value is stored in."""
+        if not readers and name in self.captured:
+            return f"the body of a control flow operator reads {name!r}"
         if not readers:
             return f"graph output {name!r} has a fixed layout"
         pending, seen = [(*reader, at) for reader in readers], set()
@@ -235,14 +241,22 @@ def data_order(layout: Layout, tensor: gs.Tensor) -> Hashable:
     """Equal for layouts that hold the same bytes: they differ in axes of size 1 only, and a Reshape does."""
     if tensor.shape is None:
         return layout
-    perm = layout.perm or range(len(tensor.shape))
-    return tuple(a for a in perm if tensor.shape[a] != 1), layout.orders
+    stored = of_rank(layout, len(tensor.shape)).perm
+    return tuple(a for a in stored if tensor.shape[a] != 1), layout.orders
 
 
 def change_op(tensor: gs.Tensor, stored: Layout, needed: Layout) -> str:
-    """What turns one layout into another: a Reshape if it moves nothing and its target can be written down."""
-    dynamic = sum(not isinstance(d, int) for d in tensor.shape)
-    return "Reshape" if dynamic < 2 and data_order(stored, tensor) == data_order(needed, tensor) else "Transpose"
+    """What turns one layout into another: a Reshape if no byte moves and its target can be written down."""
+    return "Transpose" if reshape_target(tensor, stored, needed) is None else "Reshape"
+
+
+def reshape_target(tensor: gs.Tensor, stored: Layout, needed: Layout) -> list[int] | None:
+    """The target shape (0 copies a dynamic dim in place, -1 is the one that moved) of a Reshape that does."""
+    if data_order(stored, tensor) != data_order(needed, tensor):
+        return None
+    before, after = (perm.reorder(of_rank(at, len(tensor.shape)).perm, tensor.shape) for at in (stored, needed))
+    target = [d if isinstance(d, int) else 0 if d == e else -1 for d, e in zip(after, before, strict=True)]
+    return target if target.count(-1) < 2 and 0 not in tensor.shape else None
 
 
 def exactly(layout: Layout, _: gs.Tensor) -> Hashable:

@@ -9,15 +9,14 @@ import onnx_graphsurgeon as gs
 from passes import constants, perm
 from passes.graph import all_names, assemble, captured, copied, new_node, unused
 from passes.layout import ANY, AS_IS, Layout, of_rank
-from passes.plan import Plan, change_op
+from passes.plan import Plan, reshape_target
 from passes.rule import PREVIOUS, Array, Edit, Expand, Lookup, Move, Put, Take
 
 
 def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
     """The graph with every node moved as planned; ``graph`` itself is left as it was.
 
-    ``fixed`` are the values whose name and layout others rely on: graph inputs and outputs, and (as they are) values
-    captured by the bodies of If, Loop and Scan.
+    ``fixed`` are the layouts of graph inputs and outputs. Bodies of If, Loop and Scan read values as they were.
     """
     return _Push(graph, plan, fixed).run()
 
@@ -44,10 +43,7 @@ class _Push:
         operands = list(node.inputs) + [gs.Variable.empty()] * (len(move.inputs) - len(node.inputs))
         inputs = [self._operand(t, move.inputs[i], move.edits.get(i)) for i, t in enumerate(operands)]
         outputs = [t if not t.name else self._define(t) for t in node.outputs]
-        for name in captured(node):
-            if (name, AS_IS) not in self.tensors and name in self.originals:
-                self._at(self.originals[name], AS_IS)
-        results = [self._raw(t) if j in move.results else t for j, t in enumerate(outputs)]
+        results = [self._raw(t, node) if j in move.results else t for j, t in enumerate(outputs)]
         if move.steps:
             self._steps(node, move, inputs, results[0])
         else:
@@ -60,7 +56,14 @@ class _Push:
             inputs.pop()
         attrs = {**node.attrs, **move.attrs}
         kept = {key: value for key, value in attrs.items() if value is not None}
-        changes = {"op": move.op or node.op, "domain": move.domain or node.domain, "changed": frozenset(move.attrs)}
+        changes = {
+            "captures": {
+                name: self._at(self.originals[name], AS_IS).name for name in captured(node) & set(self.originals)
+            },
+            "op": move.op or node.op,
+            "domain": move.domain or node.domain,
+            "changed": frozenset(move.attrs),
+        }
         self.nodes.append(new_node(node, inputs, outputs, attrs=kept, **changes))
 
     def _steps(self, node: gs.Node, move: Move, inputs: list[gs.Tensor], result: gs.Tensor) -> None:
@@ -88,7 +91,9 @@ class _Push:
         value = self._at(tensor, layout)
         if edit is None:
             return value
-        edited = gs.Variable(self._name(f"{tensor.name}_moved"), tensor.dtype)
+        edited = gs.Variable(
+            self._name(f"{tensor.name}_moved"), tensor.dtype, None if isinstance(edit, Expand) else tensor.shape
+        )
         self._edit(edit, value, edited)
         return edited
 
@@ -138,9 +143,9 @@ class _Push:
         result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         rank = len(tensor.shape)
         p = perm.then(perm.inverse(of_rank(stored, rank).perm), of_rank(layout, rank).perm)
-        if change_op(tensor, stored, layout) == "Reshape":
-            target = np.asarray([d if isinstance(d, int) else -1 for d in result.shape], dtype=np.int64)
-            shape = constants.of_array(self._name(f"{name}_shape"), target)
+        target = reshape_target(tensor, stored, layout)
+        if target is not None:
+            shape = constants.of_array(self._name(f"{name}_shape"), np.asarray(target, dtype=np.int64))
             self._add("Reshape", [source, shape], result, {}, "reshape")
         else:
             self._add("Transpose", [source], result, {"perm": list(p)}, "transpose")
@@ -156,17 +161,19 @@ class _Push:
         elif isinstance(edit, Take):
             self._add("Gather", [value, self._vector(edit.indices)], result, {"axis": 0}, "reorder")
         elif isinstance(edit, Lookup):
-            self._add("Gather", [self._vector(edit.table), value], result, {"axis": 0}, "axes")
+            table = self._vector(edit.table, np.int64 if value.dtype is None else value.dtype)
+            self._add("Gather", [table, value], result, {"axis": 0}, "axes")
 
-    def _vector(self, values: Iterable[int]) -> gs.Constant:
-        return constants.of_array(self._name("axes"), np.asarray(list(values), dtype=np.int64))
+    def _vector(self, values: Iterable[int], dtype: Any = np.int64) -> gs.Constant:
+        return constants.of_array(self._name("axes"), np.asarray(list(values), dtype=dtype))
 
     def _add(self, op: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, Any], name: str) -> None:
         unique = unused(f"{name}_{op}" if name != op.lower() else f"{name}_{output.name}", self.node_names)
         self.nodes.append(gs.Node(op, unique, attrs, inputs, [output]))
 
-    def _raw(self, tensor: gs.Tensor) -> gs.Tensor:
-        return gs.Variable(self._name(f"{tensor.name}_stored"), tensor.dtype)
+    def _raw(self, tensor: gs.Tensor, node: gs.Node) -> gs.Tensor:
+        """A vector with one entry per axis of the node's input (Shape's result), before it is reordered."""
+        return gs.Variable(self._name(f"{tensor.name}_stored"), tensor.dtype, [len(node.inputs[0].shape)])
 
     def _like(self, tensor: gs.Tensor) -> gs.Tensor:
         return gs.Variable(self._name(f"{tensor.name}_part"), tensor.dtype, tensor.shape)

@@ -1,13 +1,49 @@
-"""Removes what a push leaves behind: Identity nodes, and nodes and constants nobody reads."""
+"""Removes what a push leaves behind: chains of Gathers, Identity nodes, and nodes and constants nobody reads."""
 
+import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.graph import assemble, captured, captured_names, is_standard, new_node
+from passes import constants
+from passes.graph import all_names, assemble, captured, captured_names, is_standard, new_node, unused
+from passes.rule import Array
 
 
 def tidy(graph: gs.Graph) -> gs.Graph:
-    """The graph without Identity nodes (where no name that others rely on needs one) and without dead nodes."""
-    return without_dead(without_identities(graph))
+    """The graph without chains of Gathers, Identity nodes (but those that interface names need), and dead nodes."""
+    return without_dead(without_identities(without_gather_chains(graph)))
+
+
+def without_gather_chains(graph: gs.Graph) -> gs.Graph:
+    """A vector reordered twice is reordered once, one reordered back is not at all: moved Shapes leave such chains."""
+    names = all_names(graph)
+    takes: dict[str, tuple[gs.Tensor, Array]] = {}
+    nodes = []
+    for node in graph.nodes:
+        indices = taken_indices(node)
+        if indices is None:
+            nodes.append(node)
+            continue
+        source = node.inputs[0]
+        if source.name in takes:
+            source, first = takes[source.name]
+            indices = np.asarray(first[indices])
+            inputs = [source, constants.of_array(unused(f"{node.inputs[1].name}_joined", names), indices)]
+            node = new_node(node, inputs, list(node.outputs))
+        if indices.ndim == 1:
+            takes[node.outputs[0].name] = source, indices
+        if source.shape == [indices.size] and indices.tolist() == list(range(indices.size)):
+            node = new_node(node, [source], list(node.outputs), op="Identity", attrs={}, changed=frozenset({"axis"}))
+        nodes.append(node)
+    return assemble(graph, nodes, graph.inputs, graph.outputs) if takes else graph
+
+
+def taken_indices(node: gs.Node) -> Array | None:
+    """The indices if the node gathers constant positions of a vector, else ``None``."""
+    if node.op != "Gather" or not is_standard(node) or not isinstance(node.inputs[1], gs.Constant):
+        return None
+    if isinstance(node.inputs[0], gs.Constant) or node.inputs[0].shape is None or len(node.inputs[0].shape) != 1:
+        return None
+    return np.asarray(node.inputs[1].values)
 
 
 def without_identities(graph: gs.Graph) -> gs.Graph:

@@ -7,7 +7,7 @@ changes only what a pass changed.
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import onnx
@@ -20,12 +20,13 @@ from onnx_graphsurgeon.logger import G_LOGGER
 from passes import constants
 from passes.constants import Stored
 from passes.dialect import function_proto, parse_domain
-from passes.graph import captured_names
+from passes.graph import captured_names, is_standard
 from rewriter.errors import UsageError
 from rewriter.shapes import FREE_INITIALIZERS_IR_VERSION, UNKNOWN, inferred, skeleton
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
 FUNCTION_IR_VERSION = 8
+USUAL_OPSET = 17
 G_LOGGER.severity = G_LOGGER.ERROR
 
 
@@ -60,16 +61,13 @@ def weight_bytes(model: ModelProto) -> int:
 
 
 def opset_of(model: ModelProto) -> int:
-    """The version of the standard operators that the model imports. Raises UsageError if it imports none."""
-    for opset in model.opset_import:
-        if opset.domain in ("", "ai.onnx"):
-            return int(opset.version)
-    raise UsageError("the model imports no standard operator set")
+    """The version of the standard operators that the model imports; if it uses none, one that every runtime knows."""
+    versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
+    return int(versions[0]) if versions else USUAL_OPSET
 
 
 def to_graph(model: ModelProto) -> gs.Graph:
     """The model's graph with shapes, sorted; weights are read when they are needed. The model is left as it is."""
-    opset_of(model)
     bare = inferred(skeleton(model))
     del bare.functions[:]
     graph = gs.import_onnx(bare)
@@ -81,6 +79,7 @@ def to_graph(model: ModelProto) -> gs.Graph:
             tensor._values = Stored(proto)
         elif tensor is not None:
             tensor.to_constant(Stored(proto))
+    graph.opset = opset_of(model)
     graph.inputs = [tensor for tensor in graph.inputs if not isinstance(tensor, gs.Constant)]
     for node, origin in zip(graph.nodes, model.graph.node, strict=True):
         node.origin, node.changed = origin, frozenset()
@@ -121,6 +120,8 @@ def _add_functions(model: ModelProto, graph: gs.Graph, original: ModelProto) -> 
     called = sorted({(n.domain, n.op) for n in graph.nodes if n.domain and parse_domain(n.domain)})
     model.functions.extend(function_proto(domain, name, graph.opset) for domain, name in called)
     model.opset_import.extend(o for o in original.opset_import if parse_domain(o.domain) is None)
+    if not any(o.domain in ("", "ai.onnx") for o in model.opset_import) and any(is_standard(n) for n in graph.nodes):
+        model.opset_import.append(helper.make_opsetid("", graph.opset))
     model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in sorted({domain for domain, _ in called}))
 
 
@@ -181,6 +182,8 @@ def _node(node: gs.Node) -> NodeProto:
     proto.output.extend(t.name for t in node.outputs)
     while proto.input and not proto.input[-1] and (origin is None or len(proto.input) > len(origin.input)):
         del proto.input[-1]
+    if getattr(node, "captures", None):
+        _rename_captured(proto, node.captures)
     changed = node.changed if origin is not None else node.attrs.keys()
     kept = [attr for attr in proto.attribute if attr.name not in changed]
     if len(kept) != len(proto.attribute) or changed:
@@ -189,3 +192,15 @@ def _node(node: gs.Node) -> NodeProto:
         wanted = {name: node.attrs[name] for name in changed if name in node.attrs}
         proto.attribute.extend(OnnxExporter.export_attributes(dict(sorted(wanted.items()))))
     return proto
+
+
+def _rename_captured(proto: NodeProto, names: Mapping[str, str]) -> None:
+    """Rename what the bodies of a node read from outside."""
+    for body in (attr.g for attr in proto.attribute if attr.HasField("g")):
+        made = {value.name for value in (*body.input, *body.initializer)} | {o for n in body.node for o in n.output}
+        outer = {old: new for old, new in names.items() if old not in made and old != new}
+        for node in body.node:
+            node.input[:] = [outer.get(name, name) for name in node.input]
+            _rename_captured(node, outer)
+        for value in body.output:
+            value.name = outer.get(value.name, value.name)

@@ -12,8 +12,7 @@ from onnx import ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
-from passes.graph import captured_names
-from passes.layout import AS_IS, Layout
+from passes.layout import Layout
 from passes.lower import lower
 from passes.plan import Plan, PlanError, make_plan
 from passes.push import push
@@ -80,10 +79,9 @@ def rewrite(
     with clock("plan"):
         roles = find_roles(graph)
         inputs, outputs = interface(graph, roles, to, choices, keep_io)
-        fixed = {**dict.fromkeys(captured_names(graph), AS_IS), **inputs, **outputs}
-        plan = _plan(graph, inputs, fixed, spelled, hints(graph, input_shapes or {}), time_limit)
+        plan = _plan(graph, inputs, outputs, spelled, hints(graph, input_shapes or {}), time_limit)
     with clock("push"):
-        moved = _checked(tidy(_checked(push(graph, plan, fixed), "push")), "tidy")
+        moved = _checked(tidy(_checked(push(graph, plan, {**inputs, **outputs}), "push")), "tidy")
     ports = [
         [port(tensor, layouts[tensor.name], roles.get(tensor.name)) for tensor in tensors]
         for tensors, layouts in ((graph.inputs, inputs), (graph.outputs, outputs))
@@ -92,7 +90,8 @@ def rewrite(
         result = model_io.to_model(moved, original)
         record(result, [*ports[0], *ports[1]])
     with clock("verify"):
-        verify_model(result, *({p.name: p.new_shape for p in side} for side in ports))
+        contract = [{p.name: p.new_shape for p in side} for side in ports]
+        verify_model(result, contract[0], contract[1], original)
     summary = _report(original, result, to, spelled, ports, plan, clock.seconds, graph, roles)
     if original is not model:
         del original, graph, moved
@@ -125,14 +124,13 @@ def hints(graph: gs.Graph, input_shapes: Mapping[str, Sequence[int]]) -> dict[st
 def _plan(
     graph: gs.Graph,
     inputs: Mapping[str, Layout],
-    fixed: Mapping[str, Layout],
+    outputs: Mapping[str, Layout],
     dialect: Dialect,
     sizes: Mapping[str, int],
     time_limit: float,
 ) -> Plan:
-    demanded = {name: layout for name, layout in fixed.items() if name not in inputs}
     try:
-        return make_plan(graph, inputs, demanded, dialect, sizes, time_limit)
+        return make_plan(graph, inputs, outputs, dialect, sizes, time_limit)
     except PlanError as error:
         raise UsageError(str(error)) from None
 

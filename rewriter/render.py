@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rewriter.contract import Port
@@ -64,7 +65,9 @@ def _ops(report: Report, most: int | None) -> Table:
 
 
 def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
-    table = Table("bytes", "of", "from", "to", "because", title="What remains", title_justify="left", box=None)
+    table = Table(title="What remains", title_justify="left", box=None)
+    for column in ("bytes", "of", "from", "to", "because"):
+        table.add_column(column, overflow="fold")
     for change in changes[:most]:
         size = f"{change.bytes:,}" if change.op == "Transpose" else "0 (Reshape)"
         table.add_row(size, change.value, change.stored, change.needed, change.blocked_by)
@@ -81,12 +84,11 @@ def _certificate(report: Report) -> str:
 
 def _verdict(result: ProviderResult) -> str:
     if result.status == "unavailable":
-        return f"[yellow]{result.name}[/]: not validated. {result.reason}"
-    color = "green" if result.status == "passed" else "red"
-    line = f"[{color}]{result.name}: {result.status}[/]. {result.reason}"
-    if result.max_abs is None:
-        return line
+        return f"[yellow]{result.name}: not validated.[/] {escape(result.reason)}"
+    if result.status == "failed" or result.max_abs is None:
+        return f"[red]{result.name}: {result.status}.[/] {escape(result.reason)}"
     return (
-        f"{line} Max abs error {result.max_abs:.2g}, relative to scale {result.max_rel:.2g} "
-        f"(allowed {result.rtol:.2g}; the original differs from itself by {result.noise:.2g})."
+        f"[green]{result.name}: outputs unchanged.[/] Largest error {result.max_rel:.1e} of the output's scale "
+        f"({result.max_abs:.1e} absolute); allowed {result.rtol:.1e}; the original differs from itself by "
+        f"{result.noise:.1e}."
     )

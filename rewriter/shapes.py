@@ -1,10 +1,10 @@
-"""Shapes of all values, from onnx's shape inference and, where that gives up, from computed Reshape targets.
+"""Shapes of all values, from onnx's shape inference and, where that gives up, from what is known of Reshape targets.
 
 Exporters write ``x.view(x.size(0), -1)`` as ``Shape -> Gather -> Concat([.., -1]) -> Reshape``. onnx follows the sizes
 but not a -1 among symbols; here both are followed, so that layouts can pass such a Reshape.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 SMALL = 4096  # elements; smaller initializers take part in shape inference
-UNKNOWN = "unk__"  # prefix of the symbols that onnx's shape inference invents
+INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
+UNKNOWN = "?"  # their prefix here
 FREE_INITIALIZERS_IR_VERSION = 4
 MOST_ROUNDS = 32  # of inference; each resolves the Reshapes whose inputs the one before it found
 
@@ -53,35 +54,61 @@ def elements(tensor: TensorProto) -> int:
 
 def inferred(bare: ModelProto) -> ModelProto:
     """A skeleton with the shapes of all values; where declared shapes contradict the operators', without those."""
+    declared = {dim.dim_param for dim in _dims(bare)}
     try:
         model = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
     except Exception:  # onnx raises several types, among them RuntimeError; the second try raises nothing
         del bare.graph.value_info[:]
         model = onnx.shape_inference.infer_shapes(bare, strict_mode=False, data_prop=True)
     for _ in range(MOST_ROUNDS):
-        if not _resolve_reshapes(model):
+        if not _resolve(model):
             break
         model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
+    for dim in _dims(model):
+        if dim.dim_param.startswith(INVENTED) and dim.dim_param not in declared:
+            dim.dim_param = UNKNOWN + dim.dim_param
     return model
 
 
-def _resolve_reshapes(model: ModelProto) -> bool:
-    """Declare the output shapes of Reshapes with a computed target; whether there were any new ones."""
-    unknown = [n for n in model.graph.node if n.op_type == "Reshape" and n.domain in ("", "ai.onnx")]
+def _dims(model: ModelProto) -> Iterator[Any]:
+    """The dims of all values that have a shape."""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        yield from value.type.tensor_type.shape.dim
+
+
+def _resolve(model: ModelProto) -> bool:
+    """Declare output shapes of which more can be told than onnx does; whether there were any."""
     values = {v.name: v for v in (*model.graph.input, *model.graph.output, *model.graph.value_info)}
-    unknown = [n for n in unknown if shape_of(values.get(n.output[0])) is None and shape_of(values.get(n.input[0]))]
-    if not unknown:
-        return False
+    declared = {v.name: v for v in model.graph.value_info}
     sizes, found = _Sizes(model, values), False
-    for node in unknown:
-        shape, entries = shape_of(values[node.input[0]]), sizes.of(node.input[1])
-        if shape is None or entries is None or entries.ndim != 1 or _int_attr(node, "allowzero", 0):
+    for node in (n for n in model.graph.node if n.op_type in _RESOLVED and n.domain in ("", "ai.onnx")):
+        source, known = shape_of(values.get(node.input[0])), shape_of(values.get(node.output[0]))
+        if source is None or (known is not None and (_unknowns(known) == 0 or node.output[0] not in declared)):
+            continue
+        shape = _RESOLVED[node.op_type](node, source, sizes)
+        if shape is None or (known is not None and _unknowns(shape) >= _unknowns(known)):
             continue
         elem_type = values[node.input[0]].type.tensor_type.elem_type
-        info = helper.make_tensor_value_info(node.output[0], elem_type, reshaped(shape, list(entries)))
-        model.graph.value_info.append(info)
+        info = helper.make_tensor_value_info(node.output[0], elem_type, shape)
+        (declared[node.output[0]] if known is not None else model.graph.value_info.add()).CopyFrom(info)
         found = True
     return found
+
+
+def _unknowns(shape: Shape) -> int:
+    return sum(d is None or (isinstance(d, str) and d.startswith(INVENTED)) for d in shape)
+
+
+def _reshape(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape | None:
+    entries = None if _int_attr(node, "allowzero", 0) else sizes.of(node.input[1])
+    return reshaped(source, list(entries)) if entries is not None and entries.ndim == 1 else None
+
+
+# operators whose output shape onnx does not, or not always, infer
+_RESOLVED: dict[str, Callable[..., Shape | None]] = {
+    "Reshape": _reshape,
+    "GroupNormalization": lambda node, source, sizes: source,
+}
 
 
 def reshaped(shape: Shape, entries: Shape) -> Shape:
@@ -94,15 +121,19 @@ def reshaped(shape: Shape, entries: Shape) -> Shape:
     return result
 
 
-def _quotient(shape: Shape, others: Shape) -> int | None:
-    """The one missing size, if symbols cancel out."""
+def _quotient(shape: Shape, others: Shape) -> int | str | None:
+    """The one missing size, if all but a number or a symbol cancels out."""
     symbols = [d for d in shape if not isinstance(d, int)]
     for d in (d for d in others if not isinstance(d, int)):
         if d is None or d not in symbols:
             return None
         symbols.remove(d)
     whole, part = (prod(d for d in dims if isinstance(d, int)) for dims in (shape, others))
-    return whole // part if not symbols and part and whole % part == 0 else None
+    if not part or whole % part:
+        return None
+    if len(symbols) == 1 and whole == part:
+        return str(symbols[0]) if symbols[0] else None
+    return None if symbols else whole // part
 
 
 class _Sizes:

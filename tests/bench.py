@@ -9,12 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import ModelProto
 
 from rewriter import RewriteResult, rewrite, validate
 
@@ -101,32 +101,30 @@ def feed(session: ort.InferenceSession, layouts: dict[str, tuple[int, ...]]) -> 
 
 def rewriting(paths: list[Path]) -> Iterator[str]:
     yield "\n## Time and memory of rewriting (--no-validate)\n"
-    yield "Rewriting without load and save, over onnx.load + onnx.save of the same file, interleaved, medians of 7; peak"
-    yield "memory of a whole `rewrite` from path to saved file, less that of the imports, over the file's size.\n"
+    yield "Rewriting without load and save, over onnx.load + onnx.save of the same file, interleaved, medians of 7;"
+    yield "peak memory of a whole `rewrite` from path to saved file, less that of the imports, over the file's size.\n"
     yield "| model | MB | load + save ms | rewrite ms | ratio | peak memory / file |"
     yield "|---|---|---|---|---|---|"
     for path in paths:
         both, alone = [], []
         for _ in range(7):
-            model, seconds = timed(lambda: load_and_save(path))
-            both.append(seconds)
-            alone.append(timed(lambda: rewrite(model, "nhwc"))[1])  # noqa: B023  (called at once)
+            both.append(seconds(partial(load_and_save, path)))
+            alone.append(seconds(partial(rewrite, onnx.load(path), "nhwc")))
         size, base, work = path.stat().st_size, statistics.median(both), statistics.median(alone)
         memory = (peak(path, "rewrite") - peak(path, "import")) / size
-        yield f"| {path.stem} | {size / 1e6:.0f} | {base * 1000:.0f} | {work * 1000:.0f} | {work / base:.2f} | {memory:.1f} |"
+        figures = f"{size / 1e6:.0f} | {base * 1000:.0f} | {work * 1000:.0f} | {work / base:.2f} | {memory:.1f}"
+        yield f"| {path.stem} | {figures} |"
 
 
-def load_and_save(path: Path) -> ModelProto:
-    model = onnx.load(path)
+def load_and_save(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        onnx.save(model, Path(folder, "copy.onnx"))
-    return model
+        onnx.save(onnx.load(path), Path(folder, "copy.onnx"))
 
 
-def timed(work: Callable[[], ModelProto | RewriteResult]) -> tuple[ModelProto, float]:
+def seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - begin  # type: ignore[return-value]
+    work()
+    return time.perf_counter() - begin
 
 
 def peak(path: Path, what: str) -> int:

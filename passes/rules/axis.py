@@ -37,14 +37,22 @@ def split(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, outputs, attrs={"axis": perm.axis(layout.perm, axis)})
 
 
-def flattening_softmax(node: Node, layout: Layout) -> Move:
-    """Softmax before opset 13: the tensor is seen as 2-D, split before ``axis``; each part must stay whole."""
-    axis = node.attr("axis", 1) % len(layout.perm)
-    if set(layout.perm[:axis]) != set(range(axis)):
-        raise Refusal(
-            f"{node.op} before opset 13 works on all axes from {axis} on, which this layout mixes with others"
-        )
-    return node.move({0: layout}, {0: layout}, attrs={"axis": axis})
+def flattening(symmetric: bool = False) -> RuleFn:
+    """Softmax before opset 13: the tensor is seen as 2-D, split before ``axis``; each part must stay whole.
+
+    Unless it is ``symmetric`` (see ``along_axis``), the second part must stay as it is, too.
+    """
+
+    def rule(node: Node, layout: Layout) -> Move:
+        axis = node.attr("axis", 1) % len(layout.perm)
+        part, stored = tuple(range(axis, len(layout.perm))), layout.perm[axis:]
+        if set(stored) != set(part):
+            raise Refusal(f"{node.op} before opset 13 works on all axes from {axis} on, mixed with others here")
+        if not symmetric and (stored != part or any(a in part for a, _ in layout.orders)):
+            raise Refusal(f"{node.op} before opset 13 needs the original order of all axes from {axis} on")
+        return node.move({0: layout}, {0: layout}, attrs={"axis": axis})
+
+    return rule
 
 
 def arg_reduce(node: Node, layout: Layout) -> Move:
@@ -65,7 +73,9 @@ def dropped(layout: Layout, gone: set[int]) -> Layout:
 
 register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis"), since=13)
 register("Hardmax", Rule(along_axis(-1), (IN(0),), "axis"), since=13)
-register("Softmax LogSoftmax Hardmax", Rule(flattening_softmax, (IN(0),), "axis"))
-register("Concat", Rule(along_axis(0), (IN(0),), "axis"))
+register("Softmax LogSoftmax", Rule(flattening(symmetric=True), (IN(0),), "axis"))
+register("Hardmax", Rule(flattening(), (IN(0),), "axis"))
+# Concat's axis is 1 by default before opset 4, and must be given from then on
+register("Concat", Rule(along_axis(1), (IN(0),), "axis"))
 register("Split", Rule(split, (IN(0),), "axis"))
 register("ArgMax ArgMin", Rule(arg_reduce, (IN(0),), "axis"))

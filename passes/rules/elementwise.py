@@ -55,8 +55,10 @@ register(
     SAME,
 )
 register(
-    """Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min
-    Mod Mul Or PRelu Pow Sub Sum Where Xor""",
+    """Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Mod Mul Or
+    PRelu Pow Sub Where Xor""",
     BROADCAST,
+    since=7,  # before, the attributes ``broadcast`` and ``axis`` said how operands align
 )
+register("Max Mean Min Sum", BROADCAST)
 register("CastLike", CAST_LIKE)

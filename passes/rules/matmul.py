@@ -1,8 +1,8 @@
 """Matrix products: an order along the contracted axis, or along the result's columns, is folded into the weight."""
 
-from passes import perm
 from passes.layout import Layout
 from passes.rule import IN, OUT, Move, Node, Refusal, Rule, register
+from passes.rules.elementwise import operand
 
 
 def gemm(node: Node, left: Layout, result: Layout) -> Move:
@@ -18,16 +18,8 @@ def gemm(node: Node, left: Layout, result: Layout) -> Move:
     flip = {"transA": 1 - transposed_a} if left.perm == (1, 0) else {}
     inputs = {0: left, 1: right}
     if node.has(IN(2)):
-        inputs[2] = bias(node, result)
+        inputs[2], _ = operand(node, 2, result)
     return node.move(inputs, {0: result}, attrs=flip)
-
-
-def bias(node: Node, result: Layout) -> Layout:
-    """Gemm's C broadcasts to the result."""
-    shape = node.shape(IN(2))
-    lead = 2 - len(shape)
-    kept = ((a - lead, o) for a, o in result.orders if a >= lead and shape[a - lead] != 1)
-    return Layout(perm.identity(len(shape)), tuple(kept))
 
 
 def matmul(node: Node, left: Layout, result: Layout) -> Move:

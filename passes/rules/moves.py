@@ -39,10 +39,13 @@ def size(node: Node, layout: Layout) -> Move:
 
 
 def named_axes(node: Node, rank: int) -> list[int]:
-    given = node.attr("axes") if not node.has(IN(1)) else node.ints(1)
+    """The axes that Squeeze removes or Unsqueeze inserts; a Squeeze that names none removes those of size 1."""
+    given = node.ints(1) if node.has(IN(1)) else node.attr("axes")
     if given:
         return [a % rank for a in given]
-    raise Refusal(f"{node.op} does not name its axes")
+    if node.op == "Unsqueeze" or node.has(IN(1)):
+        raise Refusal(f"{node.op} names no axes")
+    return [a for a, d in enumerate(node.sizes(IN(0))) if d == 1]
 
 
 def squeeze_attr(node: Node, layout: Layout) -> Move:
@@ -52,7 +55,7 @@ def squeeze_attr(node: Node, layout: Layout) -> Move:
 
 def squeeze_input(node: Node, layout: Layout) -> Move:
     gone = named_axes(node, len(layout.perm))
-    edits = {1: Lookup(perm.inverse(layout.perm))}
+    edits = {1: Lookup(perm.inverse(layout.perm))} if node.has(IN(1)) else {}
     return node.move({0: layout}, {0: dropped(layout, set(gone))}, edits=edits)
 
 

@@ -15,8 +15,10 @@ def channel_norm(node: Node, layout: Layout) -> Move:
     Vectors with one entry per channel follow the order of the elements along axis 1.
     """
     p, spec = layout.perm, spec_of(node.op, node.opset)
-    if spec is None or (node.op == "BatchNormalization" and (node.attr("training_mode") or node.has(OUT(1)))):
-        raise Refusal(f"{node.op} with more than one output is in training mode")
+    if spec is None or node.attr("training_mode") or node.has(OUT(1)):
+        raise Refusal(f"{node.op} is in training mode")
+    if not node.attr("spatial", 1):
+        raise Refusal(f"{node.op} has parameters for every position, not for channels only")
     if len(p) > 1 and p[1] == 1 and (p[0] == 0 or node.op == "BatchNormalization"):
         return in_place(node, layout)
     if layout.orders:

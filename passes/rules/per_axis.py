@@ -55,7 +55,8 @@ def slice_input(node: Node, layout: Layout) -> Move:
     if node.has(IN(3)):
         return node.move({0: layout}, {0: layout}, edits={3: Lookup(table)})
     (count,) = node.sizes(IN(1))
-    return node.move({0: layout}, {0: layout}, edits={3: Put(np.asarray(table[:count], dtype=np.int64))})
+    axes = np.asarray(table[:count], dtype=node.tensor(IN(1)).dtype)
+    return node.move({0: layout}, {0: layout}, edits={3: Put(axes)})
 
 
 def expand(node: Node, layout: Layout) -> Move:
@@ -107,11 +108,11 @@ def per_axis(fn: object) -> Rule:
     return Rule(fn, (IN(0),), "per_axis")  # type: ignore[arg-type]
 
 
-register("Tile", per_axis(tile))
-register("Pad", per_axis(pad_attr))
+register("Tile", per_axis(tile), since=6)
+register("Pad", per_axis(pad_attr), since=2)
 register("Pad", per_axis(pad_input), since=11)
 register("Slice", per_axis(slice_attr))
 register("Slice", per_axis(slice_input), since=10)
 register("Expand", per_axis(expand))
-register("Upsample", per_axis(upsample_attr))
+register("Upsample", per_axis(upsample_attr), since=7)
 register("ConstantOfShape", Rule(fill, (OUT(0),), "per_axis"))

@@ -64,5 +64,7 @@ def flatten(node: Node, layout: Layout) -> list[Move]:
     return moves
 
 
-register("Reshape", Rule(reshape, widest, "reshape", back=before_or_after, roles=False))
+RESHAPE = Rule(reshape, widest, "reshape", back=before_or_after, roles=False)
+
+register("Reshape", RESHAPE, since=5)  # before, the target shape was an attribute
 register("Flatten", Rule(flatten, (IN(0),), "reshape", roles=False))

@@ -1,0 +1,45 @@
+# Everything is installed into .venv (tool and tests) and .venv-export (PyTorch, TensorFlow; only `make models`).
+PYTHON ?= python3
+VENV := .venv
+EXPORT := .venv-export
+MODEL ?= models/torch_resnet.onnx
+TO ?= nhwc
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check models models-full bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: $(VENV)/ready  ## set up and convert a model (MODEL=path TO=nhwc|nchw)
+	$(VENV)/bin/python -m rewriter $(MODEL) --to $(TO)
+
+test: $(VENV)/ready  ## set up and run the tests
+	$(VENV)/bin/python -m pytest -n 2
+
+check: $(VENV)/ready  ## lint, formatting, import boundary, strict types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+models: $(EXPORT)/ready  ## re-export the small models in models/
+	$(EXPORT)/bin/python models/export.py
+
+models-full: $(EXPORT)/ready  ## export the full-size models to models/full (not in git; for make bench)
+	$(EXPORT)/bin/python models/export.py --full
+
+bench: $(VENV)/ready  ## measure; writes docs/benchmarks.md (needs make models-full once)
+	PYTHONPATH=. $(VENV)/bin/python tests/bench.py
+
+clean:  ## remove the virtual environments and caches
+	rm -rf $(VENV) $(EXPORT) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+$(EXPORT)/ready: pyproject.toml
+	$(PYTHON) -m venv $(EXPORT)
+	$(EXPORT)/bin/python -m pip install -q --disable-pip-version-check -e '.[export]'
+	touch $@
