@@ -6,7 +6,6 @@ inputs and outputs. Every node keeps the move that changes nothing, so a plan al
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from itertools import permutations, product
 
 import onnx_graphsurgeon as gs
@@ -61,11 +60,18 @@ class Candidates:
         """Why node ``i`` would not have ``layout`` at ``slot``; ``None`` if it would."""
         if any(move.at(slot) == layout for move in self.moves[i].values()):
             return None
+        node, pivots = self.nodes[i], self.slots[i]
         try:
-            self.ask(i, *(layout if s == slot else AS_IS for s in self.slots[i] or [slot]))
+            if slot in pivots or len(pivots) != 1:
+                self.ask(i, *(layout if s == slot else AS_IS for s in pivots or [slot]))
+            else:
+                for at in self._pivots_for(i, slot, pivots[0], layout):
+                    self.ask(i, at)
         except Refusal as reason:
             return str(reason)
-        return f"no arrangement of {self.nodes[i].op} has this layout here"
+        if self._is_pinned(i):
+            return f"{node.op} is channels-last in this dialect"
+        return f"{node.op} has no form with this layout here"
 
     def _slots(self, i: int) -> tuple[Slot, ...]:
         rule = self.rules[i]
@@ -103,7 +109,10 @@ class Candidates:
             others = (self.layouts[self.nodes[i].tensor(s).name] if s != slot else (layout,) for s in pivots)
             tried: Iterable[tuple[Layout, ...]] = product(*map(list, others))
         elif len(pivots) == 1:
-            tried = ((at,) for at in self._pivots_for(i, slot, pivots[0], layout))
+            try:
+                tried = [(at,) for at in self._pivots_for(i, slot, pivots[0], layout)]
+            except Refusal:
+                return
         else:
             return
         for layouts in tried:
@@ -122,8 +131,7 @@ class Candidates:
         if rank is None or other is None or rule is None:
             return
         if rule.back is not None and slot in (IN(0), OUT(0)):
-            with suppress(Refusal):
-                yield from rule.back(node, lay.of_rank(layout, other))
+            yield from rule.back(node, lay.of_rank(layout, other))
             return
         if rank == other:
             yield layout
@@ -145,12 +153,15 @@ class Candidates:
         for slot in changed:
             self._offer(node.tensor(slot).name, move.at(slot))
 
-    def _keep_pinned(self) -> None:
+    def _is_pinned(self, i: int) -> bool:
         """In the function dialect spatial operators are channels-last: that is the request, not a preference."""
-        for i, rule in enumerate(self.rules):
-            if rule is not None and rule.seed:
-                functions = {key: move for key, move in self.moves[i].items() if move.domain is not None}
-                self.moves[i] = functions or self.moves[i]
+        rule = self.rules[i]
+        return rule is not None and rule.pinned and any(move.domain for move in self.moves[i].values())
+
+    def _keep_pinned(self) -> None:
+        for i in range(len(self.nodes)):
+            if self._is_pinned(i):
+                self.moves[i] = {key: move for key, move in self.moves[i].items() if move.domain}
 
 
 def live_slots(node: Node) -> list[Slot]:

@@ -218,7 +218,8 @@ class Rule:
     fn: RuleFn
     pivots: "tuple[Slot, ...] | Callable[[Node], tuple[Slot, ...]]"
     family: str
-    seed: bool = False  # a spatial operator: its input axes are batch, channel, spatial...
+    seed: bool = False  # its input axes are batch, channel, spatial...
+    pinned: bool = False  # channels-last wherever the dialect can say it
     back: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the pivot
     roles: bool = True  # axes of inputs and outputs mean the same, so roles pass
 

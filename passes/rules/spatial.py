@@ -122,13 +122,13 @@ def resizes_channels(node: Node) -> bool:
     return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in both)
 
 
-SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True)
+SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True, pinned=True)
 
 register(
     "Conv ConvTranspose AveragePool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool DepthToSpace SpaceToDepth",
     SPATIAL,
 )
-register("MaxPool", Rule(max_pool, (IN(0),), "spatial", seed=True))
-register("MaxUnpool", Rule(indexed, (IN(0),), "spatial", seed=True))
+register("MaxPool", Rule(max_pool, (IN(0),), "spatial", seed=True, pinned=True))
+register("MaxUnpool", Rule(indexed, (IN(0),), "spatial", seed=True, pinned=True))
 register("Resize", Rule(resize, (IN(0),), "spatial"), since=10)
 register("Upsample", Rule(resize, (IN(0),), "spatial"), since=9)
