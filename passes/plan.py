@@ -6,7 +6,7 @@ are free: they are folded. The program is solved by HiGHS (scipy.optimize.milp) 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
@@ -169,14 +169,17 @@ class Program:
         for demand in (*self.outputs.items(), *((name, AS_IS) for name in sorted(self.captured))):
             wanted[demand] += []
         changes = []
+        had: dict[str, list[Layout]] = {name: [layout] for name, layout in stored.items()}
         for (name, needed), readers in wanted.items():
-            at, tensor = stored.get(name, AS_IS), self.tensors[name]
-            if at == needed:
+            have, tensor = had.setdefault(name, [AS_IS]), self.tensors[name]
+            if needed in have:
                 continue
+            at = nearest(tensor, have, needed)
             moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else price(tensor, self.hints)
             labels = tuple(label(self.found.nodes[i]) for i, _ in readers)
-            blame = self._blame(name, at, readers)
+            blame = self._blame(name, have[0], readers)
             changes.append(Change(name, at, needed, change_op(tensor, at, needed), moved, labels, blame))
+            have.append(needed)
         return changes
 
     def _blame(self, name: str, at: Layout, readers: list[tuple[int, Slot]]) -> str:
@@ -243,6 +246,12 @@ def data_order(layout: Layout, tensor: gs.Tensor) -> Hashable:
         return layout
     stored = of_rank(layout, len(tensor.shape)).perm
     return tuple(a for a in stored if tensor.shape[a] != 1), layout.orders
+
+
+def nearest(tensor: gs.Tensor, have: Sequence[Layout], needed: Layout) -> Layout:
+    """Which of the layouts that a value is had in to make ``needed`` of: one that holds the same bytes, or the first."""
+    order = data_order(needed, tensor)
+    return next((at for at in have if data_order(at, tensor) == order), have[0])
 
 
 def change_op(tensor: gs.Tensor, stored: Layout, needed: Layout) -> str:

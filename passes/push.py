@@ -1,5 +1,6 @@
 """Applies a Plan: builds the graph it describes. The only creator of Transposes."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import onnx_graphsurgeon as gs
 from passes import constants, perm
 from passes.graph import all_names, assemble, captured, copied, new_node, unused
 from passes.layout import ANY, AS_IS, Layout, of_rank
-from passes.plan import Plan, reshape_target
+from passes.plan import Plan, nearest, reshape_target
 from passes.rule import PREVIOUS, Array, Edit, Expand, Lookup, Move, Put, Take
 
 
@@ -27,7 +28,7 @@ class _Push:
         self.names = all_names(graph)
         self.node_names = {node.name for node in graph.nodes}
         self.nodes: list[gs.Node] = []
-        self.tensors: dict[tuple[str, Layout], gs.Tensor] = {}
+        self.tensors: dict[str, dict[Layout, gs.Tensor]] = defaultdict(dict)  # by name and layout; first as stored
         self.originals: dict[str, gs.Tensor] = {}
         self.folded: dict[tuple[str, Layout], gs.Constant] = {}
         self.uses = self._layouts_of_constants()
@@ -125,7 +126,7 @@ class _Push:
         taken = tensor.name in self.fixed and self.fixed[tensor.name] != layout
         name = self._name(f"{tensor.name}_{suffix(layout)}") if taken else tensor.name
         self.originals[tensor.name] = tensor
-        self.tensors[tensor.name, layout] = new = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
+        self.tensors[tensor.name][layout] = new = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         new.type = tensor.type
         return new
 
@@ -133,23 +134,22 @@ class _Push:
         """The value in ``layout``, through a Transpose if it is stored another way."""
         if isinstance(tensor, gs.Constant):
             return self._constant(tensor, layout)
-        key = (tensor.name, layout)
-        if key in self.tensors:
-            return self.tensors[key]
-        stored = self.plan.stored.get(tensor.name, AS_IS)
-        source = self.tensors[tensor.name, stored]
+        have = self.tensors[tensor.name]
+        if layout in have:
+            return have[layout]
+        source = nearest(tensor, list(have), layout)
         owned = self.fixed.get(tensor.name) == layout
         name = tensor.name if owned else self._name(f"{tensor.name}_{suffix(layout)}")
         result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         rank = len(tensor.shape)
-        p = perm.then(perm.inverse(of_rank(stored, rank).perm), of_rank(layout, rank).perm)
-        target = reshape_target(tensor, stored, layout)
+        p = perm.then(perm.inverse(of_rank(source, rank).perm), of_rank(layout, rank).perm)
+        target = reshape_target(tensor, source, layout)
         if target is not None:
             shape = constants.of_array(self._name(f"{name}_shape"), np.asarray(target, dtype=np.int64))
-            self._add("Reshape", [source, shape], result, {}, "reshape")
+            self._add("Reshape", [have[source], shape], result, {}, "reshape")
         else:
-            self._add("Transpose", [source], result, {"perm": list(p)}, "transpose")
-        self.tensors[key] = result
+            self._add("Transpose", [have[source]], result, {"perm": list(p)}, "transpose")
+        have[layout] = result
         return result
 
     def _edit(self, edit: Edit, value: gs.Tensor, result: gs.Tensor) -> None:

@@ -6,6 +6,7 @@ keeps the law ``f'(T_p(x)) == T_q(f(x))`` or raises :class:`Refusal` with a reas
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -127,6 +128,12 @@ class Node:
         self._inputs: list[gs.Tensor] = list(node.inputs)
         self._outputs: list[gs.Tensor] = list(node.outputs)
         self._attrs: Mapping[str, Any] = node.attrs
+
+    def part(self, *inputs: int) -> "Node":
+        """The same node with only these inputs, for rules that know nothing of the others."""
+        part = copy(self)
+        part._inputs = [self._inputs[i] for i in inputs if self.has(IN(i))]
+        return part
 
     def attr(self, name: str, default: Any = None) -> Any:
         return self._attrs.get(name, default)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rewriter import model_io, render
 from rewriter.errors import RewriterError, UsageError, VerificationError
 from rewriter.pipeline import CHOICES, DIALECTS, TARGETS, RewriteResult, rewrite
+from rewriter.runtime import PROVIDERS
 from rewriter.validate import CouldNotValidate, ValidationReport, validate
 from rewriter.version import __version__
 
@@ -79,6 +80,10 @@ def run(args: argparse.Namespace) -> int:
     if output.resolve() == args.model.resolve():
         raise UsageError(f"--output {output} is the input; give another path")
     shapes = dict(_shape(text) for text in args.input_shape)
+    providers = args.providers.split(",") if args.providers else None
+    unknown = [name for name in providers or () if name not in PROVIDERS]
+    if unknown:
+        raise UsageError(f"--providers {args.providers}: {unknown[0]!r} is not one of {', '.join(PROVIDERS)}")
     result = rewrite(
         args.model,
         args.to,
@@ -92,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     verdict = None
     if not args.no_validate and (result.report.changed or args.output):
         with console.status("validating with onnxruntime"):
-            verdict = _validate(args, result, shapes)
+            verdict = _validate(args, result, shapes, providers)
         render.validated(console, verdict)
     _write_json(args.json, result, verdict)
     if verdict is not None and not verdict.ok:
@@ -105,12 +110,14 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
-def _validate(args: argparse.Namespace, result: RewriteResult, shapes: dict[str, list[int]]) -> ValidationReport:
+def _validate(
+    args: argparse.Namespace, result: RewriteResult, shapes: dict[str, list[int]], providers: list[str] | None
+) -> ValidationReport:
     return validate(
         args.model,
         result.model,
         layouts=result.layouts,
-        providers=args.providers.split(",") if args.providers else None,
+        providers=providers,
         runs=args.runs,
         seed=args.seed,
         rtol=args.rtol,

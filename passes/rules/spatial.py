@@ -13,6 +13,13 @@ from passes.perm import Perm
 from passes.rule import IN, OUT, Edit, Move, Node, Refusal, Rule, Take, register
 from passes.rules.per_axis import resize as resize_any
 
+# optional inputs, and the end of the function's name if one and all after it are absent
+OPTIONAL_INPUTS = {
+    "Conv": {2: "NoBias"},
+    "ConvTranspose": {2: "NoBias"},
+    "ConvInteger": {2: "NoZeroPoints", 3: "NoKernelZeroPoint"},
+    "QLinearConv": {8: "NoBias"},
+}
 PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "output_shape")
 
 
@@ -80,8 +87,10 @@ def function_name(node: Node) -> str:
 
     A Conv without bias has its own: one that is given an empty bias keeps onnxruntime from fusing it.
     """
-    if node.op in ("Conv", "ConvTranspose") and not node.has(IN(2)):
-        return f"{node.op}NoBias"
+    given = max(i for i in range(node.arity[0]) if node.has(IN(i)))
+    for first, ending in OPTIONAL_INPUTS.get(node.op, {}).items():
+        if given < first:
+            return f"{node.op}{ending}"
     if node.op == "MaxPool" and node.has(OUT(1)):
         return "MaxPoolWithIndices"
     if node.op == "MaxUnpool" and node.has(IN(2)):
