@@ -15,6 +15,7 @@ from passes import perm
 from passes.dialect import LAYOUT_NAMES, Dialect
 from passes.layout import ANY, AS_IS, Layout
 from passes.rule import IN, OUT, Move, Node, Refusal, Rule, Slot, lookup
+from passes.rules.barriers import BARRIERS
 
 MOST_LAYOUTS = 8  # per value
 MOST_PERMS = 4  # rank up to which every perm of a pivot is tried when a layout arrives at another slot
@@ -51,7 +52,8 @@ class Candidates:
         """The rule's moves for these layouts of the pivots. Raises Refusal with the rule's reason."""
         rule, node = self.rules[i], self.nodes[i]
         if rule is None:
-            raise Refusal(f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}")
+            unknown = f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}"
+            raise Refusal(unknown if node.domain else BARRIERS.get(node.op, unknown))
         ranks = [node.rank(slot) for slot in rule.slots(node)]
         moves = rule.fn(node, *(lay.of_rank(at, rank) for at, rank in zip(layouts, ranks, strict=True)))
         return moves if isinstance(moves, list) else [moves]

@@ -58,6 +58,11 @@ def changed(constant: gs.Constant, name: str, *steps: Layout | Edit) -> gs.Const
     return gs.Constant(name, array)
 
 
+def is_as_read(constant: gs.Constant) -> bool:
+    """Whether the constant is an initializer of the model that nothing changed."""
+    return isinstance(constant._values, Stored) and not constant._values.steps
+
+
 def write(constant: gs.Constant, proto: TensorProto) -> None:
     """Fill an empty initializer: from the model's own where nothing changed, else of the same element type."""
     values = constant._values
@@ -65,7 +70,7 @@ def write(constant: gs.Constant, proto: TensorProto) -> None:
         proto.CopyFrom(values.tensor)
     elif isinstance(values, Stored):
         array = values.load()
-        if array.nbytes == raw_size(values.tensor.data_type, array.size):
+        if is_plain(values.tensor.data_type):  # spares a copy
             proto.dims.extend(array.shape)
             proto.raw_data = array.tobytes()
         else:
@@ -77,9 +82,6 @@ def write(constant: gs.Constant, proto: TensorProto) -> None:
     proto.name = constant.name
 
 
-def raw_size(onnx_type: int, elements: int) -> int:
-    """Bytes of ``elements`` in ``raw_data``: 4-bit types are packed in pairs."""
-    packed = (TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1)
-    if onnx_type in packed:
-        return (elements + 1) // 2
-    return elements * np.dtype(helper.tensor_dtype_to_np_dtype(onnx_type)).itemsize
+def is_plain(onnx_type: int) -> bool:
+    """Whether ``raw_data`` holds the bytes of a numpy array: not of strings, nor of types packed into part of a byte."""
+    return TensorProto.DataType.Name(onnx_type) not in ("STRING", "INT2", "UINT2", "INT4", "UINT4", "FLOAT4E2M1")

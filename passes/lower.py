@@ -1,5 +1,7 @@
 """Brings a graph into the form rules speak of: standard operators, and constants as constants."""
 
+from collections import Counter
+
 import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import NodeProto
@@ -18,12 +20,12 @@ def lower(graph: gs.Graph) -> gs.Graph:
 
 
 def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
-    """Constant nodes become initializers, where they hold a dense tensor or numbers."""
+    """Constant nodes become initializers, where they hold a dense tensor or numbers; so do Shapes of constants."""
     values: dict[str, gs.Constant] = {}
     nodes = []
     relied_on = {t.name for t in graph.outputs} | captured_names(graph)
     for node in graph.nodes:
-        value = constant_value(node) if node.op == "Constant" and is_standard(node) else None
+        value = constant_value(node) if is_standard(node) else None
         if value is None or node.outputs[0].name in relied_on:
             nodes.append(node)
         else:
@@ -35,6 +37,10 @@ def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
 
 
 def constant_value(node: gs.Node) -> "Stored | Array | None":
+    if node.op == "Shape" and isinstance(node.inputs[0], gs.Constant):
+        return np.asarray(node.inputs[0].shape, dtype=np.int64)[node.attrs.get("start") : node.attrs.get("end")]
+    if node.op != "Constant":
+        return None
     origin: NodeProto | None = getattr(node, "origin", None)
     for attr in origin.attribute if origin is not None else ():
         if attr.name == "value":
@@ -54,6 +60,8 @@ def functions_as_standard(graph: gs.Graph) -> gs.Graph:
     if not any(parse_domain(node.domain or "") for node in graph.nodes):
         return graph
     names, relied_on = all_names(graph), {t.name for t in graph.outputs} | captured_names(graph)
+    reads = Counter(t.name for node in graph.nodes for t in node.inputs)
+    shared = relied_on | {name for name, times in reads.items() if times > 1}
     nodes: list[gs.Node] = []
     last: dict[str, gs.Tensor] = {}
     for node in graph.nodes:
@@ -65,7 +73,7 @@ def functions_as_standard(graph: gs.Graph) -> gs.Graph:
         rank, weights = parsed
         perms = {"x": perm.channels_first(rank), "w": perm.inverse(kernel_perm(spec.op, rank, weights))}
         kinds = [kind if t.name else "-" for kind, t in zip(spec.inputs, operands, strict=False)]
-        inputs = [_first(nodes, names, t, kind, perms) for t, kind in zip(operands, kinds, strict=True)]
+        inputs = [_first(nodes, names, shared, t, kind, perms) for t, kind in zip(operands, kinds, strict=True)]
         results, after = [], []
         for tensor in node.outputs:
             p = perms["x"]
@@ -80,7 +88,9 @@ def functions_as_standard(graph: gs.Graph) -> gs.Graph:
     return assemble(graph, nodes, graph.inputs, graph.outputs)
 
 
-def _first(nodes: list[gs.Node], names: set[str], tensor: gs.Tensor, kind: str, perms: dict[str, Perm]) -> gs.Tensor:
+def _first(
+    nodes: list[gs.Node], names: set[str], shared: set[str], tensor: gs.Tensor, kind: str, perms: dict[str, Perm]
+) -> gs.Tensor:
     """What the standard operator reads in place of a function's input of this ``kind`` (see ``dialect.Spec``)."""
     if kind in perms:
         result = _like(tensor, f"{tensor.name}_first", perms[kind], names)
@@ -90,7 +100,8 @@ def _first(nodes: list[gs.Node], names: set[str], tensor: gs.Tensor, kind: str, 
         return tensor
     order = np.asarray(perms["x"], dtype=np.int64)
     if isinstance(tensor, gs.Constant):
-        return constants.of_array(unused(f"{tensor.name}_first", names), np.asarray(tensor.values)[order])
+        name = unused(f"{tensor.name}_first", names) if tensor.name in shared else tensor.name
+        return constants.of_array(name, np.asarray(tensor.values)[order])
     result = gs.Variable(unused(f"{tensor.name}_first", names), tensor.dtype, tensor.shape)
     indices = constants.of_array(unused(f"{tensor.name}_order", names), order)
     nodes.append(gs.Node("Gather", "", {"axis": 0}, [tensor, indices], [result]))

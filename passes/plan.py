@@ -25,7 +25,8 @@ from passes.rule import OUT, Move, Node, Slot
 
 DEFAULT_BATCH, DEFAULT_DIM = 1, 64  # prices of dynamic dims: the first axis, any other
 ONE = 0  # the variable that is 1
-CHANGE_PRICE = 1  # bytes, per Transpose: among plans of equal bytes the one with fewer nodes
+CHANGE_PRICE = 1  # bytes, per Transpose: among plans of equal bytes the one with fewest of them
+MOVES_PRICE = CHANGE_PRICE / 2  # of all moves together: among those plans the one that leaves most nodes as they are
 
 
 class PlanError(Exception):
@@ -109,7 +110,8 @@ class Program:
 
     def solve(self, time_limit: float) -> tuple[list[Move], float, bool]:
         """The chosen move of each node, the proven lower bound on the price, and whether the two meet."""
-        costs, rows = [0.0] * self.first[-1], Rows()
+        moved = [any(at not in (AS_IS, ANY) for at in (*m.inputs, *m.outputs)) for moves in self.moves for m in moves]
+        costs, rows = [0.0, *(MOVES_PRICE / len(moved) * is_moved for is_moved in moved)], Rows()
         for begin, end in pairwise(self.first):
             rows.add(range(begin, end), (), at_most=1.0, at_least=1.0)
         for name, tensor in self.tensors.items():
@@ -171,8 +173,8 @@ class Program:
         changes = []
         had: dict[str, list[Layout]] = {name: [layout] for name, layout in stored.items()}
         for (name, needed), readers in wanted.items():
-            have, tensor = had.setdefault(name, [AS_IS]), self.tensors[name]
-            if needed in have:
+            have, tensor = had.setdefault(name, [AS_IS]), self.tensors.get(name)
+            if tensor is None or needed in have:  # a constant that is a graph output costs nothing
                 continue
             at = nearest(tensor, have, needed)
             moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else price(tensor, self.hints)
@@ -249,7 +251,7 @@ def data_order(layout: Layout, tensor: gs.Tensor) -> Hashable:
 
 
 def nearest(tensor: gs.Tensor, have: Sequence[Layout], needed: Layout) -> Layout:
-    """Which of the layouts that a value is had in to make ``needed`` of: one that holds the same bytes, or the first."""
+    """Of the layouts ``have``, the one to make ``needed`` from: one that holds the same bytes, else the first."""
     order = data_order(needed, tensor)
     return next((at for at in have if data_order(at, tensor) == order), have[0])
 

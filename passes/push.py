@@ -1,6 +1,6 @@
 """Applies a Plan: builds the graph it describes. The only creator of Transposes."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,6 +32,7 @@ class _Push:
         self.originals: dict[str, gs.Tensor] = {}
         self.folded: dict[tuple[str, Layout], gs.Constant] = {}
         self.uses = self._layouts_of_constants()
+        self.reads = Counter(t.name for node in graph.nodes for t in node.inputs)
 
     def run(self) -> gs.Graph:
         inputs = [self._define(tensor) for tensor in self.graph.inputs]
@@ -82,7 +83,7 @@ class _Push:
     def _operand(self, tensor: gs.Tensor, layout: Layout, edit: Edit | None) -> gs.Tensor:
         """What a node reads: the value in the layout it needs, then edited."""
         if isinstance(edit, Put):
-            return constants.of_array(self._name(f"{tensor.name or 'axes'}_moved"), edit.array)
+            return constants.of_array(self._name_of_edited(tensor), edit.array)
         if not tensor.name:
             return tensor
         if layout == ANY:
@@ -99,7 +100,12 @@ class _Push:
         return edited
 
     def _edited(self, tensor: gs.Constant, layout: Layout, edit: Edit) -> gs.Constant:
-        return constants.changed(tensor, self._name(f"{tensor.name}_moved"), layout, edit)
+        return constants.changed(tensor, self._name_of_edited(tensor), layout, edit)
+
+    def _name_of_edited(self, tensor: gs.Tensor) -> str:
+        """Its own, for a constant that nobody else reads."""
+        alone = isinstance(tensor, gs.Constant) and self.reads[tensor.name] == 1 and tensor.name not in self.uses
+        return tensor.name if alone else self._name(f"{tensor.name or 'axes'}_moved")
 
     def _constant(self, tensor: gs.Constant, layout: Layout) -> gs.Constant:
         """The constant in ``layout``: under its own name where only one layout is asked of it."""
@@ -111,7 +117,7 @@ class _Push:
         return self.folded[key]
 
     def _layouts_of_constants(self) -> dict[str, set[Layout]]:
-        uses: dict[str, set[Layout]] = {}
+        uses: dict[str, set[Layout]] = {t.name: {self.fixed.get(t.name, AS_IS)} for t in self.graph.outputs}
         for node, move in zip(self.graph.nodes, self.plan.moves, strict=True):
             for i, tensor in enumerate(node.inputs):
                 if isinstance(tensor, gs.Constant) and i not in move.edits:

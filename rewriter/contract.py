@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from onnx import ModelProto
 from passes import perm
 from passes.layout import Layout, of_rank
 from passes.perm import Perm
+from rewriter.errors import UsageError
 from rewriter.shapes import UNKNOWN
 
 LAYOUTS_KEY = "rewriter.layouts"  # metadata: JSON {name: {"from": "NCHW", "to": "NHWC", "perm": [0, 2, 3, 1]}}
@@ -81,5 +83,11 @@ def record(model: ModelProto, ports: Sequence[Port]) -> None:
 
 
 def read_record(model: ModelProto) -> dict[str, Mapping[str, Any]]:
-    """What ``record`` wrote; empty if the model was never rewritten."""
-    return next((json.loads(entry.value) for entry in model.metadata_props if entry.key == LAYOUTS_KEY), {})
+    """What ``record`` wrote; empty if the model was never rewritten. Raises UsageError if that is broken."""
+    text = next((entry.value for entry in model.metadata_props if entry.key == LAYOUTS_KEY), "{}")
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in (*model.graph.input, *model.graph.output)}
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        known: dict[str, Mapping[str, Any]] = json.loads(text)
+        if all(sorted(entry["perm"]) == [*range(ranks[name])] and "from" in entry for name, entry in known.items()):
+            return known
+    raise UsageError(f"the model's metadata {LAYOUTS_KEY} does not fit its inputs and outputs: remove it")

@@ -22,12 +22,12 @@ from passes.constants import Stored
 from passes.dialect import function_proto, parse_domain
 from passes.graph import captured_names, is_standard
 from rewriter.errors import UsageError
-from rewriter.shapes import FREE_INITIALIZERS_IR_VERSION, UNKNOWN, inferred, skeleton
+from rewriter.shapes import FREE_INITIALIZERS_IR_VERSION, UNKNOWN, dense, inferred, skeleton
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
 FUNCTION_IR_VERSION = 8
 USUAL_OPSET = 17
-G_LOGGER.severity = G_LOGGER.ERROR
+G_LOGGER.severity = G_LOGGER.CRITICAL + 1  # it raises what it says
 
 
 def load(path: str | Path) -> ModelProto:
@@ -73,7 +73,7 @@ def to_graph(model: ModelProto) -> gs.Graph:
     graph = gs.import_onnx(bare)
     tensors = {t.name: t for node in graph.nodes for t in (*node.inputs, *node.outputs)}
     tensors.update((t.name, t) for t in (*graph.inputs, *graph.outputs))
-    for proto in model.graph.initializer:
+    for proto in (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)):
         tensor = tensors.get(proto.name)
         if isinstance(tensor, gs.Constant):
             tensor._values = Stored(proto)
@@ -135,10 +135,13 @@ def _fill_graph(target: GraphProto, graph: gs.Graph, original: GraphProto) -> No
     target.node.extend(_node(node) for node in graph.nodes)
     weights = {t.name: t for node in graph.nodes for t in node.inputs if isinstance(t, gs.Constant)}
     kept = captured_names(graph) | {t.name for t in graph.outputs}
+    kept |= {tensor.name for tensor in weights.values() if constants.is_as_read(tensor)}
+    sparse = {tensor.values.name: tensor for tensor in original.sparse_initializer if tensor.values.name in kept}
+    target.sparse_initializer.extend(sparse.values())
     for tensor in weights.values():
-        constants.write(tensor, target.initializer.add())
+        if tensor.name not in sparse:
+            constants.write(tensor, target.initializer.add())
     target.initializer.extend(t for t in original.initializer if t.name in kept and t.name not in weights)
-    target.sparse_initializer.extend(original.sparse_initializer)
     interface = {t.name for t in (*graph.inputs, *graph.outputs)}
     results = [t for node in graph.nodes for t in node.outputs if t.name and t.name not in interface]
     target.value_info.extend(_value_info(t, declared) for t in results if t.dtype is not None and t.shape is not None)

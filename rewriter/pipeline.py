@@ -22,7 +22,7 @@ from rewriter import model_io, report
 from rewriter.contract import Port, port, record
 from rewriter.errors import UsageError
 from rewriter.report import Report
-from rewriter.verify import verify_graph, verify_model
+from rewriter.verify import onnx_fault, verify_graph, verify_model
 
 TARGETS = ("nhwc", "nchw")
 DIALECTS = ("function", "onnx")
@@ -73,13 +73,31 @@ def rewrite(
     with clock("load"):
         original = model if isinstance(model, ModelProto) else model_io.load(model)
     spelled = Dialect((dialect or ("function" if to == "nhwc" else "onnx")) == "function", weight_layout)
+    with blaming(original):
+        result = _convert(original, to, spelled, choices, keep_io, input_shapes or {}, time_limit, clock)
+    if original is not model:
+        del original
+        gc.collect()  # graphs hold reference cycles, and these hold the original's weights
+    return result
+
+
+def _convert(
+    original: ModelProto,
+    to: str,
+    dialect: Dialect,
+    choices: Mapping[str, str],
+    keep_io: bool,
+    input_shapes: Mapping[str, Sequence[int]],
+    time_limit: float,
+    clock: "Clock",
+) -> RewriteResult:
     with clock("read"):
         graph = _checked(lower(model_io.to_graph(original)), "lower")
-        _check_names(graph, choices, input_shapes or {})
+        _check_names(graph, choices, input_shapes)
     with clock("plan"):
         roles = find_roles(graph)
         inputs, outputs = interface(graph, roles, to, choices, keep_io)
-        plan = _plan(graph, inputs, outputs, spelled, hints(graph, input_shapes or {}), time_limit)
+        plan = _plan(graph, inputs, outputs, dialect, hints(graph, input_shapes), time_limit)
     with clock("push"):
         moved = _checked(tidy(_checked(push(graph, plan, {**inputs, **outputs}), "push")), "tidy")
     ports = [
@@ -92,11 +110,22 @@ def rewrite(
     with clock("verify"):
         contract = [{p.name: p.new_shape for p in side} for side in ports]
         verify_model(result, contract[0], contract[1], original)
-    summary = _report(original, result, to, spelled, ports, plan, clock.seconds, graph, roles)
-    if original is not model:
-        del original, graph, moved
-        gc.collect()  # graphs hold reference cycles, and these hold the original's weights
+    summary = _report(original, result, to, dialect, ports, plan, clock.seconds, graph, roles)
     return RewriteResult(result, ports[0], ports[1], plan, summary)
+
+
+@contextmanager
+def blaming(model: ModelProto) -> Iterator[None]:
+    """Whatever goes wrong is the model's fault, if onnx finds one in it."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:  # an invalid model may break anything
+        fault = onnx_fault(model)
+        if fault is None:
+            raise
+        raise UsageError(f"the model is not valid ONNX: {fault}") from error
 
 
 class Clock:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
 SMALL = 4096  # elements; smaller initializers take part in shape inference
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
@@ -35,14 +35,20 @@ def skeleton(model: ModelProto) -> ModelProto:
     graph.value_info.extend(model.graph.value_info)
     held = {tensor.name for tensor in model.graph.initializer}
     graph.input.extend(value for value in model.graph.input if value.name not in held)
-    for tensor in model.graph.initializer:
+    for tensor in (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)):
         if elements(tensor) <= SMALL:
             graph.initializer.append(tensor)
         else:
             graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
-    for sparse in model.graph.sparse_initializer:
-        graph.sparse_initializer.append(sparse)
     return bare
+
+
+def dense(sparse: SparseTensorProto) -> TensorProto:
+    """What a sparse initializer holds, zeros and all."""
+    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    array = np.zeros(sparse.dims, values.dtype)
+    array[tuple(indices.T) if indices.ndim == 2 else np.unravel_index(indices, array.shape)] = values
+    return numpy_helper.from_array(array, sparse.values.name)
 
 
 def elements(tensor: TensorProto) -> int:

@@ -49,8 +49,9 @@ def verify_model(
     if fault is not None and (original is None or onnx_fault(original) is None):
         raise VerificationError(f"the rewritten model is not valid: {fault}")
     held = {tensor.name for tensor in model.graph.initializer}
-    for values, contract, kind in ((model.graph.input, inputs, "input"), (model.graph.output, outputs, "output")):
-        found = {value.name: shape_of(value) for value in values if value.name not in held}
+    free = [value for value in model.graph.input if value.name not in held]
+    for values, contract, kind in ((free, inputs, "input"), (model.graph.output, outputs, "output")):
+        found = {value.name: shape_of(value) for value in values}
         if list(found) != list(contract):
             raise VerificationError(f"the rewritten model's {kind}s are {list(found)}, not {list(contract)}")
         for name, shape in contract.items():
@@ -65,7 +66,7 @@ def onnx_fault(model: ModelProto) -> str | None:
         onnx.checker.check_model(bare)
         onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
     except Exception as error:  # the checker raises ValidationError, inference InferenceError or RuntimeError
-        return None if UNTYPED in str(error) else str(error).strip().splitlines()[0]
+        return None if UNTYPED in str(error) else " ".join(str(error).partition("==>")[0].split())
     return None
 
 

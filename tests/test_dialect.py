@@ -42,7 +42,8 @@ def rank_of(row: Case) -> int:
 CALLS = [
     (name_of(row), row, weights)
     for row, weights in product(CASES, WEIGHT_LAYOUTS)
-    if row.op in STANDARD and rank_of(row) in LAYOUT_NAMES and row.accepts != "none" and spec_of(row.op, row.opset)
+    if row.op in STANDARD and not row.domain and rank_of(row) in LAYOUT_NAMES
+    if row.accepts != "none" and "axes" not in row.attrs and spec_of(row.op, row.opset)
 ]
 
 

@@ -1,5 +1,7 @@
-"""Rules by kind of operator; importing this package fills ``passes.rule.RULES``."""
+"""Rules by kind of operator; importing this package imports them all, which fills ``passes.rule.RULES``."""
 
-from passes.rules import axis, elementwise, matmul, moves, norm, per_axis, quant, reduce, shape, spatial
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["axis", "elementwise", "matmul", "moves", "norm", "per_axis", "quant", "reduce", "shape", "spatial"]
+for module in iter_modules(__path__):
+    import_module(f"{__name__}.{module.name}")

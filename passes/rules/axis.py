@@ -19,6 +19,7 @@ def along_axis(default: int, symmetric: bool = False) -> RuleFn:
     """
 
     def rule(node: Node, layout: Layout) -> Move:
+        """All inputs and outputs share one layout; the attribute ``axis`` follows it."""
         axis = node.attr("axis", default) % len(layout.perm)
         if not symmetric:
             unordered(layout, axis, node.op)
@@ -44,6 +45,7 @@ def flattening(symmetric: bool = False) -> RuleFn:
     """
 
     def rule(node: Node, layout: Layout) -> Move:
+        """Before opset 13: all axes from ``axis`` on are seen as one, and must stay whole and last."""
         axis = node.attr("axis", 1) % len(layout.perm)
         part, stored = tuple(range(axis, len(layout.perm))), layout.perm[axis:]
         if set(stored) != set(part):
@@ -75,6 +77,7 @@ register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True), (IN(0),), "a
 register("Hardmax", Rule(along_axis(-1), (IN(0),), "axis"), since=13)
 register("Softmax LogSoftmax", Rule(flattening(symmetric=True), (IN(0),), "axis"))
 register("Hardmax", Rule(flattening(), (IN(0),), "axis"))
+register("LpNormalization", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis"))
 # Concat's axis is 1 by default before opset 4, and must be given from then on
 register("Concat", Rule(along_axis(1), (IN(0),), "axis"))
 register("Split", Rule(split, (IN(0),), "axis"))

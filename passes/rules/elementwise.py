@@ -10,6 +10,13 @@ def same(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {j: layout for j in range(node.arity[1]) if node.has(OUT(j))})
 
 
+def dropout(node: Node, layout: Layout) -> Move:
+    """Dropout: the identity, unless input 2 says that this is training."""
+    if node.has(IN(2)) and node.const(2).any():
+        raise Refusal("Dropout in training mode chooses elements by their position")
+    return same(node, layout)
+
+
 def cast_like(node: Node, layout: Layout) -> Move:
     """CastLike: input 1 is read for its type only."""
     return node.move({0: layout, 1: ANY}, {0: layout})
@@ -49,16 +56,17 @@ CAST_LIKE = Rule(cast_like, (IN(0),), "same")
 BROADCAST = Rule(broadcast, (OUT(0),), "broadcast")
 
 register(
-    """Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor
-    Gelu HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink
-    Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu""",
+    """Abs Acos Acosh Asin Asinh Atan Atanh BitCast BitwiseNot Cast Ceil Celu Clip Cos Cosh Elu Erf Exp Floor
+    Gelu HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal RegexFullMatch Relu Round Selu
+    Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu""",
     SAME,
 )
 register(
     """Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Mod Mul Or
-    PRelu Pow Sub Where Xor""",
+    PRelu Pow StringConcat Sub Where Xor""",
     BROADCAST,
     since=7,  # before, the attributes ``broadcast`` and ``axis`` said how operands align
 )
 register("Max Mean Min Sum", BROADCAST)
 register("CastLike", CAST_LIKE)
+register("Dropout", Rule(dropout, (IN(0),), "same"))

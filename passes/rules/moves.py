@@ -35,6 +35,7 @@ def shape(node: Node, layout: Layout) -> Move:
 
 
 def size(node: Node, layout: Layout) -> Move:
+    """Size: the number of elements is the same in any layout."""
     return node.move({0: layout})
 
 
@@ -49,23 +50,26 @@ def named_axes(node: Node, rank: int) -> list[int]:
 
 
 def squeeze_attr(node: Node, layout: Layout) -> Move:
+    """Squeeze before opset 13: the attribute ``axes`` follows the layout; the other axes keep their order."""
     gone = named_axes(node, len(layout.perm))
     return node.move({0: layout}, {0: dropped(layout, set(gone))}, attrs={"axes": perm.axes(layout.perm, gone)})
 
 
 def squeeze_input(node: Node, layout: Layout) -> Move:
+    """Squeeze: the axes in input 1 follow the layout; the other axes keep their order."""
     gone = named_axes(node, len(layout.perm))
     edits = {1: Lookup(perm.inverse(layout.perm))} if node.has(IN(1)) else {}
     return node.move({0: layout}, {0: dropped(layout, set(gone))}, edits=edits)
 
 
 def unsqueeze_attr(node: Node, layout: Layout) -> Move:
-    """The pivot is the output: where the new axes are stored is free."""
+    """Unsqueeze before opset 13: the attribute ``axes`` follows the output's layout, in which new axes are anywhere."""
     new = named_axes(node, len(layout.perm))
     return node.move({0: dropped(layout, set(new))}, {0: layout}, attrs={"axes": perm.axes(layout.perm, new)})
 
 
 def unsqueeze_input(node: Node, layout: Layout) -> Move:
+    """Unsqueeze: the axes in input 1 follow the output's layout, in which new axes are anywhere."""
     new = named_axes(node, len(layout.perm))
     return node.move({0: dropped(layout, set(new))}, {0: layout}, edits={1: Lookup(perm.inverse(layout.perm))})
 
@@ -78,6 +82,12 @@ def gather(node: Node, layout: Layout) -> Move:
     result = replace_axis(layout.perm, axis, count)
     orders = tuple((a if a < axis else a + count - 1, order) for a, order in layout.orders)
     return node.move({0: layout}, {0: Layout(result, orders)}, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def string_split(node: Node, layout: Layout) -> Move:
+    """StringSplit: the parts of each string are a new last axis."""
+    parts = Layout((*layout.perm, len(layout.perm)), layout.orders)
+    return node.move({0: layout}, {0: parts, 1: layout} if node.arity[1] > 1 else {0: parts})
 
 
 def replace_axis(p: Perm, axis: int, count: int) -> Perm:
@@ -96,4 +106,5 @@ register("Squeeze", Rule(squeeze_attr, (IN(0),), "drops"))
 register("Squeeze", Rule(squeeze_input, (IN(0),), "drops"), since=13)
 register("Unsqueeze", Rule(unsqueeze_attr, (OUT(0),), "drops"))
 register("Unsqueeze", Rule(unsqueeze_input, (OUT(0),), "drops"), since=13)
+register("StringSplit", Rule(string_split, (IN(0),), "drops"))
 register("Gather", Rule(gather, (IN(0),), "axis"))

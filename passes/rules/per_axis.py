@@ -4,8 +4,9 @@ import numpy as np
 
 from passes import perm
 from passes.layout import Layout
-from passes.rule import IN, OUT, Edit, Lookup, Move, Node, Put, Refusal, Rule, Take, register
+from passes.rule import IN, OUT, Array, Edit, Expand, Lookup, Move, Node, Put, Refusal, Rule, Take, register
 from passes.rules.axis import unordered
+from passes.rules.elementwise import operand
 
 
 def whole(node: Node, layout: Layout) -> Layout:
@@ -60,19 +61,23 @@ def slice_input(node: Node, layout: Layout) -> Move:
 
 
 def expand(node: Node, layout: Layout) -> Move:
-    """Expand: input 1 is a shape that broadcasts with input 0's; a longer one adds leading axes."""
-    rank = node.rank(IN(0))
-    (target,) = node.sizes(IN(1))
-    if target > rank:
-        raise Refusal("Expand adds axes")
-    grown = [a for a, order in layout.orders if node.shape(IN(0))[a] == 1 and order]
-    if grown:
-        raise Refusal("Expand repeats an axis whose elements are in another order")
+    """Expand: input 1 is a shape that broadcasts with input 0's; the pivot is the output, with the axes of both."""
+    source, missing = operand(node, 0, layout)
+    (target,), rank = node.sizes(IN(1)), len(layout.perm)
+    edits: dict[int, Edit] = {0: Expand(missing)} if missing else {}
     if target == rank:
-        return node.move({0: layout}, {0: layout}, edits={1: Take(layout.perm)})
+        return node.move({0: source}, {0: layout}, edits={**edits, 1: Take(layout.perm)})
     dense = np.ones(rank, dtype=np.int64)
     dense[rank - target :] = node.const(1)
-    return node.move({0: layout}, {0: layout}, edits={1: Put(dense[list(layout.perm)])})
+    return node.move({0: source}, {0: layout}, edits={**edits, 1: Put(dense[list(layout.perm)])})
+
+
+def center_crop_pad(node: Node, layout: Layout) -> Move:
+    """CenterCropPad: input 1 holds one size per axis, or per axis in the attribute ``axes``."""
+    axes, p = node.attr("axes"), whole(node, layout).perm
+    if axes is None:
+        return node.move({0: layout}, {0: layout}, edits={1: Take(p)})
+    return node.move({0: layout}, {0: layout}, attrs={"axes": [perm.axis(p, a) for a in axes]})
 
 
 def fill(node: Node, layout: Layout) -> Move:
@@ -87,13 +92,8 @@ def upsample_attr(node: Node, layout: Layout) -> Move:
 
 
 def resize(node: Node, layout: Layout) -> Move:
-    """Resize and Upsample: roi (begins, then ends), scales and sizes are inputs, for every axis or those in ``axes``.
-
-    With ``axes`` they are written densely: onnxruntime 1.31 crashes on Resize with axes next to a Transpose.
-    """
+    """Resize and Upsample: roi (begins, then ends), scales and sizes are inputs, with entries for every axis."""
     whole(node, layout)
-    if node.attr("axes"):
-        raise Refusal("Resize with the attribute axes")
     edits: dict[int, Edit] = {}
     first_vector = 2 if node.op == "Resize" and node.opset >= 11 else 1
     for i in range(first_vector, 4):
@@ -102,6 +102,19 @@ def resize(node: Node, layout: Layout) -> Move:
     if first_vector == 2 and node.has(IN(1)) and node.shape(IN(1)) != [0]:
         edits[1] = Take(perm.reorder_pairs(layout.perm))
     return node.move({0: layout}, {0: layout}, edits=edits)
+
+
+def dense(node: Node) -> dict[int, Array]:
+    """Scales and sizes of a Resize with the attribute ``axes``, written for every axis."""
+    if node.has(IN(1)) and node.shape(IN(1)) != [0]:
+        raise Refusal("Resize of a region with the attribute axes")
+    if node.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise Refusal("Resize with the attribute axes takes its aspect ratio from these axes only")
+    index = 2 if node.has(IN(2)) and node.shape(IN(2)) != [0] else 3
+    given = node.const(index)
+    every = np.ones(node.rank(IN(0)), given.dtype) if index == 2 else np.asarray(node.sizes(IN(0)), given.dtype)
+    every[node.attr("axes")] = given
+    return {index: every}
 
 
 def per_axis(fn: object) -> Rule:
@@ -113,6 +126,7 @@ register("Pad", per_axis(pad_attr), since=2)
 register("Pad", per_axis(pad_input), since=11)
 register("Slice", per_axis(slice_attr))
 register("Slice", per_axis(slice_input), since=10)
-register("Expand", per_axis(expand))
+register("Expand", Rule(expand, (OUT(0),), "per_axis"))
+register("CenterCropPad", per_axis(center_crop_pad))
 register("Upsample", per_axis(upsample_attr), since=7)
 register("ConstantOfShape", Rule(fill, (OUT(0),), "per_axis"))

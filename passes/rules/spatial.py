@@ -4,13 +4,17 @@ A layout (0, 1, spatial...) keeps the operator and reorders its spatial attribut
 the channels-last function of the dialect, if it has functions. Anything else is refused.
 """
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from passes import perm
 from passes.dialect import LAYOUT_NAMES, Spec, kernel_perm, spec_of
 from passes.layout import Layout
 from passes.perm import Perm
-from passes.rule import IN, OUT, Edit, Move, Node, Refusal, Rule, Take, register
+from passes.rule import IN, OUT, Edit, Move, Node, Put, Refusal, Rule, Take, register
+from passes.rules.per_axis import dense
 from passes.rules.per_axis import resize as resize_any
 
 # optional inputs, and the end of the function's name if one and all after it are absent
@@ -24,7 +28,7 @@ PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "o
 
 
 def spatial(node: Node, layout: Layout) -> Move:
-    """The general rule of this file, driven by ``dialect.FUNCTIONS``."""
+    """Channels-first with its spatial axes in any order, or the dialect's channels-last function."""
     name = function_name(node)
     spec = spec_of(name, node.opset)
     if spec is None:
@@ -91,6 +95,8 @@ def function_name(node: Node) -> str:
     for first, ending in OPTIONAL_INPUTS.get(node.op, {}).items():
         if given < first:
             return f"{node.op}{ending}"
+    if node.op == "DeformConv":
+        return "DeformConvWithMask" if node.has(IN(4)) else "DeformConv" if node.has(IN(3)) else "DeformConvNoBias"
     if node.op == "MaxPool" and node.has(OUT(1)):
         return "MaxPoolWithIndices"
     if node.op == "MaxUnpool" and node.has(IN(2)):
@@ -112,13 +118,26 @@ def indexed(node: Node, layout: Layout) -> Move:
 
 
 def max_pool(node: Node, layout: Layout) -> Move:
+    """As other pooling; with Indices, which count positions, as MaxUnpool."""
     return indexed(node, layout) if node.has(OUT(1)) else spatial(node, layout)
 
 
 def resize(node: Node, layout: Layout) -> Move:
-    """Resize of spatial axes is spatial: onnxruntime's fast kernels are channels-first. Any other is per-axis."""
+    """Spatial where it resizes spatial axes (onnxruntime's fast kernels are channels-first), else per axis.
+
+    With the attribute ``axes`` scales or sizes are written densely: onnxruntime 1.31 crashes on a Resize with axes next
+    to a Transpose.
+    """
+    if not node.attr("axes"):
+        return resize_dense(node, layout)
+    move, vectors = resize_dense(node, layout), dense(node)
+    edits = {i: Put(vector[list(layout.perm)]) for i, vector in vectors.items()}
+    return replace(move, attrs={**move.attrs, "axes": None}, edits=edits)
+
+
+def resize_dense(node: Node, layout: Layout) -> Move:
     p = layout.perm
-    if len(p) not in LAYOUT_NAMES or node.attr("axes") or p[:2] == (0, 1) or resizes_channels(node):
+    if len(p) not in LAYOUT_NAMES or p[:2] == (0, 1) or resizes_channels(node):
         return resize_any(node, layout)
     if node.attr("coordinate_transformation_mode") == "tf_crop_and_resize" and p != perm.channels_last(len(p)):
         raise Refusal(f"{node.op} needs its spatial axes in the order of its region of interest")
@@ -131,11 +150,30 @@ def resizes_channels(node: Node) -> bool:
     return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in both)
 
 
+def global_pool(node: Node, layout: Layout) -> Move:
+    """The dialect's function, or (where there is none) a reduction over the spatial axes wherever they are stored."""
+    p = layout.perm
+    if p[:2] == (0, 1) or layout.orders or (node.dialect.functions and p[0] == 0 and p[-1] == 1):
+        return spatial(node, layout)
+    if node.op == "GlobalLpPool" and node.attr("p", 2) not in (1, 2):
+        raise Refusal("GlobalLpPool is a reduction only for p of 1 or 2")
+    reduction = {"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": "ReduceMax"}.get(node.op)
+    axes, attrs = perm.axes(p, range(2, len(p))), {"p": None, "keepdims": 1}
+    changes: dict[str, Any] = {"op": reduction or f"ReduceL{node.attr('p', 2)}"}
+    if node.opset < 18:
+        return node.move({0: layout}, {0: layout}, attrs={**attrs, "axes": axes}, **changes)
+    return node.move({0: layout}, {0: layout}, attrs=attrs, edits={1: Put(np.asarray(axes))}, **changes)
+
+
 SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True, pinned=True)
 
 register(
-    "Conv ConvTranspose AveragePool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool DepthToSpace SpaceToDepth",
+    "Conv ConvTranspose AveragePool LpPool DepthToSpace SpaceToDepth",
     SPATIAL,
+)
+register(
+    "GlobalAveragePool GlobalMaxPool GlobalLpPool",
+    Rule(global_pool, (IN(0),), "spatial", seed=True, pinned=True),
 )
 register("MaxPool", Rule(max_pool, (IN(0),), "spatial", seed=True, pinned=True))
 register("MaxUnpool", Rule(indexed, (IN(0),), "spatial", seed=True, pinned=True))

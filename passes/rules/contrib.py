@@ -1,0 +1,99 @@
+"""Operators of com.microsoft, which onnxruntime and its quantiser leave in files: the rules of their standard kin."""
+
+from passes import layout as lay
+from passes import perm
+from passes.dialect import Spec
+from passes.layout import Layout
+from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, Slot, register
+from passes.rules.axis import along_axis, flattening
+from passes.rules.elementwise import SAME, broadcast
+from passes.rules.matmul import gemm, matmul
+from passes.rules.quant import LINEAR, Product, on, parameter, product
+from passes.rules.spatial import channels_first, spatial_attrs
+
+SOFTMAX, FLAT_SOFTMAX = along_axis(-1, symmetric=True), flattening(symmetric=True)
+
+
+def of_inputs(rule: RuleFn, *data: int) -> RuleFn:
+    """``rule`` for an operator that has these inputs, and scales and zero points that are scalars."""
+    return lambda node, *layouts: on(node, data, rule, *layouts)
+
+
+def concat(node: Node, layout: Layout) -> Move:
+    """QLinearConcat: the result's scale and zero point, then each input with its own."""
+    return on(node, range(2, node.arity[0], 3), along_axis(1), layout)
+
+
+def softmax(node: Node, layout: Layout) -> Move:
+    """QLinearSoftmax: the attribute ``opset`` says which Softmax is meant."""
+    return on(node, (0,), SOFTMAX if node.attr("opset") >= 13 else FLAT_SOFTMAX, layout)
+
+
+def biased(node: Node, layout: Layout) -> Move:
+    """An elementwise operator whose bias, a vector, is along the last axis."""
+    move = broadcast(node, layout)
+    if move.edits:
+        raise Refusal(f"{node.op} adds its bias along the last axis")
+    return move
+
+
+def fused_conv(node: Node, layout: Layout) -> Move:
+    """FusedConv: Conv, the sum with input 3 and an activation."""
+    move = channels_first(node, layout.perm, Spec("Conv", "xw-x")) if not layout.orders else None
+    if move is None:
+        raise Refusal("FusedConv is channels-first only: convert the model before onnxruntime fuses it")
+    return move
+
+
+def either(node: Node, layout: Layout) -> Move:
+    """Operators with the attribute ``channels_last``, which leaves kernels as they are."""
+    rank = len(layout.perm)
+    p = perm.then(perm.channels_last(rank), layout.perm) if node.attr("channels_last", 0) else layout.perm
+    last = p[1] != 1
+    first = (0, 1, *(p[1:-1] if last else p[2:]))
+    if layout.orders or p[0] != 0 or sorted(first) != list(range(rank)):
+        raise Refusal(f"{node.op} needs its channels first or last")
+    kernel = {3: Layout(first)} if node.op == "QLinearConv" else {}
+    attrs = {"channels_last": int(last), **spatial_attrs(node, first)}
+    return node.move({0: layout, **kernel}, {0: layout}, attrs=attrs)
+
+
+def fused_matmul(node: Node, left: Layout, result: Layout) -> Move:
+    if any(node.attr(name, 0) for name in ("transA", "transB", "transBatchA", "transBatchB")):
+        raise Refusal("FusedMatMul with transposed operands")
+    return matmul(node, left, result)
+
+
+def quantised_gemm(node: Node, left: Layout, result: Layout) -> Move:
+    """QGemm: scale and zero point of the right operand may have one entry per column."""
+    move = on(node, (0, 3, 6), gemm, left, result)
+    right, columns = lay.of_rank(move.inputs[3], 2), 0 if node.attr("transB", 0) else 1
+    vectors = {i: parameter(node, i, right, columns) for i in (4, 5) if node.has(IN(i))}
+    return node.move({**dict(enumerate(move.inputs)), **vectors}, {0: result}, attrs=move.attrs)
+
+
+def rows(node: Node, layout: Layout) -> Move:
+    """Transformers' operators: no layout of an image comes this far."""
+    raise Refusal(f"{node.op} works on rows of tokens, which are no images")
+
+
+def contrib(ops: str, fn: RuleFn, family: str, *pivots: Slot, seed: bool = False) -> None:
+    rule = Rule(fn, pivots or (IN(0),), family, seed=seed, roles=family != "matmul")
+    register(ops, rule, domain="com.microsoft")
+
+
+contrib("Gelu QuickGelu QLinearLeakyRelu QLinearSigmoid", SAME.fn, "same")
+contrib("BiasGelu FastGelu", biased, "same")
+contrib("QLinearAdd QLinearMul", of_inputs(broadcast, 0, 3), "broadcast", OUT(0))
+contrib("QLinearWhere", of_inputs(broadcast, 0, 1, 4), "broadcast", OUT(0))
+contrib("QLinearSoftmax", softmax, "axis")
+contrib("QLinearConcat", concat, "axis", IN(2))
+contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either, "either")
+contrib("FusedConv", fused_conv, "spatial", seed=True)
+contrib("FusedGemm", gemm, "matmul", IN(0), OUT(0))
+contrib("FusedMatMul", fused_matmul, "matmul", IN(0), OUT(0))
+contrib("QGemm", quantised_gemm, "matmul", IN(0), OUT(0))
+contrib("SkipLayerNormalization SkipSimplifiedLayerNormalization", rows, "rows")
+contrib("QuantizeLinear DequantizeLinear", LINEAR.fn, "quant")
+register("DynamicQuantizeMatMul", product(Product((0, 1), (), (2, 3), bias=(4,))), domain="com.microsoft")
+register("MatMulIntegerToFloat", product(Product((0, 1), (2, 4), (3, 5), bias=(6,))), domain="com.microsoft")

@@ -1,0 +1,100 @@
+"""Operators that pick or place elements by index: along one axis, or by whole positions."""
+
+import numpy as np
+
+from passes import perm
+from passes.layout import Layout
+from passes.rule import IN, OUT, PREVIOUS, Move, Node, Refusal, Rule, Step, register
+from passes.rules.axis import along_axis, dropped, unordered
+from passes.rules.per_axis import whole
+
+
+def elements(node: Node, layout: Layout) -> Move:
+    """Data, indices and updates share one layout; indices may be fewer along any axis, so none has an order."""
+    return along_axis(0)(node, whole(node, layout))  # type: ignore[return-value]
+
+
+def top_k(node: Node, layout: Layout) -> Move:
+    """The attribute ``axis`` follows the layout; values and indices have the input's."""
+    if not node.attr("sorted", 1):
+        raise Refusal("TopK with sorted=0 leaves the order of its results to the runtime")
+    return along_axis(-1)(node, layout)  # type: ignore[return-value]
+
+
+def compress(node: Node, layout: Layout) -> Move:
+    """The attribute ``axis`` follows the layout; the condition has one entry per element along it."""
+    if node.attr("axis") is None:
+        raise Refusal("Compress without an axis picks from the flattened input, whose order is that of the layout")
+    return along_axis(0)(node, layout)  # type: ignore[return-value]
+
+
+def tensor_scatter(node: Node, layout: Layout) -> Move:
+    """Cache and update share one layout with the batch first; the attribute ``axis`` follows it."""
+    if layout.perm[0] != 0:
+        raise Refusal("TensorScatter needs its batch axis first")
+    unordered(layout, 0, "TensorScatter")
+    return along_axis(-2)(node, layout)  # type: ignore[return-value]
+
+
+def one_hot(node: Node, layout: Layout) -> Move:
+    """The attribute ``axis`` follows the output's layout, in which the new axis is anywhere."""
+    axis = node.attr("axis", -1) % len(layout.perm)
+    unordered(layout, axis, "OneHot")
+    return node.move({0: dropped(layout, {axis})}, {0: layout}, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def unique(node: Node, layout: Layout) -> Move:
+    """The attribute ``axis`` follows the layout; sorting compares slices by their elements in the original order."""
+    if node.attr("axis") is None:
+        raise Refusal("Unique without an axis flattens its input")
+    axis = node.attr("axis") % len(layout.perm)
+    unordered(layout, axis, "Unique")
+    rest = perm.drop(layout.perm, {axis})
+    if node.attr("sorted", 1) and (layout.orders or rest != perm.identity(len(rest))):
+        raise Refusal("Unique sorts slices by their elements, whose order must be the original's")
+    return node.move({0: layout}, {0: layout}, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def gather_nd(node: Node, layout: Layout) -> Move:
+    """Axes behind those that the indices (and batch_dims) speak of are free; they end the output, too."""
+    return node.move({0: layout}, {0: slices(node, layout)})
+
+
+def scatter_nd(node: Node, layout: Layout) -> Move:
+    """Axes behind those that the indices speak of are free; they end the updates, too."""
+    return node.move({0: layout, 2: slices(node, layout)}, {0: layout})
+
+
+def slices(node: Node, layout: Layout) -> Layout:
+    """Layout of a tensor with one slice of the data for each index."""
+    count = node.shape(IN(1))[-1]
+    if not isinstance(count, int):
+        raise Refusal(f"how many axes the indices of {node.op} speak of is unknown")
+    fixed, lead = node.attr("batch_dims", 0) + count, node.rank(IN(1)) - 1
+    if layout.perm[:fixed] != tuple(range(fixed)):
+        raise Refusal(f"{node.op} needs its first axes, which the indices speak of, in place")
+    for axis in range(fixed):
+        unordered(layout, axis, node.op)
+    orders = tuple((a - fixed + lead, order) for a, order in layout.orders)
+    return Layout((*range(lead), *(a - fixed + lead for a in layout.perm[fixed:])), orders)
+
+
+def non_zero(node: Node, layout: Layout) -> Move:
+    """Positions are listed in stored order, one row per axis: only axes of size 1 may move, then rows are reordered."""
+    dims, p = node.shape(IN(0)), whole(node, layout).perm
+    kept = [a for a in p if dims[a] != 1]
+    if kept != sorted(kept):
+        raise Refusal("NonZero lists positions in the order in which its input is stored")
+    rows = np.asarray(perm.inverse(p), dtype=np.int64)
+    return node.move({0: layout}, steps=(Step("NonZero", (0,)), Step("Gather", (PREVIOUS, rows), {"axis": 0})))
+
+
+register("GatherElements ScatterElements Scatter", Rule(elements, (IN(0),), "axis"))
+register("TopK", Rule(top_k, (IN(0),), "axis"))
+register("Compress", Rule(compress, (IN(0),), "axis"))
+register("TensorScatter", Rule(tensor_scatter, (IN(0),), "axis"))
+register("OneHot", Rule(one_hot, (OUT(0),), "drops", roles=False))
+register("Unique", Rule(unique, (IN(0),), "axis"))
+register("GatherND", Rule(gather_nd, (IN(0),), "slices", roles=False))
+register("ScatterND", Rule(scatter_nd, (IN(0),), "slices", roles=False))
+register("NonZero", Rule(non_zero, (IN(0),), "positions", roles=False))

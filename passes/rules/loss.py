@@ -1,0 +1,17 @@
+"""Losses of class scores: classes are axis 1; labels and losses have the other axes."""
+
+from passes.layout import AS_IS, Layout
+from passes.rule import IN, Move, Node, Refusal, Rule, register
+from passes.rules.axis import dropped, unordered
+
+
+def class_loss(node: Node, layout: Layout) -> Move:
+    """All axes but the classes may be stored in any order, in labels and unreduced losses too."""
+    if layout.perm[1] != 1:
+        raise Refusal(f"{node.op} needs its classes on axis 1")
+    rest = dropped(unordered(layout, 1, node.op), {1})
+    result = rest if node.attr("reduction", "mean") == "none" else AS_IS
+    return node.move({0: layout, 1: rest}, {0: result, 1: layout} if node.arity[1] > 1 else {0: result})
+
+
+register("SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss", Rule(class_loss, (IN(0),), "loss", roles=False))

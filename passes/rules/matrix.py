@@ -1,0 +1,44 @@
+"""Operators on the matrices in the last two axes, which may be stored transposed: Trilu, EyeLike, Det."""
+
+import numpy as np
+
+from passes.layout import Layout
+from passes.rule import IN, Move, Node, Put, Refusal, Rule, register
+from passes.rules.axis import dropped, unordered
+
+
+def matrices(node: Node, layout: Layout) -> bool:
+    """Whether the matrices are stored transposed; refused if they are not the last two axes."""
+    rank = len(layout.perm)
+    if set(layout.perm[-2:]) != {rank - 2, rank - 1}:
+        raise Refusal(f"{node.op} works on its last two axes")
+    for axis in (rank - 2, rank - 1):
+        unordered(layout, axis, node.op)
+    return layout.perm[-1] != rank - 1
+
+
+def trilu(node: Node, layout: Layout) -> Move:
+    """The upper triangle of a transposed matrix is the lower one, and the other way round; diagonal k is -k."""
+    if not matrices(node, layout):
+        return node.move({0: layout}, {0: layout})
+    edits = {1: Put(np.asarray(-node.ints(1)[0]))} if node.has(IN(1)) else {}
+    return node.move({0: layout}, {0: layout}, attrs={"upper": 1 - node.attr("upper", 1)}, edits=edits)
+
+
+def eye_like(node: Node, layout: Layout) -> Move:
+    """Diagonal k of a transposed matrix is -k; the input's values do not matter."""
+    k = node.attr("k", 0)
+    attrs = {"k": -k} if matrices(node, Layout(layout.perm)) else {}
+    return node.move({0: layout}, {0: Layout(layout.perm)}, attrs=attrs)
+
+
+def det(node: Node, layout: Layout) -> Move:
+    """A transposed matrix has the same determinant; the other axes are free."""
+    matrices(node, layout)
+    rank = len(layout.perm)
+    return node.move({0: layout}, {0: dropped(layout, {rank - 2, rank - 1})})
+
+
+register("Trilu", Rule(trilu, (IN(0),), "matrix"))
+register("EyeLike", Rule(eye_like, (IN(0),), "matrix"))
+register("Det", Rule(det, (IN(0),), "matrix", roles=False))

@@ -1,0 +1,71 @@
+"""Operators that run along a sequence: sums, Fourier transforms, recurrent layers."""
+
+import numpy as np
+
+from passes import perm
+from passes.layout import Layout
+from passes.rule import IN, Edit, Lookup, Move, Node, Put, Refusal, Rule, register
+from passes.rules.axis import unordered
+from passes.rules.per_axis import whole
+
+
+def axis_input(node: Node, index: int, layout: Layout) -> Edit:
+    """Edit of an input that holds one axis, along which no element may be in another order."""
+    if not node.is_constant(index):
+        whole(node, layout)
+        return Lookup(perm.inverse(layout.perm))
+    given = node.const(index)
+    axis = int(given.reshape(-1)[0]) % len(layout.perm)
+    unordered(layout, axis, node.op)
+    return Put(np.full_like(given, perm.axis(layout.perm, axis)))
+
+
+def cumulative(node: Node, layout: Layout) -> Move:
+    """Input 1 holds the axis, which follows the layout."""
+    return node.move({0: layout}, {0: layout}, edits={1: axis_input(node, 1, layout)})
+
+
+def reverse_sequence(node: Node, layout: Layout) -> Move:
+    """Batch and time are the first two axes, either way round; the others are free."""
+    if set(layout.perm[:2]) != {0, 1}:
+        raise Refusal("ReverseSequence needs batch and time on its first two axes")
+    for axis in (0, 1):
+        unordered(layout, axis, "ReverseSequence")
+    named = {"batch_axis": node.attr("batch_axis", 1), "time_axis": node.attr("time_axis", 0)}
+    return node.move({0: layout}, {0: layout}, attrs={key: perm.axis(layout.perm, a) for key, a in named.items()})
+
+
+def dft_attr(node: Node, layout: Layout) -> Move:
+    """The attribute ``axis`` follows the layout; real and imaginary parts stay on the last axis."""
+    axis = node.attr("axis", 1)
+    return node.move({0: parts_last(node, layout)}, {0: layout}, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def dft_input(node: Node, layout: Layout) -> Move:
+    """Input 2 holds the axis, which follows the layout; real and imaginary parts stay on the last axis."""
+    p = parts_last(node, layout).perm
+    edit = axis_input(node, 2, layout) if node.has(IN(2)) else Put(np.asarray(perm.axis(p, -2), dtype=np.int64))
+    return node.move({0: layout}, {0: layout}, edits={2: edit})
+
+
+def parts_last(node: Node, layout: Layout) -> Layout:
+    if layout.perm[-1] != len(layout.perm) - 1:
+        raise Refusal("DFT needs real and imaginary parts on its last axis")
+    return whole(node, layout)
+
+
+def recurrent(node: Node, layout: Layout) -> Move:
+    """The axes stay; an order of the features along the last one is folded into the weight."""
+    if layout.perm != perm.identity(3):
+        raise Refusal(f"{node.op} reads sequence, batch, feature (onnxruntime has no kernel for layout=1)")
+    for axis in (0, 1):
+        unordered(layout, axis, node.op)
+    weight = Layout((0, 1, 2), layout.orders)
+    return node.move({0: layout, 1: weight})
+
+
+register("CumSum CumProd", Rule(cumulative, (IN(0),), "axis"))
+register("ReverseSequence", Rule(reverse_sequence, (IN(0),), "axis"))
+register("DFT", Rule(dft_attr, (IN(0),), "axis"))
+register("DFT", Rule(dft_input, (IN(0),), "axis"), since=20)
+register("RNN GRU LSTM", Rule(recurrent, (IN(0),), "recurrent", roles=False), since=7)

@@ -1,0 +1,55 @@
+"""Operators of com.microsoft that onnx infers no shapes of, as standard ones that have the same shapes and types."""
+
+from collections.abc import Sequence
+
+import onnx
+from onnx import ModelProto, NodeProto
+
+# which standard operator, on which of the inputs
+STAND_INS: dict[str, tuple[str, Sequence[int]]] = {
+    **dict.fromkeys(("Gelu", "FastGelu", "QuickGelu", "BiasGelu", "QLinearLeakyRelu", "QLinearSigmoid"), ("Relu", [0])),
+    **dict.fromkeys(("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"), ("Relu", [0])),
+    "QLinearAdd": ("Add", (0, 3)),
+    "QLinearMul": ("Mul", (0, 3)),
+    "QLinearWhere": ("Where", (0, 1, 4)),
+    "QLinearSoftmax": ("Relu", [0]),
+    "QLinearConcat": ("Concat", range(2, 3000, 3)),
+    "QLinearAveragePool": ("AveragePool", [0]),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", [0]),
+    "QLinearConv": ("QLinearConv", range(9)),
+    "FusedConv": ("Conv", range(3)),
+    "FusedGemm": ("Gemm", range(3)),
+    "FusedMatMul": ("MatMul", range(2)),
+    "QGemm": ("Gemm", (0, 3, 6)),
+    "DynamicQuantizeMatMul": ("MatMul", range(2)),
+    "QuantizeLinear": ("QuantizeLinear", range(3)),
+    "DequantizeLinear": ("DequantizeLinear", range(3)),
+}
+OTHER_SHAPES = {"channels_last", "transA", "transB", "transBatchA", "transBatchB"}  # unless the stand-in has them
+
+
+def stand_in(node: NodeProto, opset: int) -> NodeProto:
+    """A node with the shapes of ``node``, which is itself if nothing is known."""
+    op, data = STAND_INS.get(node.op_type, ("", ()))
+    if node.domain != "com.microsoft" or not onnx.defs.has(op, opset):
+        return node
+    known = onnx.defs.get_schema(op, opset).attributes
+    if any(attr.i and attr.name in OTHER_SHAPES - set(known) for attr in node.attribute):
+        return node
+    if node.op_type == "QGemm" and len(node.input) < 9:
+        return node  # its result is no integer
+    inputs = [node.input[i] for i in data if i < len(node.input)]
+    proto = NodeProto(op_type=op, name=node.name, input=inputs, output=node.output[:1])
+    proto.attribute.extend(attr for attr in node.attribute if attr.name in known)
+    return proto
+
+
+def with_stand_ins(bare: ModelProto) -> ModelProto:
+    """The model with a stand-in for each node that has one, in its place: for shape inference only."""
+    model = ModelProto()
+    model.CopyFrom(bare)
+    opset = next((o.version for o in bare.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if opset:
+        del model.graph.node[:]
+        model.graph.node.extend(stand_in(node, opset) for node in bare.graph.node)
+    return model
