@@ -83,5 +83,5 @@ def write(constant: gs.Constant, proto: TensorProto) -> None:
 
 
 def is_plain(onnx_type: int) -> bool:
-    """Whether ``raw_data`` holds the bytes of a numpy array: not of strings, nor of types packed into part of a byte."""
+    """Whether ``raw_data`` holds the bytes of a numpy array: not of strings, nor of types that share bytes."""
     return TensorProto.DataType.Name(onnx_type) not in ("STRING", "INT2", "UINT2", "INT4", "UINT4", "FLOAT4E2M1")

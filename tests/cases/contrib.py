@@ -16,7 +16,7 @@ RESULT = (TWO, Q7)  # scale and zero point
 
 ROWS = [
     ms("Gelu", 13, O3, out=O3, **ABOUT),
-    ms("QuickGelu", 13, X4, alpha=1.5, out=X4, **ABOUT),
+    ms("QuickGelu", 13, O4, alpha=1.5, out=O4, **ABOUT),
     ms("FastGelu", 13, O3, out=O3, **ABOUT),
     ms("FastGelu", 13, (2, 5, 6), (6,), out=(2, 5, 6), accepts="last", **ABOUT),
     ms("BiasGelu", 13, (2, 3, 6), W(6), out=(2, 3, 6), accepts="last", **ABOUT),
