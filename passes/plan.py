@@ -137,7 +137,8 @@ class Program:
         demands += [{AS_IS: [ONE]}] if name in self.captured else []
         if len(set(supply).union(*demands)) < 2:
             return
-        for kind, paid in ((data_order, price(tensor, self.hints)), (exactly, CHANGE_PRICE), (same_orders, None)):
+        never = exactly if self._is_pair(name) else same_orders
+        for kind, paid in ((data_order, price(tensor, self.hints)), (exactly, CHANGE_PRICE), (never, None)):
             given = grouped(supply, kind, tensor)
             change: dict[Hashable, list[int]] = {}
             for demand in demands:
@@ -148,6 +149,13 @@ class Program:
                         change[key] = [] if paid is None else [len(costs)]
                         costs += [] if paid is None else [float(paid)]
                     rows.add([*given.get(key, []), *change[key]], wanted, at_least=0.0)
+
+    def _is_pair(self, name: str) -> bool:
+        """Whether a value is quantised only to be dequantised: runtimes must see the two next to each other to fuse."""
+        if name not in self.producer or name in self.outputs or name in self.captured:
+            return False
+        readers = {self.found.nodes[i].op for i, _ in self.readers[name]}
+        return self.found.nodes[self.producer[name][0]].op == "QuantizeLinear" and readers == {"DequantizeLinear"}
 
     def _choices(self, i: int, slot: Slot) -> dict[Layout, list[int]]:
         """The variables of node ``i``, by the layout its move has at ``slot``."""

@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     output = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
     if output.resolve() == args.model.resolve():
         raise UsageError(f"--output {output} is the input; give another path")
+    if args.json and args.json.resolve() in (args.model.resolve(), output.resolve()):
+        raise UsageError(f"--json {args.json} is a model; give another path")
     shapes = dict(_shape(text) for text in args.input_shape)
     providers = args.providers.split(",") if args.providers else None
     unknown = [name for name in providers or () if name not in PROVIDERS]

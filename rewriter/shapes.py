@@ -13,6 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
+from rewriter.stand_ins import with_stand_ins
+
 SMALL = 4096  # elements; smaller initializers take part in shape inference
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
 UNKNOWN = "?"  # their prefix here
@@ -61,6 +63,8 @@ def elements(tensor: TensorProto) -> int:
 def inferred(bare: ModelProto) -> ModelProto:
     """A skeleton with the shapes of all values; where declared shapes contradict the operators', without those."""
     declared = {dim.dim_param for dim in _dims(bare)}
+    nodes = list(bare.graph.node)
+    bare = with_stand_ins(bare)
     try:
         model = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
     except Exception:  # onnx raises several types, among them RuntimeError; the second try raises nothing
@@ -73,6 +77,9 @@ def inferred(bare: ModelProto) -> ModelProto:
     for dim in _dims(model):
         if dim.dim_param.startswith(INVENTED) and dim.dim_param not in declared:
             dim.dim_param = UNKNOWN + dim.dim_param
+    for made, node in zip(model.graph.node, nodes, strict=True):
+        if made.op_type != node.op_type or made.domain != node.domain:
+            made.CopyFrom(node)
     return model
 
 

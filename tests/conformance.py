@@ -17,8 +17,19 @@ from zlib import crc32
 
 import onnx
 from modes import (
-    KINDS, MODES, Converted, Engine, Feeds, Wrong, check_same, check_valid, convert, default, disabled,
-    names_and_results, reference,
+    KINDS,
+    MODES,
+    Converted,
+    Engine,
+    Feeds,
+    Wrong,
+    check_same,
+    check_valid,
+    convert,
+    default,
+    disabled,
+    names_and_results,
+    reference,
 )  # fmt: skip
 from onnx import ModelProto, TensorProto, numpy_helper
 from onnx.backend.test.case.test_case import TestCase

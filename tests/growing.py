@@ -5,6 +5,7 @@ results can be compared bit for bit. A node whose results are not becomes a leaf
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,8 @@ SMALL = 8.0  # operands of products
 ELEMENTS = 5000
 SHAPES = (
     (), (3,), (1, 5), (3, 3), (6, 4), (2, 3, 5), (1, 4, 6), (4, 1, 4), (2, 2, 2), (2, 3, 5, 7), (1, 3, 5, 7),
-    (2, 6, 4, 1), (1, 2, 6, 4), (2, 4, 4, 4), (1, 4, 2, 3), (1, 8, 3, 2), (2, 3, 4, 5, 2), (1, 2, 3, 3, 4), (1, 2, 1, 3, 2, 2),
+    (2, 6, 4, 1), (1, 2, 6, 4), (2, 4, 4, 4), (1, 4, 2, 3), (1, 8, 3, 2), (2, 3, 4, 5, 2), (1, 2, 3, 3, 4),
+    (1, 2, 1, 3, 2, 2),
 )  # fmt: skip
 
 
@@ -125,7 +127,9 @@ class Growing:
         names = [f"{self.prefix}v{len(self.nodes)}_{j}" for j in range(outputs)]
         if any(value == [] for value in attrs.values()):
             raise Nothing
-        return self.append(helper.make_node(op, inputs, names, self.pick(["", f"{self.prefix}n{len(self.nodes)}"]), **attrs))
+        return self.append(
+            helper.make_node(op, inputs, names, self.pick(["", f"{self.prefix}n{len(self.nodes)}"]), **attrs)
+        )
 
     def append(self, node: NodeProto) -> list[str]:
         results = dict(zip(node.output, self.results(node), strict=True))
@@ -153,11 +157,8 @@ class Growing:
         for _ in range(10 * wanted):
             if len(self.nodes) >= wanted:
                 return
-            kept = len(self.nodes)
-            try:
+            with suppress(Nothing):
                 self.pick(makers)(self)
-            except Nothing:
-                del kept
 
 
 def reads(node: NodeProto) -> set[str]:

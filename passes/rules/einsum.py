@@ -4,7 +4,9 @@ from string import ascii_letters
 
 from passes import perm
 from passes.layout import Layout, Order
-from passes.rule import IN, OUT, Move, Node, Refusal, Rule, Slot, register
+from passes.rule import IN, OUT, Move, Node, Refusal, Rule, Shape, Slot, register
+
+MOST_OPERANDS = 3
 
 
 def einsum(node: Node, *layouts: Layout) -> Move:
@@ -27,25 +29,22 @@ def subscripts(node: Node) -> list[str]:
     if not arrow:  # then the ellipsis comes first, and letters that occur once follow in alphabetical order
         once = sorted(c for c in set(left) if c in ascii_letters and left.count(c) == 1)
         right = ("..." if "..." in left else "") + "".join(once)
-    spare = "".join(c for c in ascii_letters if c not in left)
-    hidden = {node.rank(IN(i)) - len(term) + 3 for i, term in enumerate(terms) if "..." in term}
-    if len(hidden) > 1 or any("..." in term and broadcasts(node, i, term, terms) for i, term in enumerate(terms)):
+    hidden = [ellipsis(node, i, term) for i, term in enumerate(terms) if "..." in term]
+    if len(hidden) > 1 and (None in hidden[0] or any(dims != hidden[0] for dims in hidden)):
         raise Refusal("Einsum broadcasts the axes of its ellipsis")
-    return [term.replace("...", spare[: max(hidden, default=0)]) for term in (*terms, right)]
+    spare = "".join(c for c in ascii_letters if c not in left)[: len(hidden[0]) if hidden else 0]
+    return [term.replace("...", spare) for term in (*terms, right)]
 
 
-def broadcasts(node: Node, index: int, term: str, terms: list[str]) -> bool:
-    """Whether the axes of this operand's ellipsis may have other sizes than those of another operand's."""
-    mine, others = (ellipsis(node, i, terms[i]) for i in (index, terms.index(next(t for t in terms if "..." in t))))
-    return mine != others or (index != 0 and None in mine)
-
-
-def ellipsis(node: Node, index: int, term: str) -> list[int | str | None]:
-    start = term.index("...")
-    return node.shape(IN(index))[start : node.rank(IN(index)) - (len(term) - 3 - start)]
+def ellipsis(node: Node, index: int, term: str) -> Shape:
+    """The sizes of the axes that the ellipsis stands for."""
+    start, shape = term.index("..."), node.shape(IN(index))
+    return shape[start : len(shape) - (len(term) - 3 - start)]
 
 
 def operands_and_result(node: Node) -> tuple[Slot, ...]:
+    if node.arity[0] > MOST_OPERANDS:
+        raise Refusal(f"Einsum of more than {MOST_OPERANDS} operands could be stored in too many ways to try")
     return (*map(IN, range(node.arity[0])), OUT(0))
 
 

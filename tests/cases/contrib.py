@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from cases.case import ABOUT, O3, X3, X4, X5, Of, P, W, case, scalar
+from cases.case import ABOUT, O3, O4, X3, X4, X5, Of, P, W, case, scalar
 from cases.quant import HALF, S8, U8, A, S
 
 FLOAT = np.float32
