@@ -97,7 +97,7 @@ def test_6_operands_of_lower_rank_are_aligned(shape: tuple[int, ...]) -> None:
 
 
 def test_7_values_that_others_read() -> None:
-    """Graph outputs that are also read inside; a value captured by an If body; unnamed nodes. More: test_structure.py."""
+    """Graph outputs that are also read inside; a value captured by an If body; unnamed nodes."""
     branches = {
         f"{name}_branch": graph([node(op, ["c"], [name])], [], {name: IMAGE})
         for name, op in (("then", "Neg"), ("else", "Abs"))
