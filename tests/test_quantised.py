@@ -178,7 +178,7 @@ def test_activations_in_blocks_run_in_onnxruntime(to: str, dialect: str) -> None
 def test_stand_ins_have_the_shapes_of_the_quantised_operators(name: str) -> None:
     """Those of the float model's values."""
     floats = onnx.shape_inference.infer_shapes(onnx.load(COMMITTED[name]), strict_mode=True).graph.value_info
-    known = quantised(name, QOPERATOR, False, UINT8)
+    known = shaped(quantised(name, QOPERATOR, False, UINT8))
     wanted, found = dims(floats), dims(known.graph.value_info)
     made = [n.output[0] for n in known.graph.node if n.domain == "com.microsoft"]
     assert made
