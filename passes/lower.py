@@ -22,22 +22,28 @@ def lower(graph: gs.Graph) -> gs.Graph:
 def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
     """Constant nodes become initializers, where they hold a dense tensor or numbers."""
     values: dict[str, gs.Constant] = {}
-    others = _without_constant_nodes(graph, values)
+    others = _without_constant_nodes(graph, all_names(graph), values)
     if not values:
         return graph
     return assemble(others, others.nodes, graph.inputs, graph.outputs, lambda tensor: values.get(tensor.name, tensor))
 
 
-def _without_constant_nodes(graph: gs.Graph, values: dict[str, gs.Constant]) -> gs.Graph:
-    """The graph without Constant nodes, but for those that are its outputs; what they hold goes to ``values``."""
+def _without_constant_nodes(graph: gs.Graph, names: set[str], values: dict[str, gs.Constant]) -> gs.Graph:
+    """The graph without Constant nodes; what they hold goes to ``values``. Graph outputs are copies of it, or stay if
+    they have no axes to speak of."""
     nodes, results = [], {t.name for t in graph.outputs}
+    inner = partial(_without_constant_nodes, names=names, values=values)
     for node in graph.nodes:
         value = constant_value(node) if node.op == "Constant" and is_standard(node) else None
-        if value is None or node.outputs[0].name in results:
-            inner = partial(_without_constant_nodes, values=values)
+        name = node.outputs[0].name if node.outputs else ""
+        if value is None or (name in results and len(value.shape) < 2):
             nodes.append(with_bodies(node, inner))
+        elif name in results:
+            held = gs.Constant(unused(f"{name}_value", names), value)
+            nodes.append(gs.Node("Identity", node.name, {}, [held], list(node.outputs)))
+            values[held.name] = held
         else:
-            values[node.outputs[0].name] = gs.Constant(node.outputs[0].name, value)
+            values[name] = gs.Constant(name, value)
     return gs.Graph(nodes, graph.inputs, graph.outputs, graph.name, graph.doc_string, graph.opset)
 
 

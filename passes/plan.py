@@ -134,7 +134,7 @@ class Program:
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
         if len(set(supply).union(*demands)) < 2:
             return
-        for kind, paid in ((data_order, self._bytes(name)), (exactly, CHANGE_PRICE), (same_orders, None)):
+        for kind, paid in ((data_order, self._bytes(name)), (exactly, CHANGE_PRICE * self.times.get(name, 1)), (same_orders, None)):
             given = grouped(supply, kind, tensor)
             change: dict[Hashable, list[int]] = {}
             for demand in demands:
@@ -228,6 +228,8 @@ class Rows:
 
     def constraint(self, variables: int) -> LinearConstraint:
         matrix = csr_array((self.data, self.columns, self.ends), shape=(len(self.lower), variables))
+        matrix.sum_duplicates()  # a Loop that gives a state back reads what it stores
+        matrix.eliminate_zeros()
         return LinearConstraint(matrix, np.asarray(self.lower), np.asarray(self.upper))
 
 

@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import onnx
@@ -100,14 +101,14 @@ def body_protos(node: NodeProto) -> dict[str, GraphProto]:
     return {attr.name: attr.g for attr in node.attribute if attr.type == AttributeProto.GRAPH}
 
 
-def is_sorted(graph: gs.Graph, around: frozenset[str] = frozenset()) -> bool:
-    seen = around | {t.name for t in graph.inputs}
+def is_sorted(graph: gs.Graph, around: AbstractSet[str] = frozenset()) -> bool:
+    seen = {*around, *(t.name for t in graph.inputs)}
     for node in graph.nodes:
         if any(t.name and not isinstance(t, gs.Constant) and t.name not in seen and t.inputs for t in node.inputs):
             return False
         if not all(is_sorted(body, seen) for body in bodies(node)):
             return False
-        seen |= {t.name for t in node.outputs}
+        seen.update(t.name for t in node.outputs)
     return True
 
 
