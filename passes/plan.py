@@ -134,7 +134,8 @@ class Program:
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
         if len(set(supply).union(*demands)) < 2:
             return
-        for kind, paid in ((data_order, self._bytes(name)), (exactly, CHANGE_PRICE * self.times.get(name, 1)), (same_orders, None)):
+        prices = self._bytes(name), CHANGE_PRICE * self.times.get(name, 1), None
+        for kind, paid in zip((data_order, exactly, same_orders), prices, strict=True):
             given = grouped(supply, kind, tensor)
             change: dict[Hashable, list[int]] = {}
             for demand in demands:
@@ -252,7 +253,7 @@ def data_order(layout: Layout, tensor: gs.Tensor) -> Hashable:
 
 
 def nearest(tensor: gs.Tensor, have: Sequence[Layout], needed: Layout) -> Layout:
-    """Which of the layouts that a value is had in to make ``needed`` of: one that holds the same bytes, or the first."""
+    """Which of the layouts a value is had in to make ``needed`` of: one that holds the same bytes, or the first."""
     order = data_order(needed, tensor)
     return next((at for at in have if data_order(at, tensor) == order), have[0])
 
