@@ -97,7 +97,10 @@ class _Lowering:
         perms = {"x": perm.channels_first(rank), "w": perm.inverse(kernel_perm(spec.op, rank, weights))}
         kinds = [kind if t.name else "-" for kind, t in zip(spec.inputs, operands, strict=False)]
         before: list[gs.Node] = []
-        inputs = [_first(before, self.names, self.shared | kept, t, kind, perms) for t, kind in zip(operands, kinds, strict=True)]
+        inputs = [
+            _first(before, self.names, self.shared | kept, t, kind, perms)
+            for t, kind in zip(operands, kinds, strict=True)
+        ]
         results, after, p = [], [], perms["x"]
         for tensor in node.outputs:
             if tensor.name in kept:

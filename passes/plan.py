@@ -136,7 +136,8 @@ class Program:
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
         if len(set(supply).union(*demands)) < 2:
             return
-        for kind, paid in ((data_order, self._bytes(name)), (exactly, CHANGE_PRICE * self.times.get(name, 1)), (same_orders, None)):
+        prices = self._bytes(name), CHANGE_PRICE * self.times.get(name, 1), None
+        for kind, paid in zip((data_order, exactly, same_orders), prices, strict=True):
             given = grouped(supply, kind, tensor)
             change: dict[Hashable, list[int]] = {}
             for demand in demands:

@@ -137,7 +137,8 @@ class _Push:
 
     def _name_of_edited(self, tensor: gs.Tensor) -> str:
         """Its own, for a constant that nobody else reads."""
-        alone = isinstance(tensor, gs.Constant) and self.shared.reads[tensor.name] == 1 and tensor.name not in self.shared.uses
+        reads, uses = self.shared.reads, self.shared.uses
+        alone = isinstance(tensor, gs.Constant) and reads[tensor.name] == 1 and tensor.name not in uses
         return tensor.name if alone else self._name(f"{tensor.name or 'axes'}_moved")
 
     def _constant(self, tensor: gs.Constant, layout: Layout) -> gs.Constant:

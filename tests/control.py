@@ -1,11 +1,11 @@
 """Models with If, Loop and Scan: what their bodies may be, and what values outside have to do with them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from graphs import BOOL, FLOAT, INT64, Array, conv, graph, ints, model, node, random, value
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, helper, numpy_helper
 
 IMAGE = [2, 3, 5, 7]
 SEQUENCE = [2, 11, 3, 5, 7]  # along axis 1
@@ -30,9 +30,9 @@ def chosen(then: GraphProto, other: GraphProto, *outputs: str) -> NodeProto:
 def looped(
     nodes: list[NodeProto],
     states: list[str],
-    slices: list[Any] = [],
+    slices: Sequence[Any] = (),
     constants: Mapping[str, Array] | None = None,
-    dims: Any = IMAGE,  # noqa: B006
+    dims: Any = IMAGE,
 ) -> GraphProto:
     """The body of a Loop that goes on: states ``s...`` become ``states``."""
     inputs = [value("i", [], INT64), value("go", [], BOOL), *(value(f"s{k}", dims) for k in range(len(states)))]
