@@ -14,6 +14,7 @@ from passes import layout as lay
 from passes import perm
 from passes.dialect import LAYOUT_NAMES, Dialect
 from passes.layout import ANY, AS_IS, Layout
+from passes.ports import flat
 from passes.rule import IN, OUT, Move, Node, Refusal, Rule, Slot, lookup
 from passes.rules.barriers import BARRIERS
 
@@ -22,16 +23,16 @@ MOST_PERMS = 4  # rank up to which every perm of a pivot is tried when a layout 
 
 
 class Candidates:
-    """``nodes[i]`` can make any of ``moves[i]``; ``layouts[name]`` are those considered for a value."""
+    """``nodes[i]`` (of ``ports.flat``) can make any of ``moves[i]``; ``layouts[name]`` are those considered."""
 
     def __init__(self, graph: gs.Graph, pins: Mapping[str, Layout], dialect: Dialect, spread: bool = True) -> None:
-        self.nodes = [Node(node, graph.opset, dialect) for node in graph.nodes]
+        self.nodes = [Node(node, graph.opset, dialect) for node in flat(graph)]
         self.rules = [lookup(node.domain, node.op, node.opset) for node in self.nodes]
         self.slots = [self._slots(i) for i in range(len(self.nodes))]
         self.moves: list[dict[tuple[tuple[Layout, ...], tuple[Layout, ...]], Move]] = [{} for _ in self.nodes]
         self.layouts: dict[str, dict[Layout, None]] = defaultdict(lambda: {AS_IS: None})
         self.touching: dict[str, list[tuple[int, Slot]]] = defaultdict(list)
-        self._used = {*pins, *(t.name for node in graph.nodes for t in node.inputs)}
+        self._used = {*pins, *(t.name for node in flat(graph) for t in node.inputs)}
         self._known: set[perm.Perm] = set()
         self._queue: deque[tuple[str, Layout]] = deque()
         for i, node in enumerate(self.nodes):

@@ -1,25 +1,44 @@
-"""Building onnx-graphsurgeon graphs: every pass returns a new graph with tensors of its own."""
+"""Building onnx-graphsurgeon graphs: every pass returns a new graph with tensors of its own.
 
-from collections.abc import Iterable, Sequence
+Names of values are unique in all of a model: in the main graph and in all bodies of If, Loop and Scan.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import onnx_graphsurgeon as gs
 
 
 def assemble(
-    like: gs.Graph, nodes: Iterable[gs.Node], inputs: Sequence[gs.Tensor], outputs: Sequence[gs.Tensor]
+    like: gs.Graph,
+    nodes: Iterable[gs.Node],
+    inputs: Sequence[gs.Tensor],
+    outputs: Sequence[gs.Tensor],
+    new: Callable[[gs.Tensor], gs.Tensor] = lambda tensor: tensor,
+    outer: Mapping[str, gs.Tensor] | None = None,
 ) -> gs.Graph:
-    """A graph of fresh nodes and tensors, equal by name to those given; the rest is as in the graph ``like``."""
-    tensors: dict[str, gs.Tensor] = {}
+    """A graph of fresh nodes, tensors and bodies, equal by name to those given; the rest is as in the graph ``like``.
+
+    ``new`` gives the tensor to use instead of another one, in bodies too; ``outer`` are the tensors around a body.
+    """
+    tensors = dict(outer or {})
 
     def fresh(tensor: gs.Tensor) -> gs.Tensor:
+        tensor = new(tensor)
         if not tensor.name:
             return gs.Variable.empty()
         if tensor.name not in tensors:
             tensors[tensor.name] = copied(tensor, tensor.name)
         return tensors[tensor.name]
 
+    def inner(body: gs.Graph) -> gs.Graph:
+        return assemble(body, body.nodes, body.inputs, body.outputs, new, tensors)
+
     heads = [fresh(tensor) for tensor in inputs]
-    body = [new_node(node, [fresh(t) for t in node.inputs], [fresh(t) for t in node.outputs]) for node in nodes]
+    body = []
+    for node in nodes:
+        operands, results = [fresh(t) for t in node.inputs], [fresh(t) for t in node.outputs]
+        attrs = changed_bodies(node, inner) if bodies(node) else node.attrs
+        body.append(new_node(node, operands, results, attrs=attrs))
     tails = [fresh(tensor) for tensor in outputs]
     return gs.Graph(
         body,
@@ -39,9 +58,8 @@ def assemble(
 def new_node(node: gs.Node, inputs: list[gs.Tensor], outputs: list[gs.Tensor], **changes: object) -> gs.Node:
     """The same node with other inputs and outputs.
 
-    ``origin`` (the node's protobuf in the file), ``changed`` (names of the attributes that differ from it) and
-    ``captures`` (new names of values that its bodies read from outside) let the writer keep what onnx-graphsurgeon
-    cannot hold.
+    ``origin`` (the node's protobuf in the file) and ``changed`` (names of the attributes that differ from it) let the
+    writer keep what onnx-graphsurgeon cannot hold.
     """
     new = gs.Node(
         changes.get("op", node.op),
@@ -53,8 +71,19 @@ def new_node(node: gs.Node, inputs: list[gs.Tensor], outputs: list[gs.Tensor], *
     )
     new.origin = getattr(node, "origin", None)
     new.changed = getattr(node, "changed", frozenset()) | changes.get("changed", frozenset())  # type: ignore[operator]
-    new.captures = changes.get("captures", getattr(node, "captures", {}))
     return new
+
+
+def with_bodies(node: gs.Node, change: Callable[[gs.Graph], gs.Graph]) -> gs.Node:
+    """The same node with each of its bodies changed."""
+    if not bodies(node):
+        return node
+    return new_node(node, list(node.inputs), list(node.outputs), attrs=changed_bodies(node, change))
+
+
+def changed_bodies(node: gs.Node, change: Callable[[gs.Graph], gs.Graph]) -> dict[str, object]:
+    """The attributes of a node with each of its bodies changed, in their order."""
+    return {key: change(value) if isinstance(value, gs.Graph) else value for key, value in node.attrs.items()}
 
 
 def copied(tensor: gs.Tensor, name: str) -> gs.Tensor:
@@ -64,33 +93,34 @@ def copied(tensor: gs.Tensor, name: str) -> gs.Tensor:
     return gs.Variable(name, tensor.dtype, tensor.shape, tensor.type)
 
 
-def captured(node: gs.Node) -> set[str]:
-    """Names of values from outside that the bodies of a node (If, Loop, Scan) read."""
-    renamed = getattr(node, "captures", {})
-    return {renamed.get(name, name) for body in bodies(node) for name in read_from_outside(body)}
-
-
 def bodies(node: gs.Node) -> list[gs.Graph]:
+    """The graphs that an If, Loop or Scan (or another operator) runs."""
     return [value for value in node.attrs.values() if isinstance(value, gs.Graph)]
 
 
-def read_from_outside(body: gs.Graph) -> set[str]:
-    made = {t.name for t in body.inputs} | {t.name for node in body.nodes for t in node.outputs}
-    read = {t.name for node in body.nodes for t in node.inputs} | {t.name for t in body.outputs}
-    for node in body.nodes:
-        read |= captured(node)
-    return {name for name in read - made if name}
+def every_graph(graph: gs.Graph) -> Iterator[gs.Graph]:
+    """The graph, and all bodies in it."""
+    yield graph
+    for node in graph.nodes:
+        for body in bodies(node):
+            yield from every_graph(body)
 
 
-def captured_names(graph: gs.Graph) -> set[str]:
-    """Names of values that bodies anywhere in the graph read from it."""
-    return {name for node in graph.nodes for name in captured(node)}
+def every_node(graph: gs.Graph) -> Iterator[gs.Node]:
+    """The nodes of the graph and of all bodies in it."""
+    return (node for each in every_graph(graph) for node in each.nodes)
 
 
-def captured_values(graph: gs.Graph) -> set[str]:
-    """Those of them that are computed in the graph, or its inputs."""
-    computed = {t.name for t in graph.inputs} | {t.name for node in graph.nodes for t in node.outputs}
-    return captured_names(graph) & computed
+def captured(node: gs.Node) -> set[str]:
+    """Names of values from outside that the bodies of a node read."""
+    names: set[str] = set()
+    for body in bodies(node):
+        read = {t.name for t in body.outputs}
+        for inner in body.nodes:
+            read |= {t.name for t in inner.inputs} | captured(inner)
+        made = {t.name for t in body.inputs} | {t.name for inner in body.nodes for t in inner.outputs}
+        names |= read - made - {""}
+    return names
 
 
 def is_standard(node: gs.Node) -> bool:
@@ -107,6 +137,9 @@ def unused(wish: str, taken: set[str]) -> str:
 
 
 def all_names(graph: gs.Graph) -> set[str]:
-    """Names of all values of the graph itself."""
-    names = {t.name for node in graph.nodes for t in (*node.inputs, *node.outputs)}
-    return names | {t.name for t in (*graph.inputs, *graph.outputs)}
+    """Names of all values of the graph and of all bodies in it."""
+    names: set[str] = set()
+    for each in every_graph(graph):
+        names.update(t.name for t in (*each.inputs, *each.outputs))
+        names.update(t.name for node in each.nodes for t in (*node.inputs, *node.outputs))
+    return names

@@ -1,6 +1,7 @@
 """Brings a graph into the form rules speak of: standard operators, and constants as constants."""
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -8,8 +9,8 @@ from onnx import NodeProto
 
 from passes import constants, perm
 from passes.constants import Stored
-from passes.dialect import kernel_perm, parse_domain, spec_of
-from passes.graph import all_names, assemble, captured_names, is_standard, new_node, unused
+from passes.dialect import Spec, kernel_perm, parse_domain, spec_of
+from passes.graph import all_names, assemble, every_node, is_standard, new_node, unused, with_bodies
 from passes.perm import Perm
 from passes.rule import Array
 
@@ -22,18 +23,29 @@ def lower(graph: gs.Graph) -> gs.Graph:
 def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
     """Constant nodes become initializers, where they hold a dense tensor or numbers; so do Shapes of constants."""
     values: dict[str, gs.Constant] = {}
-    nodes = []
-    relied_on = {t.name for t in graph.outputs} | captured_names(graph)
-    for node in graph.nodes:
-        value = constant_value(node) if is_standard(node) else None
-        if value is None or node.outputs[0].name in relied_on:
-            nodes.append(node)
-        else:
-            values[node.outputs[0].name] = gs.Constant(node.outputs[0].name, value)
+    others = _without_constant_nodes(graph, all_names(graph), values)
     if not values:
         return graph
-    read = [new_node(n, [values.get(t.name, t) for t in n.inputs], list(n.outputs)) for n in nodes]
-    return assemble(graph, read, graph.inputs, graph.outputs)
+    return assemble(others, others.nodes, graph.inputs, graph.outputs, lambda tensor: values.get(tensor.name, tensor))
+
+
+def _without_constant_nodes(graph: gs.Graph, names: set[str], values: dict[str, gs.Constant]) -> gs.Graph:
+    """The graph without Constant nodes; what they hold goes to ``values``. Graph outputs are copies of it, or stay if
+    they have no axes to speak of."""
+    nodes, results = [], {t.name for t in graph.outputs}
+    inner = partial(_without_constant_nodes, names=names, values=values)
+    for node in graph.nodes:
+        value = constant_value(node) if is_standard(node) else None
+        name = node.outputs[0].name if node.outputs else ""
+        if value is None or (name in results and len(value.shape) < 2):
+            nodes.append(with_bodies(node, inner))
+        elif name in results:
+            held = gs.Constant(unused(f"{name}_value", names), value)
+            nodes.append(gs.Node("Identity", node.name, {}, [held], list(node.outputs)))
+            values[held.name] = held
+        else:
+            values[name] = gs.Constant(name, value)
+    return gs.Graph(nodes, graph.inputs, graph.outputs, graph.name, graph.doc_string, graph.opset)
 
 
 def constant_value(node: gs.Node) -> "Stored | Array | None":
@@ -53,39 +65,53 @@ def constant_value(node: gs.Node) -> "Stored | Array | None":
 
 
 def functions_as_standard(graph: gs.Graph) -> gs.Graph:
-    """Each channels-last function becomes Transpose, the standard operator, Transpose; plans then undo the two.
-
-    The operator's result keeps the function's output name, except where others rely on what it names.
-    """
-    if not any(parse_domain(node.domain or "") for node in graph.nodes):
+    """Each channels-last function becomes Transpose, the standard operator, Transpose; plans then undo the two."""
+    if not any(parse_domain(node.domain or "") for node in every_node(graph)):
         return graph
-    names, relied_on = all_names(graph), {t.name for t in graph.outputs} | captured_names(graph)
-    reads = Counter(t.name for node in graph.nodes for t in node.inputs)
-    shared = relied_on | {name for name, times in reads.items() if times > 1}
-    nodes: list[gs.Node] = []
-    last: dict[str, gs.Tensor] = {}
-    for node in graph.nodes:
-        operands = [last.get(t.name, t) for t in node.inputs]
-        parsed, spec = parse_domain(node.domain or ""), spec_of(node.op, graph.opset)
-        if parsed is None or spec is None:
-            nodes.append(new_node(node, operands, list(node.outputs)))
-            continue
-        rank, weights = parsed
+    reads = Counter(t.name for node in every_node(graph) for t in node.inputs)
+    return _Lowering(all_names(graph), {name for name, times in reads.items() if times > 1}).run(graph)
+
+
+class _Lowering:
+    """The operator's result keeps the function's output name, except where that is an output of the graph."""
+
+    def __init__(self, names: set[str], shared: set[str]) -> None:
+        self.names, self.shared = names, shared
+        self.last: dict[str, gs.Tensor] = {}  # what to read instead of a function's output
+
+    def run(self, graph: gs.Graph) -> gs.Graph:
+        nodes: list[gs.Node] = []
+        kept = {t.name for t in graph.outputs}
+        for node in graph.nodes:
+            operands = [self.last.get(t.name, t) for t in node.inputs]
+            parsed, spec = parse_domain(node.domain or ""), spec_of(node.op, graph.opset)
+            if parsed is None or spec is None:
+                nodes.append(with_bodies(new_node(node, operands, list(node.outputs)), self.run))
+            else:
+                nodes += self._lowered(node, operands, *parsed, spec, kept)
+        return assemble(graph, nodes, graph.inputs, graph.outputs)
+
+    def _lowered(
+        self, node: gs.Node, operands: list[gs.Tensor], rank: int, weights: str, spec: Spec, kept: set[str]
+    ) -> list[gs.Node]:
         perms = {"x": perm.channels_first(rank), "w": perm.inverse(kernel_perm(spec.op, rank, weights))}
         kinds = [kind if t.name else "-" for kind, t in zip(spec.inputs, operands, strict=False)]
-        inputs = [_first(nodes, names, shared, t, kind, perms) for t, kind in zip(operands, kinds, strict=True)]
-        results, after = [], []
+        before: list[gs.Node] = []
+        inputs = [
+            _first(before, self.names, self.shared | kept, t, kind, perms)
+            for t, kind in zip(operands, kinds, strict=True)
+        ]
+        results, after, p = [], [], perms["x"]
         for tensor in node.outputs:
-            p = perms["x"]
-            if tensor.name in relied_on:
-                result, seen = _like(tensor, f"{tensor.name}_first", p, names), tensor
+            if tensor.name in kept:
+                result, seen = _like(tensor, f"{tensor.name}_first", p, self.names), tensor
             else:
                 result = gs.Variable(tensor.name, tensor.dtype, _shape(tensor, p))
-                seen = last[tensor.name] = gs.Variable(unused(f"{tensor.name}_last", names), tensor.dtype, tensor.shape)
+                seen = gs.Variable(unused(f"{tensor.name}_last", self.names), tensor.dtype, tensor.shape)
+                self.last[tensor.name] = seen
             results.append(result)
             after.append(gs.Node("Transpose", "", {"perm": list(perm.inverse(p))}, [result], [seen]))
-        nodes += [new_node(node, inputs, results, op=spec.op, domain=None), *after]
-    return assemble(graph, nodes, graph.inputs, graph.outputs)
+        return [*before, new_node(node, inputs, results, op=spec.op, domain=None), *after]
 
 
 def _first(

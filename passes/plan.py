@@ -19,8 +19,8 @@ from scipy.sparse import csr_array
 from passes import perm
 from passes.candidates import Candidates, live_slots
 from passes.dialect import Dialect
-from passes.graph import captured_values
 from passes.layout import ANY, AS_IS, Layout, of_rank
+from passes.ports import weights
 from passes.rule import OUT, Move, Node, Slot
 
 DEFAULT_BATCH, DEFAULT_DIM = 1, 64  # prices of dynamic dims: the first axis, any other
@@ -42,13 +42,13 @@ class Change:
     needed: Layout
     op: str
     bytes: int
-    readers: tuple[str, ...]  # empty: only the interface, or the body of a control flow operator
+    readers: tuple[str, ...]  # empty: only the interface
     blame: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One move per node of the graph (in its order), the layout each value is stored in, and what remains."""
+    """One move per node (in the order of ``ports.flat``), the layout each value is stored in, and what remains."""
 
     moves: list[Move]
     stored: Mapping[str, Layout]
@@ -93,7 +93,7 @@ class Program:
         hints: Mapping[str, int],
     ) -> None:
         self.found, self.pins, self.outputs, self.hints = found, pins, outputs, hints
-        self.captured = captured_values(graph)
+        self.times = weights(graph)
         self.moves = [list(moves.values()) for moves in found.moves]
         self.first = [ONE + 1, *(ONE + 1 + np.cumsum([len(moves) for moves in self.moves], dtype=int)).tolist()]
         self.tensors: dict[str, gs.Tensor] = {t.name: t for t in graph.inputs}
@@ -134,11 +134,11 @@ class Program:
         supply = self._choices(*self.producer[name]) if name in self.producer else {self.pins.get(name, AS_IS): [ONE]}
         demands = [self._choices(*reader) for reader in self.readers[name]]
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
-        demands += [{AS_IS: [ONE]}] if name in self.captured else []
         if len(set(supply).union(*demands)) < 2:
             return
         never = exactly if self._is_pair(name) else same_orders
-        for kind, paid in ((data_order, price(tensor, self.hints)), (exactly, CHANGE_PRICE), (never, None)):
+        prices = self._bytes(name), CHANGE_PRICE * self.times.get(name, 1), None
+        for kind, paid in zip((data_order, exactly, never), prices, strict=True):
             given = grouped(supply, kind, tensor)
             change: dict[Hashable, list[int]] = {}
             for demand in demands:
@@ -152,10 +152,14 @@ class Program:
 
     def _is_pair(self, name: str) -> bool:
         """Whether a value is quantised only to be dequantised: runtimes must see the two next to each other to fuse."""
-        if name not in self.producer or name in self.outputs or name in self.captured:
+        if name not in self.producer or name in self.outputs:
             return False
         readers = {self.found.nodes[i].op for i, _ in self.readers[name]}
         return self.found.nodes[self.producer[name][0]].op == "QuantizeLinear" and readers == {"DequantizeLinear"}
+
+    def _bytes(self, name: str) -> int:
+        """What one Transpose of the value moves per inference."""
+        return price(self.tensors[name], self.hints) * self.times.get(name, 1)
 
     def _choices(self, i: int, slot: Slot) -> dict[Layout, list[int]]:
         """The variables of node ``i``, by the layout its move has at ``slot``."""
@@ -176,7 +180,7 @@ class Program:
             for i, slot in readers:
                 if chosen[i].at(slot) != ANY:
                     wanted[name, chosen[i].at(slot)].append((i, slot))
-        for demand in (*self.outputs.items(), *((name, AS_IS) for name in sorted(self.captured))):
+        for demand in self.outputs.items():
             wanted[demand] += []
         changes = []
         had: dict[str, list[Layout]] = {name: [layout] for name, layout in stored.items()}
@@ -185,7 +189,7 @@ class Program:
             if tensor is None or needed in have:  # a constant that is a graph output costs nothing
                 continue
             at = nearest(tensor, have, needed)
-            moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else price(tensor, self.hints)
+            moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else self._bytes(name)
             labels = tuple(label(self.found.nodes[i]) for i, _ in readers)
             blame = self._blame(name, have[0], readers)
             changes.append(Change(name, at, needed, change_op(tensor, at, needed), moved, labels, blame))
@@ -194,8 +198,6 @@ class Program:
 
     def _blame(self, name: str, at: Layout, readers: list[tuple[int, Slot]]) -> str:
         """The first node (or graph output) behind the readers that will not have the layout the value is stored in."""
-        if not readers and name in self.captured:
-            return f"the body of a control flow operator reads {name!r}"
         if not readers:
             return f"graph output {name!r} has a fixed layout"
         pending, seen = [(*reader, at) for reader in readers], set()
@@ -237,6 +239,8 @@ class Rows:
 
     def constraint(self, variables: int) -> LinearConstraint:
         matrix = csr_array((self.data, self.columns, self.ends), shape=(len(self.lower), variables))
+        matrix.sum_duplicates()  # a Loop that gives a state back reads what it stores
+        matrix.eliminate_zeros()
         return LinearConstraint(matrix, np.asarray(self.lower), np.asarray(self.upper))
 
 

@@ -1,45 +1,81 @@
 """Applies a Plan: builds the graph it describes. The only creator of Transposes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes import constants, perm
-from passes.graph import all_names, assemble, captured, copied, new_node, unused
+from passes.graph import all_names, assemble, bodies, changed_bodies, copied, every_node, new_node, unused
 from passes.layout import ANY, AS_IS, Layout, of_rank
 from passes.plan import Plan, nearest, reshape_target
+from passes.ports import NODE, Place, flat, ports, scan_axes
 from passes.rule import PREVIOUS, Array, Edit, Expand, Lookup, Move, Put, Take
 
 
 def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
     """The graph with every node moved as planned; ``graph`` itself is left as it was.
 
-    ``fixed`` are the layouts of graph inputs and outputs. Bodies of If, Loop and Scan read values as they were.
+    ``fixed`` are the layouts of graph inputs and outputs.
     """
-    return _Push(graph, plan, fixed).run()
+    return _Push(graph, _Shared(graph, plan, fixed)).run([fixed.get(t.name, AS_IS) for t in graph.outputs])
+
+
+class _Shared:
+    """What the main graph and its bodies share while they are pushed."""
+
+    def __init__(self, graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> None:
+        self.plan, self.fixed = plan, fixed
+        self.moves = iter(plan.moves)
+        self.names = all_names(graph)
+        self.node_names = {node.name for node in every_node(graph)}
+        self.folded: dict[tuple[str, Layout], gs.Constant] = {}
+        self.uses: dict[str, set[Layout]] = defaultdict(set)  # layouts asked of each constant
+        for node, move in zip(flat(graph), plan.moves, strict=True):
+            for i, tensor in enumerate(node.inputs):
+                if isinstance(tensor, gs.Constant) and i not in move.edits:
+                    self.uses[tensor.name].add(move.inputs[i])
+        for tensor in graph.outputs:
+            self.uses[tensor.name].add(fixed.get(tensor.name, AS_IS))
+        self.reads = Counter(t.name for node in every_node(graph) for t in node.inputs)
 
 
 class _Push:
-    def __init__(self, graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> None:
-        self.graph, self.plan, self.fixed = graph, plan, fixed
-        self.names = all_names(graph)
-        self.node_names = {node.name for node in graph.nodes}
+    """Pushes one graph; ``outer`` pushes the graph around it."""
+
+    def __init__(self, graph: gs.Graph, shared: _Shared, outer: "_Push | None" = None) -> None:
+        self.graph, self.shared, self.outer = graph, shared, outer
         self.nodes: list[gs.Node] = []
         self.tensors: dict[str, dict[Layout, gs.Tensor]] = defaultdict(dict)  # by name and layout; first as stored
-        self.originals: dict[str, gs.Tensor] = {}
-        self.folded: dict[tuple[str, Layout], gs.Constant] = {}
-        self.uses = self._layouts_of_constants()
-        self.reads = Counter(t.name for node in graph.nodes for t in node.inputs)
 
-    def run(self) -> gs.Graph:
+    def run(self, wanted: Sequence[Layout]) -> gs.Graph:
+        """The graph with its outputs in the layouts ``wanted``."""
         inputs = [self._define(tensor) for tensor in self.graph.inputs]
-        for node, move in zip(self.graph.nodes, self.plan.moves, strict=True):
-            self._node(node, move)
-        outputs = [self._at(t, self.fixed.get(t.name, AS_IS)) for t in self.graph.outputs]
+        for node in self.graph.nodes:
+            if bodies(node):
+                self._control(node)
+            else:
+                self._node(node, next(self.shared.moves))
+        outputs = [self._at(t, layout) for t, layout in zip(self.graph.outputs, wanted, strict=True)]
         return assemble(self.graph, self.nodes, inputs, outputs)
+
+    def _control(self, node: gs.Node) -> None:
+        """A node with bodies: its ports say in which layouts values go into and out of them."""
+        wanted: dict[Place, Layout] = {}
+        axes: dict[str, list[int]] = {}
+        for port in ports(node):
+            move = next(self.shared.moves)
+            wanted.update(zip(port.sources, move.inputs, strict=True))
+            if port.axis is not None and "axis" in move.attrs:
+                name, number = port.axis
+                axes.setdefault(name, scan_axes(node, name))[number] = move.attrs["axis"]
+        inputs = [self._operand(t, wanted[Place(NODE, i)], None) for i, t in enumerate(node.inputs)]
+        ends = [[wanted[Place(k, i)] for i in range(len(body.outputs))] for k, body in enumerate(bodies(node))]
+        attrs = changed_bodies(node, lambda body: _Push(body, self.shared, self).run(ends.pop(0)))
+        outputs = [t if not t.name else self._define(t) for t in node.outputs]
+        self.nodes.append(new_node(node, inputs, outputs, attrs={**attrs, **axes}, changed=frozenset(axes)))
 
     def _node(self, node: gs.Node, move: Move) -> None:
         operands = list(node.inputs) + [gs.Variable.empty()] * (len(move.inputs) - len(node.inputs))
@@ -59,9 +95,6 @@ class _Push:
         attrs = {**node.attrs, **move.attrs}
         kept = {key: value for key, value in attrs.items() if value is not None}
         changes = {
-            "captures": {
-                name: self._at(self.originals[name], AS_IS).name for name in captured(node) & set(self.originals)
-            },
             "op": move.op or node.op,
             "domain": move.domain or node.domain,
             "changed": frozenset(move.attrs),
@@ -87,7 +120,7 @@ class _Push:
         if not tensor.name:
             return tensor
         if layout == ANY:
-            layout = AS_IS if isinstance(tensor, gs.Constant) else self.plan.stored.get(tensor.name, AS_IS)
+            layout = AS_IS if isinstance(tensor, gs.Constant) else self.shared.plan.stored.get(tensor.name, AS_IS)
         if isinstance(tensor, gs.Constant):
             return self._constant(tensor, layout) if edit is None else self._edited(tensor, layout, edit)
         value = self._at(tensor, layout)
@@ -104,34 +137,25 @@ class _Push:
 
     def _name_of_edited(self, tensor: gs.Tensor) -> str:
         """Its own, for a constant that nobody else reads."""
-        alone = isinstance(tensor, gs.Constant) and self.reads[tensor.name] == 1 and tensor.name not in self.uses
+        reads, uses = self.shared.reads, self.shared.uses
+        alone = isinstance(tensor, gs.Constant) and reads[tensor.name] == 1 and tensor.name not in uses
         return tensor.name if alone else self._name(f"{tensor.name or 'axes'}_moved")
 
     def _constant(self, tensor: gs.Constant, layout: Layout) -> gs.Constant:
         """The constant in ``layout``: under its own name where only one layout is asked of it."""
         key = (tensor.name, layout)
-        if key not in self.folded:
-            alone = self.uses[tensor.name] == {layout} or layout == AS_IS
+        folded = self.shared.folded
+        if key not in folded:
+            alone = self.shared.uses[tensor.name] == {layout} or layout == AS_IS
             name = tensor.name if alone else self._name(f"{tensor.name}_{suffix(layout)}")
-            self.folded[key] = constants.changed(tensor, name, layout) if layout != AS_IS else copied(tensor, name)
-        return self.folded[key]
-
-    def _layouts_of_constants(self) -> dict[str, set[Layout]]:
-        uses: dict[str, set[Layout]] = {t.name: {self.fixed.get(t.name, AS_IS)} for t in self.graph.outputs}
-        for node, move in zip(self.graph.nodes, self.plan.moves, strict=True):
-            for i, tensor in enumerate(node.inputs):
-                if isinstance(tensor, gs.Constant) and i not in move.edits:
-                    uses.setdefault(tensor.name, set()).add(move.inputs[i])
-            for name in captured(node):
-                uses.setdefault(name, set()).add(AS_IS)
-        return uses
+            folded[key] = constants.changed(tensor, name, layout) if layout != AS_IS else copied(tensor, name)
+        return folded[key]
 
     def _define(self, tensor: gs.Tensor) -> gs.Tensor:
         """The new tensor of a graph input or node output, stored as planned."""
-        layout = self.plan.stored.get(tensor.name, AS_IS)
-        taken = tensor.name in self.fixed and self.fixed[tensor.name] != layout
+        layout = self.shared.plan.stored.get(tensor.name, AS_IS)
+        taken = tensor.name in self.shared.fixed and self.shared.fixed[tensor.name] != layout
         name = self._name(f"{tensor.name}_{suffix(layout)}") if taken else tensor.name
-        self.originals[tensor.name] = tensor
         self.tensors[tensor.name][layout] = new = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         new.type = tensor.type
         return new
@@ -140,11 +164,13 @@ class _Push:
         """The value in ``layout``, through a Transpose if it is stored another way."""
         if isinstance(tensor, gs.Constant):
             return self._constant(tensor, layout)
+        if tensor.name not in self.tensors and self.outer is not None:
+            return self.outer._at(tensor, layout)
         have = self.tensors[tensor.name]
         if layout in have:
             return have[layout]
         source = nearest(tensor, list(have), layout)
-        owned = self.fixed.get(tensor.name) == layout
+        owned = self.shared.fixed.get(tensor.name) == layout
         name = tensor.name if owned else self._name(f"{tensor.name}_{suffix(layout)}")
         result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         rank = len(tensor.shape)
@@ -174,7 +200,7 @@ class _Push:
         return constants.of_array(self._name("axes"), np.asarray(list(values), dtype=dtype))
 
     def _add(self, op: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, Any], name: str) -> None:
-        unique = unused(f"{name}_{op}" if name != op.lower() else f"{name}_{output.name}", self.node_names)
+        unique = unused(f"{name}_{op}" if name != op.lower() else f"{name}_{output.name}", self.shared.node_names)
         self.nodes.append(gs.Node(op, unique, attrs, inputs, [output]))
 
     def _raw(self, tensor: gs.Tensor, node: gs.Node) -> gs.Tensor:
@@ -185,7 +211,7 @@ class _Push:
         return gs.Variable(self._name(f"{tensor.name}_part"), tensor.dtype, tensor.shape)
 
     def _name(self, wish: str) -> str:
-        return unused(wish, self.names)
+        return unused(wish, self.shared.names)
 
 
 def suffix(layout: Layout) -> str:

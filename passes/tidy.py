@@ -1,10 +1,21 @@
 """Removes what a push leaves behind: chains of Gathers, Identity nodes, and nodes and constants nobody reads."""
 
+from functools import partial
+
 import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes import constants
-from passes.graph import all_names, assemble, captured, captured_names, is_standard, new_node, unused
+from passes.graph import (
+    all_names,
+    assemble,
+    captured,
+    every_node,
+    is_standard,
+    new_node,
+    unused,
+    with_bodies,
+)
 from passes.rule import Array
 
 
@@ -15,13 +26,18 @@ def tidy(graph: gs.Graph) -> gs.Graph:
 
 def without_gather_chains(graph: gs.Graph) -> gs.Graph:
     """A vector reordered twice is reordered once, one reordered back is not at all: moved Shapes leave such chains."""
-    names = all_names(graph)
-    takes: dict[str, tuple[gs.Tensor, Array]] = {}
+    if not any(taken_indices(node) is not None for node in every_node(graph)):
+        return graph
+    return _joined_gathers(graph, all_names(graph), {})
+
+
+def _joined_gathers(graph: gs.Graph, names: set[str], takes: dict[str, tuple[gs.Tensor, Array]]) -> gs.Graph:
     nodes = []
     for node in graph.nodes:
         indices = taken_indices(node)
         if indices is None:
-            nodes.append(node)
+            inner = partial(_joined_gathers, names=names, takes=takes)
+            nodes.append(with_bodies(node, inner))
             continue
         source = node.inputs[0]
         if source.name in takes:
@@ -34,7 +50,7 @@ def without_gather_chains(graph: gs.Graph) -> gs.Graph:
         if source.shape == [indices.size] and indices.tolist() == list(range(indices.size)):
             node = new_node(node, [source], list(node.outputs), op="Identity", attrs={}, changed=frozenset({"axis"}))
         nodes.append(node)
-    return assemble(graph, nodes, graph.inputs, graph.outputs) if takes else graph
+    return assemble(graph, nodes, graph.inputs, graph.outputs)
 
 
 def taken_indices(node: gs.Node) -> Array | None:
@@ -48,36 +64,42 @@ def taken_indices(node: gs.Node) -> Array | None:
 
 def without_identities(graph: gs.Graph) -> gs.Graph:
     """An Identity's output and input become one value, under the name that others rely on."""
-    relied_on = {t.name for t in (*graph.inputs, *graph.outputs)} | captured_names(graph)
-    produced = {t.name for node in graph.nodes for t in node.outputs}
     same: dict[str, gs.Tensor] = {}
     renamed: dict[str, gs.Tensor] = {}
+    others = _without_identities(graph, same, renamed)
+
+    def new(tensor: gs.Tensor) -> gs.Tensor:
+        tensor = same.get(tensor.name, tensor)
+        return renamed.get(tensor.name, tensor)
+
+    return assemble(others, others.nodes, graph.inputs, graph.outputs, new)
+
+
+def _without_identities(graph: gs.Graph, same: dict[str, gs.Tensor], renamed: dict[str, gs.Tensor]) -> gs.Graph:
+    relied_on = {t.name for t in (*graph.inputs, *graph.outputs)}
+    produced = {t.name for node in graph.nodes for t in node.outputs}
     nodes = []
     for node in graph.nodes:
         source = same.get(node.inputs[0].name, node.inputs[0]) if node.inputs else None
         if node.op != "Identity" or not is_standard(node) or source is None:
-            nodes.append(node)
+            inner = partial(_without_identities, same=same, renamed=renamed)
+            nodes.append(with_bodies(node, inner))
         elif node.outputs[0].name not in relied_on:
             same[node.outputs[0].name] = source
         elif source.name in produced - relied_on and source.name not in renamed:
             renamed[source.name] = node.outputs[0]
         else:
             nodes.append(node)
-
-    def new(tensor: gs.Tensor) -> gs.Tensor:
-        tensor = same.get(tensor.name, tensor)
-        return renamed.get(tensor.name, tensor)
-
-    rewired = [new_node(node, [new(t) for t in node.inputs], [new(t) for t in node.outputs]) for node in nodes]
-    return assemble(graph, rewired, graph.inputs, graph.outputs)
+    return gs.Graph(nodes, graph.inputs, graph.outputs, graph.name, graph.doc_string, graph.opset)
 
 
 def without_dead(graph: gs.Graph) -> gs.Graph:
-    """The graph without nodes whose outputs nobody reads."""
+    """The graph without nodes whose outputs nobody reads; bodies keep their inputs and outputs."""
     needed = {t.name for t in graph.outputs}
     kept = []
     for node in reversed(graph.nodes):
         if any(t.name in needed for t in node.outputs):
+            node = with_bodies(node, without_dead)
             needed |= {t.name for t in node.inputs} | captured(node)
             kept.append(node)
     return assemble(graph, kept[::-1], graph.inputs, graph.outputs)

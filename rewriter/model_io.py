@@ -7,21 +7,24 @@ changes only what a pass changed.
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import onnx
 import onnx_graphsurgeon as gs
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, NodeProto, TypeProto, helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper
 from onnx_graphsurgeon.exporters.onnx_exporter import OnnxExporter, dtype_to_onnx
 from onnx_graphsurgeon.logger import G_LOGGER
 
 from passes import constants
 from passes.constants import Stored
 from passes.dialect import function_proto, parse_domain
-from passes.graph import captured_names, is_standard
+from passes.graph import bodies, every_graph, every_node, is_standard
 from rewriter.errors import UsageError
+from rewriter.names import named_apart
 from rewriter.shapes import FREE_INITIALIZERS_IR_VERSION, UNKNOWN, dense, inferred, skeleton
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
@@ -68,28 +71,43 @@ def opset_of(model: ModelProto) -> int:
 
 def to_graph(model: ModelProto) -> gs.Graph:
     """The model's graph with shapes, sorted; weights are read when they are needed. The model is left as it is."""
-    bare = inferred(skeleton(model))
+    nodes = named_apart(model.graph)
+    bare = inferred(skeleton(model, nodes))
     del bare.functions[:]
     graph = gs.import_onnx(bare)
-    tensors = {t.name: t for node in graph.nodes for t in (*node.inputs, *node.outputs)}
-    tensors.update((t.name, t) for t in (*graph.inputs, *graph.outputs))
-    for proto in (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)):
+    _remember(graph, nodes, (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)), opset_of(model))
+    graph.inputs = [tensor for tensor in graph.inputs if not isinstance(tensor, gs.Constant)]
+    return graph if is_sorted(graph) else graph.toposort()
+
+
+def _remember(graph: gs.Graph, nodes: Sequence[NodeProto], held: Iterable[TensorProto], opset: int) -> None:
+    """Give a graph, and its bodies, the file's constants and each node's protobuf; the import has copies."""
+    tensors = {t.name: t for node in every_node(graph) for t in node.inputs}
+    tensors.update((t.name, t) for each in every_graph(graph) for t in (*each.inputs, *each.outputs))
+    for proto in held:
         tensor = tensors.get(proto.name)
         if isinstance(tensor, gs.Constant):
             tensor._values = Stored(proto)
         elif tensor is not None:
             tensor.to_constant(Stored(proto))
-    graph.opset = opset_of(model)
-    graph.inputs = [tensor for tensor in graph.inputs if not isinstance(tensor, gs.Constant)]
-    for node, origin in zip(graph.nodes, model.graph.node, strict=True):
+    graph.opset = opset
+    for node, origin in zip(graph.nodes, nodes, strict=True):
         node.origin, node.changed = origin, frozenset()
-    return graph if is_sorted(graph) else graph.toposort()
+        for name, proto in body_protos(origin).items():
+            held = (*proto.initializer, *map(dense, proto.sparse_initializer))
+            _remember(node.attrs[name], proto.node, held, opset)
 
 
-def is_sorted(graph: gs.Graph) -> bool:
-    seen = {t.name for t in graph.inputs}
+def body_protos(node: NodeProto) -> dict[str, GraphProto]:
+    return {attr.name: attr.g for attr in node.attribute if attr.type == AttributeProto.GRAPH}
+
+
+def is_sorted(graph: gs.Graph, around: AbstractSet[str] = frozenset()) -> bool:
+    seen = {*around, *(t.name for t in graph.inputs)}
     for node in graph.nodes:
         if any(t.name and not isinstance(t, gs.Constant) and t.name not in seen and t.inputs for t in node.inputs):
+            return False
+        if not all(is_sorted(body, seen) for body in bodies(node)):
             return False
         seen.update(t.name for t in node.outputs)
     return True
@@ -109,44 +127,62 @@ def to_model(graph: gs.Graph, original: ModelProto) -> ModelProto:
     model.training_info.extend(original.training_info)
     _add_functions(model, graph, original)
     _fill_graph(model.graph, graph, original.graph)
-    least = FUNCTION_IR_VERSION if model.functions else FREE_INITIALIZERS_IR_VERSION
-    model.ir_version = max(model.ir_version, least if model.graph.initializer or model.functions else 0)
+    least = FUNCTION_IR_VERSION if model.functions else FREE_INITIALIZERS_IR_VERSION if read(graph) else 0
+    model.ir_version = max(model.ir_version, least)
     return model
 
 
 def _add_functions(model: ModelProto, graph: gs.Graph, original: ModelProto) -> None:
     """The model's own functions, and those of the dialect that the graph calls."""
     model.functions.extend(f for f in original.functions if parse_domain(f.domain) is None)
-    called = sorted({(n.domain, n.op) for n in graph.nodes if n.domain and parse_domain(n.domain)})
+    called = sorted({(n.domain, n.op) for n in every_node(graph) if n.domain and parse_domain(n.domain)})
     model.functions.extend(function_proto(domain, name, graph.opset) for domain, name in called)
     model.opset_import.extend(o for o in original.opset_import if parse_domain(o.domain) is None)
-    if not any(o.domain in ("", "ai.onnx") for o in model.opset_import) and any(is_standard(n) for n in graph.nodes):
+    if not any(o.domain in ("", "ai.onnx") for o in model.opset_import) and any(map(is_standard, every_node(graph))):
         model.opset_import.append(helper.make_opsetid("", graph.opset))
     model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in sorted({domain for domain, _ in called}))
 
 
-def _fill_graph(target: GraphProto, graph: gs.Graph, original: GraphProto) -> None:
+def _fill_graph(
+    target: GraphProto, graph: gs.Graph, original: GraphProto, around: frozenset[str] = frozenset()
+) -> None:
+    """``around`` are the constants that graphs around this one hold."""
     target.name, target.doc_string = original.name, original.doc_string
     target.metadata_props.extend(original.metadata_props)
     declared = {value.name: value for value in (*original.input, *original.output, *original.value_info)}
     for values, protos in ((graph.inputs, target.input), (graph.outputs, target.output)):
         for tensor in values:
             protos.add().CopyFrom(_value_info(tensor, declared))
-    target.node.extend(_node(node) for node in graph.nodes)
-    weights = {t.name: t for node in graph.nodes for t in node.inputs if isinstance(t, gs.Constant)}
-    kept = captured_names(graph) | {t.name for t in graph.outputs}
-    kept |= {tensor.name for tensor in weights.values() if constants.is_as_read(tensor)}
+    weights = _held(graph, {t.name for t in original.initializer}, around)
+    target.node.extend(_node(node, around | weights.keys()) for node in graph.nodes)
+    kept = {t.name for t in weights.values() if constants.is_as_read(t)}
     sparse = {tensor.values.name: tensor for tensor in original.sparse_initializer if tensor.values.name in kept}
     target.sparse_initializer.extend(sparse.values())
     for tensor in weights.values():
         if tensor.name not in sparse:
             constants.write(tensor, target.initializer.add())
-    target.initializer.extend(t for t in original.initializer if t.name in kept and t.name not in weights)
     interface = {t.name for t in (*graph.inputs, *graph.outputs)}
     results = [t for node in graph.nodes for t in node.outputs if t.name and t.name not in interface]
     target.value_info.extend(_value_info(t, declared) for t in results if t.dtype is not None and t.shape is not None)
     names = interface | set(weights) | {t.name for t in results}
     target.quantization_annotation.extend(a for a in original.quantization_annotation if a.tensor_name in names)
+
+
+def _held(graph: gs.Graph, before: set[str], around: frozenset[str]) -> dict[str, gs.Constant]:
+    """The constants that a graph holds: what it reads itself, what several of its bodies read, what it held before."""
+    mine = read(graph, deep=False)
+    inner = [read(body) for node in graph.nodes for body in bodies(node)]
+    count = Counter(name for found in inner for name in found)
+    for found in inner:
+        mine |= {name: tensor for name, tensor in found.items() if count[name] > 1 or name in before}
+    return {name: tensor for name, tensor in mine.items() if name not in around}
+
+
+def read(graph: gs.Graph, deep: bool = True) -> dict[str, gs.Constant]:
+    """The constants that a graph reads or gives; ``deep``: and its bodies."""
+    graphs = every_graph(graph) if deep else [graph]
+    tensors = (t for each in graphs for ts in (*(node.inputs for node in each.nodes), each.outputs) for t in ts)
+    return {t.name: t for t in tensors if isinstance(t, gs.Constant)}
 
 
 def _value_info(tensor: gs.Tensor, declared: "dict[str, onnx.ValueInfoProto]") -> onnx.ValueInfoProto:
@@ -173,8 +209,8 @@ def _set_shape(tensor_type: TypeProto.Tensor, shape: "Iterable[int | str | None]
         tensor_type.shape.SetInParent()
 
 
-def _node(node: gs.Node) -> NodeProto:
-    """The node's own protobuf with what changed, or a new one."""
+def _node(node: gs.Node, around: frozenset[str]) -> NodeProto:
+    """The node's own protobuf with what changed, or a new one. ``around`` are the constants its bodies can read."""
     origin: NodeProto | None = getattr(node, "origin", None)
     proto = NodeProto()
     if origin is not None:
@@ -185,8 +221,6 @@ def _node(node: gs.Node) -> NodeProto:
     proto.output.extend(t.name for t in node.outputs)
     while proto.input and not proto.input[-1] and (origin is None or len(proto.input) > len(origin.input)):
         del proto.input[-1]
-    if getattr(node, "captures", None):
-        _rename_captured(proto, node.captures)
     changed = node.changed if origin is not None else node.attrs.keys()
     kept = [attr for attr in proto.attribute if attr.name not in changed]
     if len(kept) != len(proto.attribute) or changed:
@@ -194,16 +228,8 @@ def _node(node: gs.Node) -> NodeProto:
         proto.attribute.extend(kept)
         wanted = {name: node.attrs[name] for name in changed if name in node.attrs}
         proto.attribute.extend(OnnxExporter.export_attributes(dict(sorted(wanted.items()))))
+    before = {} if origin is None else body_protos(origin)
+    for attr in (attr for attr in proto.attribute if attr.type == AttributeProto.GRAPH):
+        attr.g.Clear()
+        _fill_graph(attr.g, node.attrs[attr.name], before[attr.name], around)
     return proto
-
-
-def _rename_captured(proto: NodeProto, names: Mapping[str, str]) -> None:
-    """Rename what the bodies of a node read from outside."""
-    for body in (attr.g for attr in proto.attribute if attr.HasField("g")):
-        made = {value.name for value in (*body.input, *body.initializer)} | {o for n in body.node for o in n.output}
-        outer = {old: new for old, new in names.items() if old not in made and old != new}
-        for node in body.node:
-            node.input[:] = [outer.get(name, name) for name in node.input]
-            _rename_captured(node, outer)
-        for value in body.output:
-            value.name = outer.get(value.name, value.name)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx_graphsurgeon as gs
-from onnx import ModelProto
+from onnx import GraphProto, ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
@@ -21,6 +22,7 @@ from passes.tidy import tidy
 from rewriter import model_io, report
 from rewriter.contract import Port, port, record
 from rewriter.errors import UsageError
+from rewriter.names import bodies
 from rewriter.report import Report
 from rewriter.verify import onnx_fault, verify_graph, verify_model
 
@@ -230,9 +232,20 @@ def _report(
 
 def changed(original: ModelProto, result: ModelProto) -> bool:
     """Whether any node or constant of the result differs from the original's by more than its name."""
-    shapes, nodes = [], []
-    for model in (original, result):
-        shapes.append({tuple(tensor.dims) for tensor in model.graph.initializer})
-        plain = (node for node in model.graph.node if node.op_type not in ("Constant", "Identity"))
-        nodes.append([(node.op_type, node.domain, node.attribute) for node in plain])
-    return nodes[0] != nodes[1] or shapes[1] - shapes[0] != set()
+    shapes = [set(_constant_shapes(model.graph)) for model in (original, result)]
+    return _outline(original.graph) != _outline(result.graph) or shapes[1] - shapes[0] != set()
+
+
+def _constant_shapes(graph: GraphProto) -> Iterator[tuple[int, ...]]:
+    yield from (tuple(tensor.dims) for tensor in graph.initializer)
+    for body in (body for node in graph.node for body in bodies(node)):
+        yield from _constant_shapes(body)
+
+
+def _outline(graph: GraphProto) -> list[Any]:
+    """Operators and attributes, in bodies too; a Constant node is as good as an initializer."""
+    return [
+        (node.op_type, node.domain, [a for a in node.attribute if not a.HasField("g")], [*map(_outline, bodies(node))])
+        for node in graph.node
+        if node.op_type not in ("Constant", "Identity")
+    ]

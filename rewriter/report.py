@@ -9,9 +9,10 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes import perm
-from passes.graph import is_standard
+from passes.graph import every_node, is_standard
 from passes.layout import Layout, of_rank
 from passes.plan import Plan
+from passes.ports import is_control_flow
 from passes.rule import lookup
 from rewriter.contract import Port, letters
 
@@ -70,11 +71,12 @@ def count_ops(before: ModelProto, after: ModelProto) -> dict[str, tuple[int, int
 
 def barriers(graph: gs.Graph) -> dict[str, int]:
     """Operators without a rule, by name."""
-    found = Counter(
-        operator_name(node.op, node.domain or "")
-        for node in graph.nodes
-        if node.inputs and lookup("" if is_standard(node) else node.domain, node.op, graph.opset) is None
+    without = (
+        node
+        for node in every_node(graph)
+        if node.inputs and not lookup("" if is_standard(node) else node.domain, node.op, graph.opset)
     )
+    found = Counter(operator_name(node.op, node.domain or "") for node in without if not is_control_flow(node))
     return dict(sorted(found.items()))
 
 

@@ -4,15 +4,16 @@ Exporters write ``x.view(x.size(0), -1)`` as ``Shape -> Gather -> Concat([.., -1
 but not a -1 among symbols; here both are followed, so that layouts can pass such a Reshape.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
+from rewriter.names import bodies
 from rewriter.stand_ins import with_stand_ins
 
 SMALL = 4096  # elements; smaller initializers take part in shape inference
@@ -25,14 +26,17 @@ Entries = NDArray[np.object_]  # an integer tensor whose elements are int, symbo
 Shape = list[Any]
 
 
-def skeleton(model: ModelProto) -> ModelProto:
-    """The model without the data of its weights, which become inputs: what shape inference and checks need."""
+def skeleton(model: ModelProto, nodes: Sequence[NodeProto] | None = None) -> ModelProto:
+    """The model without the data of its weights, which become inputs: what shape inference and checks need.
+
+    ``nodes`` stand for those of its graph.
+    """
     bare = ModelProto(ir_version=max(model.ir_version, FREE_INITIALIZERS_IR_VERSION))
     bare.opset_import.extend(model.opset_import)
     bare.functions.extend(model.functions)
     graph = bare.graph
     graph.name = model.graph.name or "graph"
-    graph.node.extend(model.graph.node)
+    graph.node.extend(model.graph.node if nodes is None else nodes)
     graph.output.extend(model.graph.output)
     graph.value_info.extend(model.graph.value_info)
     held = {tensor.name for tensor in model.graph.initializer}
@@ -62,7 +66,7 @@ def elements(tensor: TensorProto) -> int:
 
 def inferred(bare: ModelProto) -> ModelProto:
     """A skeleton with the shapes of all values; where declared shapes contradict the operators', without those."""
-    declared = {dim.dim_param for dim in _dims(bare)}
+    declared = {dim.dim_param for dim in _dims(bare.graph)}
     nodes = list(bare.graph.node)
     bare = with_stand_ins(bare)
     try:
@@ -74,7 +78,7 @@ def inferred(bare: ModelProto) -> ModelProto:
         if not _resolve(model):
             break
         model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
-    for dim in _dims(model):
+    for dim in _dims(model.graph):
         if dim.dim_param.startswith(INVENTED) and dim.dim_param not in declared:
             dim.dim_param = UNKNOWN + dim.dim_param
     for made, node in zip(model.graph.node, nodes, strict=True):
@@ -83,10 +87,13 @@ def inferred(bare: ModelProto) -> ModelProto:
     return model
 
 
-def _dims(model: ModelProto) -> Iterator[Any]:
-    """The dims of all values that have a shape."""
-    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+def _dims(graph: GraphProto) -> Iterator[Any]:
+    """The dims of all values that have a shape, in bodies too."""
+    for value in (*graph.input, *graph.output, *graph.value_info):
         yield from value.type.tensor_type.shape.dim
+    for node in graph.node:
+        for body in bodies(node):
+            yield from _dims(body)
 
 
 def _resolve(model: ModelProto) -> bool:

@@ -6,6 +6,7 @@ import onnx
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
+from passes.graph import bodies, every_node
 from rewriter.errors import VerificationError
 from rewriter.shapes import UNKNOWN, shape_of, skeleton
 
@@ -15,23 +16,33 @@ Shape = Sequence["int | str | None"]
 
 
 def verify_graph(graph: gs.Graph, after: str) -> None:
-    """Names are unique, nodes sorted, and nothing is read that nobody makes. Raises VerificationError."""
-    made = {t.name for t in graph.inputs}
+    """Names are unique, nodes sorted, and nothing is read that nobody makes; in bodies too. Else VerificationError."""
+    made: set[str] = set()
+    _verify_nodes(graph, after, made, set())
+    held = {t.name for node in every_node(graph) for t in node.inputs if isinstance(t, gs.Constant)}
+    if held & made:
+        raise VerificationError(f"after pass {after}: {sorted(held & made)[0]!r} is both a constant and computed")
+
+
+def _verify_nodes(graph: gs.Graph, after: str, made: set[str], around: set[str]) -> None:
+    """``made`` are all values so far, ``around`` those that can be read, from around the graph."""
+    known = around | {t.name for t in graph.inputs}
+    made |= known
     for node in graph.nodes:
         for tensor in node.inputs:
-            if tensor.name and not isinstance(tensor, gs.Constant) and tensor.name not in made:
+            if tensor.name and not isinstance(tensor, gs.Constant) and tensor.name not in known:
                 raise VerificationError(
                     f"after pass {after}: {node.op} {node.name!r} reads {tensor.name!r} before any node makes it"
                 )
+        for body in bodies(node):
+            _verify_nodes(body, after, made, known)
         for tensor in node.outputs:
             if tensor.name and tensor.name in made:
                 raise VerificationError(
                     f"after pass {after}: {tensor.name!r} is made twice, again by {node.op} {node.name!r}"
                 )
             made.add(tensor.name)
-    held = {t.name for node in graph.nodes for t in node.inputs if isinstance(t, gs.Constant)}
-    if held & made:
-        raise VerificationError(f"after pass {after}: {sorted(held & made)[0]!r} is both a constant and computed")
+            known.add(tensor.name)
 
 
 def verify_model(

@@ -14,7 +14,6 @@ BARRIERS: dict[str, str] = {
     **_each("MelWeightMatrix", "makes a matrix of bins and bands from five scalars, always in that order"),
     **_each("STFT", "reads batch, signal, 1 and gives batch, frames, bins, 2: every axis has its place"),
     **_each("Constant", "holds a value that is no dense tensor of numbers: any other is folded into its readers"),
-    **_each("If Loop Scan", "has a body, and bodies keep the layouts of what they read and give"),
     **_each(
         "SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap "
         "SplitToSequence ConcatFromSequence",
