@@ -4,9 +4,10 @@ VENV := .venv
 EXPORT := .venv-export
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
+GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check models models-full bench clean
+.PHONY: help run test check models models-full conformance fuzz operators bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +28,15 @@ models: $(EXPORT)/ready  ## re-export the small models in models/
 
 models-full: $(EXPORT)/ready  ## export the full-size models to models/full (not in git; for make bench)
 	$(EXPORT)/bin/python models/export.py --full
+
+conformance: $(VENV)/ready  ## onnx's own conformance suite, converted every way
+	PYTHONPATH=. $(VENV)/bin/python tests/conformance.py
+
+fuzz: $(VENV)/ready  ## random graphs, converted every way (GRAPHS=1000)
+	PYTHONPATH=. $(VENV)/bin/python tests/fuzz.py $(GRAPHS)
+
+operators: $(VENV)/ready  ## write docs/operators.md from the registry
+	PYTHONPATH=. $(VENV)/bin/python tests/make_operators.py
 
 bench: $(VENV)/ready  ## measure; writes docs/benchmarks.md (needs make models-full once)
 	PYTHONPATH=. $(VENV)/bin/python tests/bench.py

@@ -6,6 +6,7 @@ inputs and outputs. Every node keeps the move that changes nothing, so a plan al
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import permutations, product
 
 import onnx_graphsurgeon as gs
@@ -90,10 +91,18 @@ class Candidates:
             if rule is not None and rule.seed and node.dialect.functions and known_rank(node, IN(0)) in LAYOUT_NAMES:
                 self._offer(node.tensor(IN(0)).name, Layout(perm.channels_last(node.rank(IN(0)))))
             if not is_transpose(node, rule):
-                n_in, n_out = node.arity
-                self._add(i, Move((AS_IS,) * n_in, (AS_IS,) * n_out))
+                self._add(i, self._as_it_is(i))
             for slot in live_slots(node) if rule is not None else ():
                 self._spread(i, slot, AS_IS)
+
+    def _as_it_is(self, i: int) -> Move:
+        """The move that changes no layout; nothing at all, unless the rule wants the node written anew."""
+        n_in, n_out = self.nodes[i].arity
+        rule = self.rules[i]
+        if rule is not None and rule.anew:
+            with suppress(Refusal):
+                return self.ask(i, *(AS_IS for _ in self.slots[i]))[0]
+        return Move((AS_IS,) * n_in, (AS_IS,) * n_out)
 
     def _offer(self, name: str, layout: Layout) -> None:
         if layout not in self.layouts[name] and len(self.layouts[name]) < MOST_LAYOUTS:

@@ -9,13 +9,13 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from passes.layout import AS_IS, Layout
-from passes.rule import Array, Edit
+from passes.rule import Array, ArrayEdit
 
 
 class Stored(LazyValues):  # type: ignore[misc]
     """An initializer of the model, changed by ``steps`` (layouts and edits, in order) when it is read."""
 
-    def __init__(self, proto: TensorProto, steps: Sequence[Layout | Edit] = (), shape: Sequence[int] = ()) -> None:
+    def __init__(self, proto: TensorProto, steps: Sequence[Layout | ArrayEdit] = (), shape: Sequence[int] = ()) -> None:
         self.tensor = proto
         self.steps = tuple(steps)
         self.shape = list(shape if steps else proto.dims)
@@ -43,7 +43,7 @@ def of_proto(name: str, proto: TensorProto) -> gs.Constant:
     return gs.Constant(name, Stored(proto))
 
 
-def changed(constant: gs.Constant, name: str, *steps: Layout | Edit) -> gs.Constant:
+def changed(constant: gs.Constant, name: str, *steps: Layout | ArrayEdit) -> gs.Constant:
     """A new constant: ``constant`` changed by ``steps``, computed when it is read."""
     values = constant._values
     wanted = [step for step in steps if step != AS_IS]

@@ -12,7 +12,7 @@ from passes.graph import all_names, assemble, bodies, changed_bodies, copied, ev
 from passes.layout import ANY, AS_IS, Layout, of_rank
 from passes.plan import Plan, nearest, reshape_target
 from passes.ports import NODE, Place, flat, ports, scan_axes
-from passes.rule import PREVIOUS, Array, Edit, Expand, Lookup, Move, Put, Take
+from passes.rule import PREVIOUS, Array, ArrayEdit, Edit, Expand, Lookup, Move, Omit, Put, Take
 
 
 def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
@@ -117,6 +117,8 @@ class _Push:
         """What a node reads: the value in the layout it needs, then edited."""
         if isinstance(edit, Put):
             return constants.of_array(self._name_of_edited(tensor), edit.array)
+        if isinstance(edit, Omit):
+            return gs.Variable.empty()
         if not tensor.name:
             return tensor
         if layout == ANY:
@@ -132,7 +134,7 @@ class _Push:
         self._edit(edit, value, edited)
         return edited
 
-    def _edited(self, tensor: gs.Constant, layout: Layout, edit: Edit) -> gs.Constant:
+    def _edited(self, tensor: gs.Constant, layout: Layout, edit: ArrayEdit) -> gs.Constant:
         return constants.changed(tensor, self._name_of_edited(tensor), layout, edit)
 
     def _name_of_edited(self, tensor: gs.Tensor) -> str:

@@ -82,7 +82,13 @@ class Put:
         return self.array
 
 
-Edit = Take | Lookup | Expand | Put
+@dataclass(frozen=True)
+class Omit:
+    """Edit that leaves an optional input out."""
+
+
+ArrayEdit = Take | Lookup | Expand | Put
+Edit = ArrayEdit | Omit
 PREVIOUS = -1
 
 
@@ -204,15 +210,20 @@ class Node:
     def move(
         self, inputs: Mapping[int, Layout] | None = None, outputs: Mapping[int, Layout] | None = None, **changes: Any
     ) -> Move:
-        """A Move with ``AS_IS`` for every slot not named, and layouts in canonical form."""
+        """A Move with ``AS_IS`` for every slot not named, layouts in canonical form, without edits that do nothing."""
         n_in, n_out = self.arity
-        n_in = max(n_in, 1 + max(changes.get("edits", {}), default=-1))
+        changes["edits"] = {i: edit for i, edit in changes.get("edits", {}).items() if not changes_nothing(edit)}
+        n_in = max(n_in, 1 + max(changes["edits"], default=-1))
         ins, outs = inputs or {}, outputs or {}
         return Move(
             tuple(lay.make(*ins.get(i, AS_IS)) for i in range(n_in)),
             tuple(lay.make(*outs.get(j, AS_IS)) for j in range(n_out)),
             **changes,
         )
+
+
+def changes_nothing(edit: Edit) -> bool:
+    return isinstance(edit, Take | Lookup) and edit[0] == tuple(range(len(edit[0])))
 
 
 RuleFn = Callable[..., "Move | list[Move]"]
@@ -226,6 +237,7 @@ class Rule:
     pivots: "tuple[Slot, ...] | Callable[[Node], tuple[Slot, ...]]"
     family: str
     seed: bool = False  # its input axes are batch, channel, spatial...
+    anew: bool = False  # written anew even where its layout stays: the file's form is not safe next to a Transpose
     pinned: bool = False  # channels-last wherever the dialect can say it
     back: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the pivot
     roles: bool = True  # axes of inputs and outputs mean the same, so roles pass

@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import onnx
@@ -25,6 +24,7 @@ from passes.dialect import function_proto, parse_domain
 from passes.graph import bodies, every_graph, every_node, is_standard
 from rewriter.errors import UsageError
 from rewriter.names import named_apart
+from rewriter.order import in_order
 from rewriter.shapes import FREE_INITIALIZERS_IR_VERSION, UNKNOWN, dense, inferred, skeleton
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
@@ -71,13 +71,13 @@ def opset_of(model: ModelProto) -> int:
 
 def to_graph(model: ModelProto) -> gs.Graph:
     """The model's graph with shapes, sorted; weights are read when they are needed. The model is left as it is."""
-    nodes = named_apart(model.graph)
+    nodes = in_order(named_apart(model.graph))
     bare = inferred(skeleton(model, nodes))
     del bare.functions[:]
     graph = gs.import_onnx(bare)
     _remember(graph, nodes, (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)), opset_of(model))
     graph.inputs = [tensor for tensor in graph.inputs if not isinstance(tensor, gs.Constant)]
-    return graph if is_sorted(graph) else graph.toposort()
+    return graph
 
 
 def _remember(graph: gs.Graph, nodes: Sequence[NodeProto], held: Iterable[TensorProto], opset: int) -> None:
@@ -100,17 +100,6 @@ def _remember(graph: gs.Graph, nodes: Sequence[NodeProto], held: Iterable[Tensor
 
 def body_protos(node: NodeProto) -> dict[str, GraphProto]:
     return {attr.name: attr.g for attr in node.attribute if attr.type == AttributeProto.GRAPH}
-
-
-def is_sorted(graph: gs.Graph, around: AbstractSet[str] = frozenset()) -> bool:
-    seen = {*around, *(t.name for t in graph.inputs)}
-    for node in graph.nodes:
-        if any(t.name and not isinstance(t, gs.Constant) and t.name not in seen and t.inputs for t in node.inputs):
-            return False
-        if not all(is_sorted(body, seen) for body in bodies(node)):
-            return False
-        seen.update(t.name for t in node.outputs)
-    return True
 
 
 def to_model(graph: gs.Graph, original: ModelProto) -> ModelProto:

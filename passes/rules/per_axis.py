@@ -4,7 +4,7 @@ import numpy as np
 
 from passes import perm
 from passes.layout import Layout
-from passes.rule import IN, OUT, Array, Edit, Expand, Lookup, Move, Node, Put, Refusal, Rule, Take, register
+from passes.rule import IN, OUT, Array, Edit, Expand, Lookup, Move, Node, Omit, Put, Refusal, Rule, Take, register
 from passes.rules.axis import unordered
 from passes.rules.elementwise import operand
 
@@ -39,8 +39,7 @@ def pad_input(node: Node, layout: Layout) -> Move:
     dense = np.zeros(2 * len(layout.perm), dtype=pads.dtype)
     dense[axes] = pads[: len(axes)]
     dense[[a + len(layout.perm) for a in axes]] = pads[len(axes) :]
-    every = np.arange(len(layout.perm), dtype=np.int64)
-    return node.move({0: layout}, {0: layout}, edits={1: Put(dense[list(pairs)]), 3: Put(every)})
+    return node.move({0: layout}, {0: layout}, edits={1: Put(dense[list(pairs)]), 3: Omit()})
 
 
 def slice_attr(node: Node, layout: Layout) -> Move:
@@ -123,7 +122,7 @@ def per_axis(fn: object) -> Rule:
 
 register("Tile", per_axis(tile), since=6)
 register("Pad", per_axis(pad_attr), since=2)
-register("Pad", per_axis(pad_input), since=11)
+register("Pad", Rule(pad_input, (IN(0),), "per_axis", anew=True), since=11)
 register("Slice", per_axis(slice_attr))
 register("Slice", per_axis(slice_input), since=10)
 register("Expand", Rule(expand, (OUT(0),), "per_axis"))

@@ -177,5 +177,5 @@ register(
 )
 register("MaxPool", Rule(max_pool, (IN(0),), "spatial", seed=True, pinned=True))
 register("MaxUnpool", Rule(indexed, (IN(0),), "spatial", seed=True, pinned=True))
-register("Resize", Rule(resize, (IN(0),), "spatial"), since=10)
+register("Resize", Rule(resize, (IN(0),), "spatial", anew=True), since=10)
 register("Upsample", Rule(resize, (IN(0),), "spatial"), since=9)
