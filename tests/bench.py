@@ -20,7 +20,7 @@ from rewriter import RewriteResult, rewrite, validate
 
 ROOT = Path(__file__).parent.parent
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
-SECONDS, LEAST_RUNS = 4.0, 15  # per pair of sessions
+SECONDS, LEAST_RUNS = 3.0, 15  # per pair of sessions
 HEAD = """# Measurements
 
 Written by `make bench` (tests/bench.py); onnx {onnx}, onnxruntime {ort}, CPU provider.
@@ -57,7 +57,7 @@ def conversions(paths: list[Path]) -> Iterator[str]:
         for to, dialect in directions(path):
             result = rewrite(path, to, dialect=dialect)
             before, after = result.report.transposes
-            verdict = validate(path, result.model, layouts=result.layouts, providers=["cpu"], runs=2).providers[0]
+            verdict = validate(path, result.model, layouts=result.layouts, providers=["cpu"], runs=1).providers[0]
             yield (
                 f"| {path.stem} | {to} | {dialect} | {before} -> {after} | {result.report.bytes:,} | {verdict.status} |"
                 f" {verdict.max_rel or 0:.1e} | {verdict.noise:.1e} |"

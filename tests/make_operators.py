@@ -5,6 +5,7 @@ from pathlib import Path
 import onnx
 
 import passes.rules  # noqa: F401  (fills RULES)
+from passes.ports import DOMAIN as PORTS
 from passes.rule import RULES, Row, Rule
 from passes.rules.barriers import BARRIERS
 
@@ -12,7 +13,7 @@ PATH = Path(__file__).parent.parent / "docs" / "operators.md"
 
 
 def page() -> str:
-    rules = [(domain or "ai.onnx", op, rows) for (domain, op), rows in sorted(RULES.items())]
+    rules = [(domain or "ai.onnx", op, rows) for (domain, op), rows in sorted(RULES.items()) if domain != PORTS]
     standard = sum(domain == "ai.onnx" for domain, _, _ in rules)
     return "\n".join(
         [
@@ -20,7 +21,8 @@ def page() -> str:
             "",
             f"Written by `make operators`. {len(rules)} operators have a rule, {standard} of them of ai.onnx; "
             f"{len(BARRIERS)} of ai.onnx are barriers: they stay as they are, and so do the layouts they read and "
-            "give. So do operators that are not listed here.",
+            "give. So do operators that are not listed here. Layouts pass through If, Loop and Scan without a rule of "
+            "their own (passes/ports.py).",
             "",
             "## Rules",
             "",
