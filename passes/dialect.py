@@ -54,6 +54,7 @@ FUNCTIONS: dict[str, tuple[Spec, ...]] = {
     "InstanceNormalization": (Spec("InstanceNormalization", "x--"),),
     "GroupNormalization": (Spec("GroupNormalization", "x--"),),
     "LRN": (Spec("LRN", "x"),),
+    "HardSwish": (Spec("HardSwish", "x", since=14),),
     "DepthToSpace": (Spec("DepthToSpace", "x"),),
     "SpaceToDepth": (Spec("SpaceToDepth", "x"),),
     "GridSample": (Spec("GridSample", "x-", since=16),),

@@ -14,6 +14,7 @@ from passes.dialect import LAYOUT_NAMES, Spec, kernel_perm, spec_of
 from passes.layout import Layout
 from passes.perm import Perm
 from passes.rule import IN, OUT, Edit, Move, Node, Put, Refusal, Rule, Take, register
+from passes.rules.elementwise import same
 from passes.rules.per_axis import dense
 from passes.rules.per_axis import resize as resize_any
 
@@ -165,6 +166,14 @@ def global_pool(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: layout}, attrs=attrs, edits={1: Put(np.asarray(axes))}, **changes)
 
 
+def hard_swish(node: Node, layout: Layout) -> Move:
+    """Elementwise. As a function it stays next to a Conv when onnxruntime takes it apart, and so is fused with it."""
+    p = layout.perm
+    if not node.dialect.functions or layout.orders or len(p) not in LAYOUT_NAMES or (p[0], p[-1]) != (0, 1):
+        return same(node, layout)
+    return spatial(node, layout)
+
+
 SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True, pinned=True)
 
 register(
@@ -179,3 +188,4 @@ register("MaxPool", Rule(max_pool, (IN(0),), "spatial", seed=True, pinned=True))
 register("MaxUnpool", Rule(indexed, (IN(0),), "spatial", seed=True, pinned=True))
 register("Resize", Rule(resize, (IN(0),), "spatial", anew=True), since=10)
 register("Upsample", Rule(resize, (IN(0),), "spatial"), since=9)
+register("HardSwish", Rule(hard_swish, (IN(0),), "same"), since=14)
