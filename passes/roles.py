@@ -91,13 +91,15 @@ class _Search:
         """An axis of size 1 that comes or goes is taken for a spatial one."""
         wide, narrow = (Slot("in", 0), Slot("out", 0)) if node.op == "Squeeze" else (Slot("out", 0), Slot("in", 0))
         rank = known_rank(node, wide)
+        if not rank:
+            return
         try:
-            gone = named_axes(node, rank or 0)
+            gone = named_axes(node, rank)
         except Refusal:
             return
         if slot == wide and all(roles[a] == SPATIAL for a in gone):
             self._learn(node.tensor(narrow).name, "".join(r for a, r in enumerate(roles) if a not in gone))
-        elif slot == narrow and rank is not None:
+        elif slot == narrow:
             rest = iter(roles)
             self._learn(node.tensor(wide).name, "".join(SPATIAL if a in gone else next(rest) for a in range(rank)))
 
