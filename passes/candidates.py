@@ -27,13 +27,14 @@ class Candidates:
     """``nodes[i]`` (of ``ports.flat``) can make any of ``moves[i]``; ``layouts[name]`` are those considered."""
 
     def __init__(self, graph: gs.Graph, pins: Mapping[str, Layout], dialect: Dialect, spread: bool = True) -> None:
-        self.nodes = [Node(node, graph.opset, dialect) for node in flat(graph)]
+        every = list(flat(graph))
+        self.nodes = [Node(node, graph.opset, dialect) for node in every]
         self.rules = [lookup(node.domain, node.op, node.opset) for node in self.nodes]
         self.slots = [self._slots(i) for i in range(len(self.nodes))]
         self.moves: list[dict[tuple[tuple[Layout, ...], tuple[Layout, ...]], Move]] = [{} for _ in self.nodes]
         self.layouts: dict[str, dict[Layout, None]] = defaultdict(lambda: {AS_IS: None})
         self.touching: dict[str, list[tuple[int, Slot]]] = defaultdict(list)
-        self._used = {*pins, *(t.name for node in flat(graph) for t in node.inputs)}
+        self._used = {*pins, *(t.name for node in every for t in node.inputs)}
         self._known: set[perm.Perm] = set()
         self._queue: deque[tuple[str, Layout]] = deque()
         for i, node in enumerate(self.nodes):

@@ -20,6 +20,7 @@ from rewriter import RewriteResult, rewrite, validate
 
 ROOT = Path(__file__).parent.parent
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
+DIRECTIONS = (("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx"))
 SECONDS, LEAST_RUNS = 3.0, 15  # per pair of sessions
 HEAD = """# Measurements
 
@@ -41,11 +42,6 @@ def main() -> None:
     (ROOT / "docs/benchmarks.md").write_text("\n".join(lines) + "\n")
 
 
-def directions(path: Path) -> list[tuple[str, str]]:
-    """Target and dialect worth measuring: a model from Keras is channels-last already, but for its Convs."""
-    return [("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx")]
-
-
 def conversions(paths: list[Path]) -> Iterator[str]:
     yield "## Conversion\n"
     yield "Transpose nodes in the main graph before and after, bytes they move per inference in the result, and the"
@@ -54,7 +50,7 @@ def conversions(paths: list[Path]) -> Iterator[str]:
     yield "| model | to | dialect | Transposes | bytes | validated | error | own noise |"
     yield "|---|---|---|---|---|---|---|---|"
     for path in paths:
-        for to, dialect in directions(path):
+        for to, dialect in DIRECTIONS:
             result = rewrite(path, to, dialect=dialect)
             before, after = result.report.transposes
             verdict = validate(path, result.model, layouts=result.layouts, providers=["cpu"], runs=1).providers[0]
@@ -69,7 +65,7 @@ def latencies(paths: list[Path]) -> Iterator[str]:
     yield "| model | to | dialect | original ms | ratio |"
     yield "|---|---|---|---|---|"
     for path in paths:
-        for to, dialect in directions(path):
+        for to, dialect in DIRECTIONS:
             original, ratio = latency(path, rewrite(path, to, dialect=dialect))
             yield f"| {path.stem} | {to} | {dialect} | {original:.1f} | {ratio:.3f} |"
 
