@@ -25,7 +25,8 @@ from passes.graph import bodies, every_graph, every_node, is_standard
 from rewriter.errors import UsageError
 from rewriter.names import named_apart
 from rewriter.order import in_order
-from rewriter.shapes import FREE_INITIALIZERS_IR_VERSION, UNKNOWN, dense, inferred, skeleton
+from rewriter.shapes import UNKNOWN, inferred
+from rewriter.skeleton import FREE_INITIALIZERS_IR_VERSION, dense, skeleton
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
 FUNCTION_IR_VERSION = 8

@@ -4,76 +4,32 @@ Exporters write ``x.view(x.size(0), -1)`` as ``Shape -> Gather -> Concat([.., -1
 but not a -1 among symbols; here both are followed, so that layouts can pass such a Reshape.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from rewriter.names import bodies
+from rewriter.pools import with_exact_pools
+from rewriter.skeleton import SMALL, Shape, elements, infer, shape_of
 from rewriter.stand_ins import with_stand_ins
 
-SMALL = 4096  # elements; smaller initializers take part in shape inference
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
 UNKNOWN = "?"  # their prefix here
-FREE_INITIALIZERS_IR_VERSION = 4
 MOST_ROUNDS = 32  # of inference; each resolves the Reshapes whose inputs the one before it found
 
 Entries = NDArray[np.object_]  # an integer tensor whose elements are int, symbol (str) or None
-Shape = list[Any]
-
-
-def skeleton(model: ModelProto, nodes: Sequence[NodeProto] | None = None) -> ModelProto:
-    """The model without the data of its weights, which become inputs: what shape inference and checks need.
-
-    ``nodes`` stand for those of its graph.
-    """
-    bare = ModelProto(ir_version=max(model.ir_version, FREE_INITIALIZERS_IR_VERSION))
-    bare.opset_import.extend(model.opset_import)
-    bare.functions.extend(model.functions)
-    graph = bare.graph
-    graph.name = model.graph.name or "graph"
-    graph.node.extend(model.graph.node if nodes is None else nodes)
-    graph.output.extend(model.graph.output)
-    graph.value_info.extend(model.graph.value_info)
-    held = {tensor.name for tensor in model.graph.initializer}
-    graph.input.extend(value for value in model.graph.input if value.name not in held)
-    for tensor in (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)):
-        if elements(tensor) <= SMALL:
-            graph.initializer.append(tensor)
-        else:
-            graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
-    return bare
-
-
-def dense(sparse: SparseTensorProto) -> TensorProto:
-    """What a sparse initializer holds, zeros and all."""
-    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
-    array = np.zeros(sparse.dims, values.dtype)
-    array[tuple(indices.T) if indices.ndim == 2 else np.unravel_index(indices, array.shape)] = values
-    return numpy_helper.from_array(array, sparse.values.name)
-
-
-def elements(tensor: TensorProto) -> int:
-    count = 1
-    for dim in tensor.dims:
-        count *= dim
-    return count
 
 
 def inferred(bare: ModelProto) -> ModelProto:
     """A skeleton with the shapes of all values; where declared shapes contradict the operators', without those."""
     declared = {dim.dim_param for dim in _dims(bare.graph)}
     nodes = list(bare.graph.node)
-    bare = with_stand_ins(bare)
-    try:
-        model = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
-    except Exception:  # onnx raises several types, among them RuntimeError; the second try raises nothing
-        del bare.graph.value_info[:]
-        model = onnx.shape_inference.infer_shapes(bare, strict_mode=False, data_prop=True)
+    model = infer(with_exact_pools(with_stand_ins(bare)))
     for _ in range(MOST_ROUNDS):
         if not _resolve(model):
             break
@@ -223,11 +179,3 @@ _FOLLOWED: dict[str, Callable[..., Entries | None]] = {
     "Gather": _gather,
     "Slice": _slice,
 }
-
-
-def shape_of(value: onnx.ValueInfoProto | None) -> Shape | None:
-    """Dims of a declared value: sizes, symbols, ``None``; ``None`` if not even the rank is known."""
-    if value is None or not value.type.tensor_type.HasField("shape"):
-        return None
-    dims = value.type.tensor_type.shape.dim
-    return [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims]

@@ -87,6 +87,7 @@ ACCEPTS: dict[str, Accepts] = {
     "pair": lambda p, dialect: set(p[:2]) == {0, 1},
     "matrix": lambda p, dialect: set(p[-2:]) == {len(p) - 2, len(p) - 1},
     "classes": lambda p, dialect: p[1] == 1,
+    "together": lambda p, dialect: {p.index(1), p.index(2)} in ({1, 2}, {2, 3}),
     "norm": lambda p, dialect: p[:2] == (0, 1) or is_last(p, dialect),
 }
 USUAL = {"spatial": "spatial", "channel_norm": "norm"}

@@ -329,6 +329,16 @@ def test_a_custom_operator_is_a_barrier(to: str, dialect: str) -> None:
 
 
 @every_direction
+def test_a_value_of_unknown_rank(to: str, dialect: str) -> None:
+    nodes = [conv("x", "c"), node("Reshape", ["c", "target"], ["r"]), node("Unsqueeze", ["r", "first"], ["y"])]
+    target = value("target", (None,), INT64)
+    constants = {**KERNEL, "first": ints(0)}
+    a_model = model(nodes, [value("x", (2, 3, 5, 7)), target], [value("y", None)], constants)
+    result = rewrite(a_model, to, dialect=dialect)
+    assert [port.new_layout for port in result.outputs] == [None]
+
+
+@every_direction
 @pytest.mark.parametrize("target", [[0, -1], [-1, 3 * 35]])
 def test_a_view_of_computed_sizes(target: list[int], to: str, dialect: str) -> None:
     """``x.view(x.size(0), -1)``, as exporters write it."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import INT64, Array, conv, converted, count, graph, ints, model, node, random, value
+from graphs import INT64, Array, conv, converted, count, dims, graph, ints, model, node, random, value
 from modes import DIRECTIONS, MODES, check_same, check_valid, convert, default, disabled, names_and_results
 from onnx import ModelProto
 
@@ -169,3 +169,25 @@ def test_11_a_transpose_in_attention_is_no_change_of_layout(to: str, dialect: st
     assert result.layouts == {}
     assert not result.report.changed
     hold(a_model)
+
+
+def test_12_a_function_is_given_no_empty_input() -> None:
+    """An empty optional input given to a function stays one when onnxruntime inlines it, and stops its fusions."""
+    a_model = image_net(node("ConvTranspose", ["c", "w", ""], ["y"]), opset=21)
+    hold(a_model)
+    made = convert(a_model, "nhwc function", 0).model
+    assert [n.op_type for n in made.graph.node] == ["ConvNoBias", "ConvTransposeNoBias"]
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool", "LpPool"])
+@pytest.mark.parametrize("declared", [None, 4])
+def test_13_a_window_that_starts_in_the_padding_is_left_out(op: str, declared: int | None) -> None:
+    """Before opset 22 onnx infers one window too many along an odd axis; a model may declare what is true."""
+    window = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1}
+    nodes = [conv(), node(op, ["c"], ["p"], **window), node("Reshape", ["p", "s"], ["y"])]
+    constants = {"w": KERNEL, "s": ints(2, -1)}
+    a_model = model(nodes, {"x": (2, 3, 4, 7)}, {"y": None}, constants, opset=18)
+    if declared is not None:
+        a_model.graph.value_info.append(value("p", (2, 3, 3, declared)))
+    hold(a_model)
+    assert dims(convert(a_model, "nchw", 0).model.graph.value_info)["p"] == [2, 3, 3, 4]

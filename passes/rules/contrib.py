@@ -1,5 +1,7 @@
 """Operators of com.microsoft, which onnxruntime and its quantiser leave in files: the rules of their standard kin."""
 
+from functools import wraps
+
 from passes import layout as lay
 from passes import perm
 from passes.dialect import Spec
@@ -16,7 +18,7 @@ SOFTMAX, FLAT_SOFTMAX = along_axis(-1, symmetric=True), flattening(symmetric=Tru
 
 def of_inputs(rule: RuleFn, *data: int) -> RuleFn:
     """``rule`` for an operator that has these inputs, and scales and zero points that are scalars."""
-    return lambda node, *layouts: on(node, data, rule, *layouts)
+    return wraps(rule)(lambda node, *layouts: on(node, data, rule, *layouts))
 
 
 def concat(node: Node, layout: Layout) -> Move:
@@ -59,6 +61,7 @@ def either(node: Node, layout: Layout) -> Move:
 
 
 def fused_matmul(node: Node, left: Layout, result: Layout) -> Move:
+    """As MatMul, unless it transposes its operands."""
     if any(node.attr(name, 0) for name in ("transA", "transB", "transBatchA", "transBatchB")):
         raise Refusal("FusedMatMul with transposed operands")
     return matmul(node, left, result)

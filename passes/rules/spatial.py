@@ -137,18 +137,33 @@ def resize(node: Node, layout: Layout) -> Move:
 
 
 def resize_dense(node: Node, layout: Layout) -> Move:
-    p = layout.perm
-    if len(p) not in LAYOUT_NAMES or p[:2] == (0, 1) or resizes_channels(node):
+    p, (certain, possible) = layout.perm, resized(node)
+    if len(p) not in LAYOUT_NAMES or p[:2] == (0, 1) or certain & {0, 1}:
+        moved = {p.index(axis) for axis in possible} if certain & {0, 1} and p != perm.identity(len(p)) else set()
+        if not interpolates(node.attr("mode", "nearest"), len(p), moved):
+            raise Refusal(f"runtimes interpolate along neighbouring spatial axes only, and {p} sets them apart")
         return resize_any(node, layout)
     if node.attr("coordinate_transformation_mode") == "tf_crop_and_resize" and p != perm.channels_last(len(p)):
         raise Refusal(f"{node.op} needs its spatial axes in the order of its region of interest")
     return spatial(node, layout)
 
 
-def resizes_channels(node: Node) -> bool:
-    """Whether the first two axes are known to change size."""
-    both = zip(node.shape(IN(0))[:2], node.shape(OUT(0))[:2], strict=True)
-    return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in both)
+def resized(node: Node) -> tuple[set[int], set[int]]:
+    """The axes that certainly change size, and those that possibly do: by scales, or as their sizes tell."""
+    at = 2 if node.op == "Resize" and node.opset > 10 else 1
+    if node.has(IN(at)) and node.is_constant(at) and node.const(at).size:
+        scales = dense(node)[at] if node.attr("axes") else node.const(at)
+        certain = {i for i, scale in enumerate(scales) if scale != 1}
+        return certain, certain
+    both = list(enumerate(zip(node.shape(IN(0)), node.shape(OUT(0)), strict=True)))
+    certain = {i for i, (a, b) in both if isinstance(a, int) and isinstance(b, int) and a != b}
+    return certain, {i for i, (a, b) in both if a is None or a != b}
+
+
+def interpolates(mode: str, rank: int, axes: set[int]) -> bool:
+    """Whether onnxruntime resizes these axes in this mode (its ScalesValidation; other runtimes do no more)."""
+    inner = axes <= set(range(2, rank))
+    return {"nearest": True, "linear": inner or rank < 4 or (rank == 4 and axes <= {1, 2})}.get(mode, inner or rank < 3)
 
 
 def global_pool(node: Node, layout: Layout) -> Move:

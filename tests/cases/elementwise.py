@@ -39,6 +39,7 @@ ROWS = [
     case("Clip", 13, O3, None, ()),
     case("Dropout", 10, O3, outputs=2),
     case("Dropout", 13, X4, scalar(0.5), scalar(False, bool), outputs=2),
+    case("Dropout", 13, X4, scalar(0.5), scalar(True, bool), outputs=2, accepts="none"),
     *(case(op, 21, O3, (6, 1)) for op in ops("Add Sub Mul Max Mean Min Sum")),
     *(case(op, 21, O3, (6, 5), data="ties") for op in ops("Equal Greater GreaterOrEqual Less LessOrEqual")),
     *(case(op, 21, O3, (6, 5), dtype=bool) for op in ops("And Or Xor")),

@@ -30,6 +30,7 @@ ROWS = [
     case("Slice", 13, X4, I(1, 2), I(3, 9), [1, 3]),
     case("Slice", 13, X4, I(1, 2), I(3, 9), I(1, 3), I(1, 2)),
     case("Slice", 13, X4, I(1, 2), I(3, 9)),
+    case("Slice", 13, X4, *(Fed(np.asarray(ints, np.int32)) for ints in ([1, 2], [3, 9], [1, 3]))),
     case("Expand", 13, (1, 3, 1, 7), [2, 1, 5, 1]),
     case("Expand", 13, (3, 6, 1), [5]),
     case("Expand", 8, (3, 6, 1), I(3, 1, 5), out=(3, 6, 5)),

@@ -77,6 +77,7 @@ ROWS = [
     case("Resize", 13, X4, None, Fed(F(1, 1, 2, 3)), out=(2, 3, 10, 21)),
     case("Resize", 13, X4, None, None, I(2, 3, 9, 11), out=(2, 3, 9, 11)),
     case("Resize", 13, X4, None, F(2, 1, 3, 1), accepts="all"),
+    case("Resize", 13, X4, None, F(1, 2, 3, 1), mode="linear", accepts="together", tolerance=TOLERANCE),
     case("Resize", 13, X4, F(0, 0, 0.25, 0, 1, 1, 0.75, 1), F(1, 1, 2, 3), mode="linear", accepts="region",
          coordinate_transformation_mode="tf_crop_and_resize", tolerance=TOLERANCE),
     case("Resize", 13, ("n2", 3, "h5", "w7"), None, F(1, 1, 2, 3), mode="linear", tolerance=TOLERANCE),
