@@ -118,10 +118,11 @@ class Candidates:
     def moves_with(self, i: int, slot: Slot, layout: Layout) -> Iterable[Move]:
         """The moves of node ``i`` with ``layout`` at ``slot``."""
         pivots = self.slots[i]
-        if slot in pivots:
-            others = (self.layouts[self.nodes[i].tensor(s).name] if s != slot else (layout,) for s in pivots)
-            tried: Iterable[tuple[Layout, ...]] = product(*map(list, others))
-        elif len(pivots) == 1:
+        if slot in pivots or len(pivots) > 1:
+            tried: Iterable[tuple[Layout, ...]] = product(
+                *([layout] if s == slot else self._known_for(i, s, layout) for s in pivots)
+            )
+        elif pivots:
             try:
                 tried = [(at,) for at in self._pivots_for(i, slot, pivots[0], layout)]
             except Refusal:
@@ -136,6 +137,13 @@ class Candidates:
             yield from moves
             if moves and slot not in pivots and layout == layouts[0]:
                 return
+
+    def _known_for(self, i: int, pivot: Slot, layout: Layout) -> list[Layout]:
+        """Layouts of a pivot to try when ``layout`` arrives at another slot: the known ones, and the same perm."""
+        known = list(self.layouts[self.nodes[i].tensor(pivot).name])
+        same = lay.make(layout.perm)
+        alike = len(layout.perm) == known_rank(self.nodes[i], pivot) and same not in known
+        return [*known, same] if alike else known
 
     def _pivots_for(self, i: int, slot: Slot, pivot: Slot, layout: Layout) -> Iterable[Layout]:
         """Layouts of the pivot that may give ``layout`` at another slot, the likeliest first."""

@@ -13,11 +13,12 @@ from passes.dialect import Spec, kernel_perm, parse_domain, spec_of
 from passes.graph import all_names, assemble, every_node, is_standard, new_node, unused, with_bodies
 from passes.perm import Perm
 from passes.rule import Array
+from passes.tidy import without_dead
 
 
 def lower(graph: gs.Graph) -> gs.Graph:
-    """The graph without Constant nodes and without channels-last functions of this tool."""
-    return functions_as_standard(constant_nodes_as_constants(graph))
+    """The graph without Constant nodes, nodes nobody reads and channels-last functions of this tool."""
+    return functions_as_standard(without_dead(constant_nodes_as_constants(graph)))
 
 
 def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:

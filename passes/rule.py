@@ -106,7 +106,8 @@ class Move:
     """What must change for one node: everything not named here stays as it is.
 
     ``attrs`` with value ``None`` are removed. ``edits`` act on inputs after they are in the layout ``inputs`` asks
-    for, ``results`` on outputs. ``steps`` (if any) replace the node by a chain whose last result is its output.
+    for, ``results`` on outputs. ``order`` (if any): the inputs the new node reads, one after the other. ``steps``
+    (if any) replace the node by a chain whose last result is its output.
     """
 
     inputs: tuple[Layout, ...]
@@ -116,6 +117,7 @@ class Move:
     results: Mapping[int, Edit] = field(default_factory=dict)
     op: str | None = None
     domain: str | None = None
+    order: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
 
     def at(self, slot: Slot) -> Layout:

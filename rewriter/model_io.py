@@ -25,6 +25,7 @@ from passes.graph import bodies, every_graph, every_node, is_standard
 from rewriter.errors import UsageError
 from rewriter.names import named_apart
 from rewriter.order import in_order
+from rewriter.pools import with_exact_pools
 from rewriter.shapes import UNKNOWN, inferred
 from rewriter.skeleton import FREE_INITIALIZERS_IR_VERSION, dense, skeleton
 
@@ -72,8 +73,10 @@ def opset_of(model: ModelProto) -> int:
 
 def to_graph(model: ModelProto) -> gs.Graph:
     """The model's graph with shapes, sorted; weights are read when they are needed. The model is left as it is."""
-    nodes = in_order(named_apart(model.graph))
-    bare = inferred(skeleton(model, nodes))
+    exact = with_exact_pools(skeleton(model, in_order(named_apart(model.graph))))
+    bare = inferred(exact)
+    pairs = zip(bare.graph.node, exact.graph.node, strict=True)
+    nodes = [new if new.op_type == "Constant" else old for new, old in pairs]
     del bare.functions[:]
     graph = gs.import_onnx(bare)
     _remember(graph, nodes, (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)), opset_of(model))

@@ -1,7 +1,8 @@
-"""Pools with ``ceil_mode``, as pools without it that have the right shape: for shape inference only.
+"""Pools with ``ceil_mode``, as pools without it that are the same.
 
 A window that would start in the padding at the end is left out (the operators' specification, and what onnxruntime
-computes); before opset 22 onnx counts it.
+computes). Before opset 22 the shape inference of onnx and of onnxruntime counts it, and onnxruntime plans its memory by
+that: such a pool is written in the form that nobody gets wrong.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,19 +11,19 @@ from typing import Any
 
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
-from passes.dialect import parse_domain
 from rewriter.names import bodies
 from rewriter.skeleton import Shape, infer, shape_of
+from rewriter.stand_ins import with_stand_ins
 
-POOLS = {"AveragePool", "LpPool", "MaxPool", "MaxPoolWithIndices"}
+POOLS = {"AveragePool", "LpPool", "MaxPool"}
 
 
 def with_exact_pools(bare: ModelProto) -> ModelProto:
-    """A skeleton with a floor pool for each pool of which onnx infers a window too many; itself, if there is none."""
+    """A skeleton with a floor pool for each pool of which a window too many is inferred; itself, if there is none."""
     while has_ceil_mode(bare.graph):
         exact = ModelProto()
         exact.CopyFrom(bare)
-        if not _correct(exact.graph, infer(bare).graph, {}):
+        if not _correct(exact.graph, infer(with_stand_ins(bare)).graph, {}):
             break
         bare = exact  # a pool behind another sees its right size only now
     return bare
@@ -50,22 +51,17 @@ def _correct(graph: GraphProto, inferred: GraphProto, around: Mapping[str, Shape
 
 
 def _exact(node: NodeProto, shapes: Mapping[str, Shape | None]) -> NodeProto | None:
-    if node.op_type not in POOLS:
+    if node.op_type not in POOLS or node.domain not in ("", "ai.onnx"):
         return None
     attrs = {attr.name: helper.get_attribute_value(attr) for attr in node.attribute}
     if not attrs.get("ceil_mode") or attrs.get("auto_pad", b"NOTSET") != b"NOTSET":
         return None
-    shape = shapes.get(node.input[0])
-    if shape is None:
-        return None
-    sizes = shape[2:] if parse_domain(node.domain) is None else shape[1:-1]
-    if not all(isinstance(size, int) for size in sizes):
-        return None
-    return _floor_pool(node, attrs, sizes)
+    sizes = (shapes.get(node.input[0]) or [None] * 3)[2:]
+    return _floor_pool(node, attrs, sizes) if all(isinstance(size, int) for size in sizes) else None
 
 
 def _floor_pool(node: NodeProto, attrs: Mapping[str, Any], sizes: Sequence[int]) -> NodeProto | None:
-    """A pool that has as many windows, ``None`` if onnx counts them right."""
+    """A pool that is the same, ``None`` if its windows are counted right, or none is the same."""
     rank = len(sizes)
     pads = attrs.get("pads", [0] * 2 * rank)
     kernel, ones = attrs["kernel_shape"], [1] * rank
@@ -77,7 +73,8 @@ def _floor_pool(node: NodeProto, attrs: Mapping[str, Any], sizes: Sequence[int])
         too_many = (count - 1) * stride >= size + begin
         ends.append(max((count - 1 - too_many) * stride + span - size - begin, 0))
         wrong |= too_many
-    if not wrong:
+    more_padding = any(now > before for now, before in zip(ends, pads[rank:], strict=True))
+    if not wrong or (more_padding and attrs.get("count_include_pad")):
         return None
     proto = NodeProto()
     proto.CopyFrom(node)

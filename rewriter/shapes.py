@@ -13,8 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from rewriter.fold import fold
 from rewriter.names import bodies
-from rewriter.pools import with_exact_pools
 from rewriter.skeleton import SMALL, Shape, elements, infer, shape_of
 from rewriter.stand_ins import with_stand_ins
 
@@ -26,21 +26,44 @@ Entries = NDArray[np.object_]  # an integer tensor whose elements are int, symbo
 
 
 def inferred(bare: ModelProto) -> ModelProto:
-    """A skeleton with the shapes of all values; where declared shapes contradict the operators', without those."""
+    """A skeleton with the shapes of all values, and a Constant in the place of each node that computes a small one.
+
+    Where declared shapes contradict the operators', it is without those.
+    """
     declared = {dim.dim_param for dim in _dims(bare.graph)}
     nodes = list(bare.graph.node)
-    model = infer(with_exact_pools(with_stand_ins(bare)))
+    bare = with_stand_ins(bare)
+    model = infer(bare)
+    if _declare_slices(bare, model):
+        model = infer(bare)
     for _ in range(MOST_ROUNDS):
-        if not _resolve(model):
+        if not (fold(model) | _resolve(model)):
             break
         model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
     for dim in _dims(model.graph):
         if dim.dim_param.startswith(INVENTED) and dim.dim_param not in declared:
             dim.dim_param = UNKNOWN + dim.dim_param
     for made, node in zip(model.graph.node, nodes, strict=True):
-        if made.op_type != node.op_type or made.domain != node.domain:
+        if made.op_type != "Constant" and (made.op_type, made.domain) != (node.op_type, node.domain):
             made.CopyFrom(node)
     return model
+
+
+def _declare_slices(bare: ModelProto, model: ModelProto) -> bool:
+    """Declare that a dynamic axis has another size when it is sliced: for opset 10 onnx infers the same one."""
+    if next((opset.version for opset in bare.opset_import if opset.domain in ("", "ai.onnx")), 0) != 10:
+        return False
+    values = {v.name: v for v in (*model.graph.input, *model.graph.output, *model.graph.value_info)}
+    before = len(bare.graph.value_info)
+    for i, node in enumerate(node for node in model.graph.node if node.op_type == "Slice"):
+        shape, made = shape_of(values.get(node.input[0])), values.get(node.output[0])
+        if shape is not None and made is not None and not all(isinstance(size, int) for size in shape):
+            sliced = [size if isinstance(size, int) else f"{INVENTED}{i}_{axis}" for axis, size in enumerate(shape)]
+            both = zip(shape_of(made) or [], sliced, strict=True)
+            known = [new if isinstance(new, int) else other for new, other in both]
+            elem_type = made.type.tensor_type.elem_type
+            bare.graph.value_info.append(helper.make_tensor_value_info(node.output[0], elem_type, known))
+    return len(bare.graph.value_info) > before
 
 
 def _dims(graph: GraphProto) -> Iterator[Any]:

@@ -43,7 +43,7 @@ CALLS = [
     (name_of(row), row, weights)
     for row, weights in product(CASES, WEIGHT_LAYOUTS)
     if row.op in STANDARD and not row.domain and rank_of(row) in LAYOUT_NAMES
-    if row.accepts != "none" and "axes" not in row.attrs and spec_of(row.op, row.opset)
+    if row.accepts not in ("none", "together") and "axes" not in row.attrs and spec_of(row.op, row.opset)
 ]
 
 

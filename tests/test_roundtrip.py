@@ -12,7 +12,7 @@ from rewriter import rewrite, validate
 from rewriter.contract import LAYOUTS_KEY
 
 TORCH = {name: path for name, path in COMMITTED.items() if name.startswith("torch")}
-GONE = ("Constant", "Identity")  # Constants and Shapes of constants become initializers, Identities vanish
+GONE = ("Identity",)
 
 
 def constants(model: ModelProto) -> dict[str, Array]:
@@ -27,9 +27,14 @@ def constants(model: ModelProto) -> dict[str, Array]:
 
 
 def nodes(model: ModelProto) -> list[str]:
-    held = {tensor.name for tensor in model.graph.initializer}
-    constant = [n for n in model.graph.node if n.op_type in GONE or (n.op_type == "Shape" and n.input[0] in held)]
-    return [f"{n.domain}{n.op_type}" for n in model.graph.node if n not in constant]
+    """What is left of the model's nodes without those that compute constants."""
+    held, kept = {tensor.name for tensor in model.graph.initializer}, []
+    for n in model.graph.node:
+        if held.issuperset(n.input):
+            held.update(n.output)
+        elif n.op_type not in GONE:
+            kept.append(f"{n.domain}{n.op_type}")
+    return kept
 
 
 def there_and_back(path: Path, weight_layout: str) -> tuple[ModelProto, ModelProto]:

@@ -477,3 +477,13 @@ def test_documentation_and_metadata_stay(to: str, dialect: str) -> None:
     assert [tensor.doc_string for tensor in result.graph.initializer if tensor.name == "w"] == ["weight"]
     for holder in (result, result.graph, found, result.graph.input[0]):
         assert {"key": "value"}.items() <= {entry.key: entry.value for entry in holder.metadata_props}.items()
+
+
+def test_a_sliced_dynamic_axis_has_another_size() -> None:
+    """At opset 10 onnx infers the size that the axis had before."""
+    nodes = [node("Slice", ["x", "one", "end"], ["s"]), node("Relu", ["s"], ["y"])]
+    ends = {"one": ints(1, 1), "end": ints(99, -1)}
+    a_model = model(nodes, {"x": ["n", "h", 5]}, {"y": None}, ends, opset=10)
+    shape = dims(rewrite(a_model, "nchw").model.graph.value_info)["s"]
+    assert shape[2] == 5
+    assert not {"n", "h"} & set(shape)

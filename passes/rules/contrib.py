@@ -9,7 +9,7 @@ from passes.layout import Layout
 from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, Slot, register
 from passes.rules.axis import along_axis, flattening
 from passes.rules.elementwise import SAME, broadcast
-from passes.rules.matmul import gemm, matmul
+from passes.rules.matmul import gemm, gemm_in_order, matmul_in_order
 from passes.rules.quant import LINEAR, Product, on, parameter, product
 from passes.rules.spatial import channels_first, spatial_attrs
 
@@ -64,12 +64,12 @@ def fused_matmul(node: Node, left: Layout, result: Layout) -> Move:
     """As MatMul, unless it transposes its operands."""
     if any(node.attr(name, 0) for name in ("transA", "transB", "transBatchA", "transBatchB")):
         raise Refusal("FusedMatMul with transposed operands")
-    return matmul(node, left, result)
+    return matmul_in_order(node, left, result)
 
 
 def quantised_gemm(node: Node, left: Layout, result: Layout) -> Move:
     """QGemm: scale and zero point of the right operand may have one entry per column."""
-    move = on(node, (0, 3, 6), gemm, left, result)
+    move = on(node, (0, 3, 6), gemm_in_order, left, result)
     right, columns = lay.of_rank(move.inputs[3], 2), 0 if node.attr("transB", 0) else 1
     vectors = {i: parameter(node, i, right, columns) for i in (4, 5) if node.has(IN(i))}
     return node.move({**dict(enumerate(move.inputs)), **vectors}, {0: result}, attrs=move.attrs)

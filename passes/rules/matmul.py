@@ -1,10 +1,17 @@
-"""Matrix products: an order along the contracted axis, or along the result's columns, is folded into the weight."""
+"""Matrix products. An order along the contracted axis, or along the result's columns, is folded into the weight; a
+transposed result is the product of the transposed operands in the other order."""
+
+from collections.abc import Mapping, Sequence
 
 from passes import perm
 from passes.layout import Layout, Order
 from passes.perm import Perm
-from passes.rule import IN, OUT, Edit, Expand, Move, Node, Refusal, Rule, register
+from passes.rule import IN, OUT, Edit, Expand, Move, Node, Refusal, Rule, Slot, register
 from passes.rules.elementwise import operand
+
+# what the axes of a MatMul are, apart from its batch axes, which are numbered: rows, contracted, columns
+M, K, N = -3, -2, -1
+Axes = list[int]
 
 
 def gemm(node: Node, left: Layout, result: Layout) -> Move:
@@ -12,63 +19,135 @@ def gemm(node: Node, left: Layout, result: Layout) -> Move:
     transposed_a, transposed_b = node.attr("transA", 0), node.attr("transB", 0)
     m, k = (1, 0) if transposed_a else (0, 1)
     rows, columns = (1, 0) if transposed_b else (0, 1)
-    if result.perm != (0, 1):
-        raise Refusal("Gemm cannot store its result transposed")
     if left.order(m) != result.order(0):
         raise Refusal("Gemm keeps the order of its rows")
     right = Layout((0, 1), orders((rows, left.order(k)), (columns, result.order(1))))
-    flip = {"transA": 1 - transposed_a} if left.perm == (1, 0) else {}
-    inputs = {0: left, 1: right}
+    inputs, edits = {0: left, 1: right}, {}
     if node.has(IN(2)):
-        inputs[2], _ = operand(node, 2, result)
-    return node.move(inputs, {0: result}, attrs=flip)
+        inputs[2], missing = operand(node, 2, result)
+        edits = {2: Expand(missing)} if missing else {}
+    a, b = transposed_a ^ (left.perm == (1, 0)), transposed_b
+    swapped = result.perm == (1, 0)
+    attrs = {"transA": 1 - b, "transB": 1 - a} if swapped else {"transA": a, "transB": b}
+    return node.move(
+        inputs, {0: result}, attrs=changed(node, attrs), edits=edits, order=exchanged(node) if swapped else ()
+    )
 
 
-def matmul(node: Node, left: Layout, result: Layout) -> Move:
-    """As MatMul, for two operands of one rank or a matrix on the right."""
+def gemm_in_order(node: Node, left: Layout, result: Layout) -> Move:
+    """As Gemm, for operators whose operands cannot change places."""
+    move = gemm(node, left, result)
+    if move.order:
+        raise Refusal(f"{node.op} cannot store its result transposed")
+    return move
+
+
+def changed(node: Node, flags: Mapping[str, int]) -> dict[str, int]:
+    return {name: flag for name, flag in flags.items() if flag != node.attr(name, 0)}
+
+
+def exchanged(node: Node) -> tuple[int, ...]:
+    """The inputs of a node whose first two change places."""
+    return (1, 0, *range(2, node.arity[0]))
+
+
+def matmul(node: Node, given: Layout, result: Layout) -> Move:
+    """MatMul: batch axes are free; an axis of a matrix too, if it stands for all batches; the last two may change
+    places."""
+    return multiplied(node, given, result, side=1 if node.is_constant(0) else 0, swap=True)
+
+
+def matmul_in_order(node: Node, left: Layout, result: Layout) -> Move:
+    """As MatMul, for two operands of one rank or a matrix on the right, which cannot change places."""
     if node.rank(IN(0)) < 2 or node.rank(IN(1)) not in (2, node.rank(IN(0))):
         raise Refusal(f"{node.op} broadcasts an operand of another rank")
-    return broadcast_matmul(node, left, result)
+    return multiplied(node, left, result, side=0, swap=False)
 
 
-def broadcast_matmul(node: Node, left: Layout, result: Layout) -> Move:
-    """MatMul: batch axes may be stored in any order; with a matrix on the right so may the rows of the left."""
+def multiplied(node: Node, given: Layout, result: Layout, side: int, swap: bool) -> Move:
+    """The product with operand ``side`` stored as ``given``; the other operand must be stored to match."""
     ranks = node.rank(IN(0)), node.rank(IN(1))
-    places = with_both_axes(result.perm, *ranks)
-    m, n = len(places) - 2, len(places) - 1
-    if places[-1] != n or (ranks[1] > 2 and places[-2] != m):
-        raise Refusal("MatMul needs its last two axes last")
-    if left.perm != perm.suffix(places, ranks[0]):
-        raise Refusal("MatMul keeps the places of its rows and batches")
-    rows = [(a, order) for a, order in left.orders if a != ranks[0] - 1]
-    if rows != [(a, order) for a, order in result.orders if ranks[1] == 1 or a != len(result.perm) - 1]:
-        raise Refusal("MatMul keeps the order of its rows and batches")
-    if rows and ranks[1] > 2:
+    *operands, axes = named(*ranks)
+    stored = with_vectors(perm.reorder(result.perm, axes), ranks)
+    swapped = is_swapped(stored, ranks)
+    if swapped and not swap:
+        raise Refusal(f"{node.op} cannot store its result transposed")
+    perms = [stored_as(own, stored, swapped) for own in operands]
+    if given.perm != perms[side]:
+        raise Refusal(f"{node.op} keeps the places of its rows and batches")
+    mine, wanted = by_axis(operands[side], given), by_axis(axes, result)
+    other = other_orders(operands, side, mine, wanted)
+    layouts = [given, given]
+    layouts[1 - side] = Layout(perms[1 - side], orders(*((i, other.get(a)) for i, a in enumerate(operands[1 - side]))))
+    missing = {i: absent(stored, own) for i, own in enumerate(operands)}
+    edits: dict[int, Edit] = {i: Expand(places) for i, places in missing.items() if places}
+    order = exchanged(node) if swapped else ()
+    return node.move(dict(enumerate(layouts)), {0: result}, edits=edits, order=order)
+
+
+def named(left: int, right: int) -> tuple[Axes, Axes, Axes]:
+    """What the axes of both operands and of the result are, by the operands' ranks."""
+    batch = list(range(max(left, right, 2) - 2))
+    columns = [*batch, K, N][-right:] if right > 1 else [K]
+    return [*batch, M, K][-left:], columns, [*batch, *[M] * (left > 1), *[N] * (right > 1)]
+
+
+def with_vectors(stored: Axes, ranks: tuple[int, int]) -> Axes:
+    """The axes of the result, and those that a vector on the left or on the right takes away, where they were."""
+    if ranks[1] == 1:
+        stored = [*stored, N]
+    return [*stored[:-1], M, stored[-1]] if ranks[0] == 1 else stored
+
+
+def is_swapped(stored: Axes, ranks: tuple[int, int]) -> bool:
+    """Whether a result stored so is the product of the transposed operands; refused if it is no product at all."""
+    m, n = stored[-2:]
+    if ((m == M or ranks[1] <= 2) and n == N) or (m == M and ranks[0] <= 2):
+        return False
+    if 1 not in ranks and (((n == M or ranks[1] == 2) and m == N) or (n == M and ranks[0] == 2)):
+        return True
+    raise Refusal("MatMul needs its last two axes last")
+
+
+def stored_as(own: Axes, stored: Axes, swapped: bool) -> Perm:
+    """The perm of an operand with the axes ``own``: the result's, with the contracted axis for the one it lacks."""
+    if len(own) < 3:
+        return (1, 0) if swapped else perm.identity(len(own))
+    lacks = N if M in own else M
+    return tuple(own.index(K if axis == lacks else axis) for axis in stored if axis == lacks or axis in own)
+
+
+def by_axis(axes: Axes, layout: Layout) -> dict[int, Order]:
+    return {axes[i]: order for i, order in layout.orders}
+
+
+def other_orders(
+    operands: Sequence[Axes], side: int, mine: Mapping[int, Order], wanted: Mapping[int, Order]
+) -> dict[int, Order]:
+    """The orders of the other operand, if one has ``mine`` and the result the orders ``wanted``."""
+    shared = set(operands[0]) & set(operands[1]) - {K}
+    if shared & {*mine, *wanted}:
         raise Refusal("MatMul needs its batches in their original order")
-    k, columns = left.order(ranks[0] - 1), result.order(len(result.perm) - 1) if ranks[1] > 1 else None
-    right = Layout(perm.suffix(places, ranks[1]), orders((max(ranks[1] - 2, 0), k), (ranks[1] - 1, columns)))
-    missing = {i: absent(places, rank) for i, rank in enumerate(ranks)}
-    edits: dict[int, Edit] = {i: Expand(axes) for i, axes in missing.items() if axes}
-    return node.move({0: left, 1: right}, {0: result}, edits=edits)
+    own = set(operands[side]) - {K}
+    if {a: mine[a] for a in mine if a != K} != {a: wanted[a] for a in wanted if a in own}:
+        raise Refusal("MatMul keeps the order of its rows and batches")
+    return {**{a: order for a, order in wanted.items() if a not in own}, **{a: mine[a] for a in mine if a == K}}
 
 
-def with_both_axes(p: Perm, left: int, right: int) -> Perm:
-    """The perm of a result that also has the axes which a vector on the left or on the right takes away."""
-    rank = max(left, right, 2)
-    if left == 1:
-        p = tuple(b for a in p for b in ((a,) if a < rank - 2 else (a, a + 1)))
-    return (*p, rank - 1) if right == 1 else p
-
-
-def absent(places: Perm, rank: int) -> Perm:
-    """The axes to insert in an operand of lower ``rank`` so that its batches are in their places."""
-    axes = tuple(i for i, a in enumerate(places) if a < len(places) - rank)
-    return axes if rank > 2 and axes != tuple(range(len(axes))) else ()
+def absent(stored: Axes, own: Axes) -> Perm:
+    """The axes to insert in an operand of lower rank so that its batches are in their places."""
+    axes = tuple(i for i, axis in enumerate(stored) if axis >= 0 and axis not in own)
+    return axes if len(own) > 2 and axes != tuple(range(len(axes))) else ()
 
 
 def orders(*pairs: tuple[int, Order | None]) -> tuple[tuple[int, Order], ...]:
     return tuple((axis, order) for axis, order in sorted(pairs, key=lambda pair: pair[0]) if order is not None)
 
 
+def data_and_result(node: Node) -> tuple[Slot, ...]:
+    """The operand that is computed, and the result."""
+    return (IN(1) if node.is_constant(0) else IN(0), OUT(0))
+
+
 register("Gemm", Rule(gemm, (IN(0), OUT(0)), "matmul", roles=False))
-register("MatMul", Rule(broadcast_matmul, (IN(0), OUT(0)), "matmul", roles=False))
+register("MatMul", Rule(matmul, data_and_result, "matmul", roles=False))

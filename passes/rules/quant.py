@@ -12,7 +12,7 @@ from passes.layout import Layout
 from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, register
 from passes.rules.axis import unordered
 from passes.rules.elementwise import operand
-from passes.rules.matmul import matmul
+from passes.rules.matmul import matmul_in_order
 from passes.rules.spatial import SPATIAL
 
 
@@ -69,7 +69,7 @@ class Product(NamedTuple):
 
     def rule(self, node: Node, left: Layout, result: Layout) -> Move:
         """MatMul; parameters follow the axis they have one entry per element of, a bias broadcasts."""
-        move = on(node, self.data, matmul, left, result)
+        move = on(node, self.data, matmul_in_order, left, result)
         inputs, rank, other = dict(enumerate(move.inputs)), len(left.perm), node.rank(IN(self.data[1]))
         right = lay.of_rank(inputs[self.data[1]], other)
         for indices, data, axis in (

@@ -27,4 +27,8 @@ ROWS = [
     case("MatMul", 13, (3, 5, 6), (2, 1, 6, 7), accepts="some"),
     case("MatMul", 13, (2, 3, 5, 6), (3, 6, 10), accepts="some"),
     case("MatMul", 13, (2, 3, 5, 6), W(3, 6, 7), accepts="some"),
+    case("MatMul", 13, W(10, 6), (2, 3, 6, 5), accepts="some"),
+    case("MatMul", 13, W(3, 10, 6), (2, 3, 6, 5), accepts="some"),
+    case("MatMul", 13, W(10, 6), (6, 5), accepts="some"),
+    case("MatMul", 13, W(6), (2, 6, 10), accepts="some"),
 ]
