@@ -7,6 +7,7 @@ inputs and outputs. Every node keeps the move that changes nothing, so a plan al
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import permutations, product
 
 import onnx_graphsurgeon as gs
@@ -170,7 +171,8 @@ class Candidates:
         changed = [slot for slot in live_slots(node) if move.at(slot) not in (AS_IS, ANY)]
         if any(known_rank(node, slot) is None and node.tensor(slot).name in self._used for slot in changed):
             return
-        self.moves[i][key] = move
+        rule = self.rules[i]
+        self.moves[i][key] = move if rule is None or rule.inside is None else replace(move, inside=rule.inside(node, move))
         for slot in changed:
             self._offer(node.tensor(slot).name, move.at(slot))
 

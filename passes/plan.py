@@ -48,7 +48,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """One move per node (in the order of ``ports.flat``), the layout each value is stored in, and what remains."""
+    """One move per node (in the order of ``ports.flat``), the layout each value is stored in, and what remains.
+
+    ``bytes`` are those of the Transposes that remain, ``inside`` those that operators move themselves because of how
+    they are stored; ``bound`` is proven: no plan has a smaller sum of the two.
+    """
 
     moves: list[Move]
     stored: Mapping[str, Layout]
@@ -57,6 +61,7 @@ class Plan:
     bound: float
     optimal: bool
     hints: Mapping[str, int] = field(default_factory=dict)
+    inside: int = 0
 
 
 def make_plan(
@@ -77,8 +82,8 @@ def make_plan(
     chosen, bound, optimal = program.solve(time_limit)
     stored = program.stored(chosen)
     changes = program.changes(chosen, stored)
-    total = sum(change.bytes for change in changes)
-    return Plan(chosen, stored, changes, total, min(bound, total), optimal, hints or {})
+    total, inside = sum(change.bytes for change in changes), program.inside(chosen)
+    return Plan(chosen, stored, changes, total, min(bound, total + inside), optimal, hints or {}, inside)
 
 
 class Program:
@@ -110,8 +115,10 @@ class Program:
 
     def solve(self, time_limit: float) -> tuple[list[Move], float, bool]:
         """The chosen move of each node, the proven lower bound on the price, and whether the two meet."""
-        moved = [any(at not in (AS_IS, ANY) for at in (*m.inputs, *m.outputs)) for moves in self.moves for m in moves]
-        costs, rows = [0.0, *(MOVES_PRICE / len(moved) * is_moved for is_moved in moved)], Rows()
+        every = [(i, move) for i, moves in enumerate(self.moves) for move in moves]
+        moved = [any(at not in (AS_IS, ANY) for at in (*move.inputs, *move.outputs)) for _, move in every]
+        inside = [self._inside(i, move) for i, move in every]
+        costs, rows = [0.0, *(MOVES_PRICE / len(every) * a + b for a, b in zip(moved, inside, strict=True))], Rows()
         for begin, end in pairwise(self.first):
             rows.add(range(begin, end), (), at_most=1.0, at_least=1.0)
         for name, tensor in self.tensors.items():
@@ -160,6 +167,13 @@ class Program:
     def _bytes(self, name: str) -> int:
         """What one Transpose of the value moves per inference."""
         return price(self.tensors[name], self.hints) * self.times.get(name, 1)
+
+    def _inside(self, i: int, move: Move) -> int:
+        """What node ``i``, so moved, moves itself per inference."""
+        return move.inside and move.inside * self._bytes(self.found.nodes[i].tensor(OUT(0)).name)
+
+    def inside(self, chosen: list[Move]) -> int:
+        return sum(self._inside(i, move) for i, move in enumerate(chosen))
 
     def _choices(self, i: int, slot: Slot) -> dict[Layout, list[int]]:
         """The variables of node ``i``, by the layout its move has at ``slot``."""

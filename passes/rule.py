@@ -107,7 +107,8 @@ class Move:
 
     ``attrs`` with value ``None`` are removed. ``edits`` act on inputs after they are in the layout ``inputs`` asks
     for, ``results`` on outputs. ``order`` (if any): the inputs the new node reads, one after the other. ``steps``
-    (if any) replace the node by a chain whose last result is its output.
+    (if any) replace the node by a chain whose last result is its output. ``inside`` is how often runtimes move all of
+    the first output's data within the operator, because of how it is stored.
     """
 
     inputs: tuple[Layout, ...]
@@ -119,6 +120,7 @@ class Move:
     domain: str | None = None
     order: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
+    inside: int = 0
 
     def at(self, slot: Slot) -> Layout:
         return (self.inputs if slot.side == "in" else self.outputs)[slot.number]
@@ -242,6 +244,7 @@ class Rule:
     anew: bool = False  # written anew even where its layout stays: the file's form is not safe next to a Transpose
     pinned: bool = False  # channels-last wherever the dialect can say it
     back: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the pivot
+    inside: "Callable[[Node, Move], int] | None" = None  # what Move.inside is
     roles: bool = True  # axes of inputs and outputs mean the same, so roles pass
 
     def slots(self, node: Node) -> tuple[Slot, ...]:

@@ -72,6 +72,8 @@ def multiplied(node: Node, given: Layout, result: Layout, side: int, swap: bool)
     swapped = is_swapped(stored, ranks)
     if swapped and not swap:
         raise Refusal(f"{node.op} cannot store its result transposed")
+    if swapped and repeats(node, ranks):
+        raise Refusal(f"{node.op} with its operands exchanged would be a product per batch, now it is one for all")
     perms = [stored_as(own, stored, swapped) for own in operands]
     if given.perm != perms[side]:
         raise Refusal(f"{node.op} keeps the places of its rows and batches")
@@ -83,6 +85,14 @@ def multiplied(node: Node, given: Layout, result: Layout, side: int, swap: bool)
     edits: dict[int, Edit] = {i: Expand(places) for i, places in missing.items() if places}
     order = exchanged(node) if swapped else ()
     return node.move(dict(enumerate(layouts)), {0: result}, edits=edits, order=order)
+
+
+def repeats(node: Node, ranks: tuple[int, int]) -> bool:
+    """Whether a matrix stands for all of several batches: stored side by side these are one large product."""
+    if ranks[0] == ranks[1]:
+        return False
+    batches = node.shape(IN(0 if ranks[0] > ranks[1] else 1))[:-2]
+    return any(isinstance(size, int) and size != 1 for size in batches)
 
 
 def named(left: int, right: int) -> tuple[Axes, Axes, Axes]:

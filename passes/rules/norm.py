@@ -82,7 +82,12 @@ def scale_and_shift(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: layout}, steps=steps)
 
 
-CHANNEL_NORM = Rule(channel_norm, (IN(0),), "channel_norm", seed=True)
+def second_pass(_: Node, move: Move) -> int:
+    """A BatchNormalization as Mul and Add passes its data twice, and is not fused with what is before it."""
+    return 1 if move.steps else 0
+
+
+CHANNEL_NORM = Rule(channel_norm, (IN(0),), "channel_norm", seed=True, inside=second_pass)
 
 LAST_AXES_NORM = Rule(last_axes_norm, (IN(0),), "norm")
 
