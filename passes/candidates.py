@@ -172,7 +172,9 @@ class Candidates:
         if any(known_rank(node, slot) is None and node.tensor(slot).name in self._used for slot in changed):
             return
         rule = self.rules[i]
-        self.moves[i][key] = move if rule is None or rule.inside is None else replace(move, inside=rule.inside(node, move))
+        self.moves[i][key] = (
+            move if rule is None or rule.inside is None else replace(move, inside=rule.inside(node, move))
+        )
         for slot in changed:
             self._offer(node.tensor(slot).name, move.at(slot))
 

@@ -22,13 +22,15 @@ PREFIX = "rewriter"
 class Spec(NamedTuple):
     """A channels-last function: the operator it stands for, and what each formal input and output is.
 
-    ``x`` activation, ``w`` kernel, ``v`` vector with one entry per axis, ``-`` passed through.
+    ``x`` activation, ``w`` kernel, ``v`` vector with one entry per axis, ``-`` passed through. ``grouped``: the
+    operator works on ``[N, groups, -1]``, which the attribute ``group_shape`` says.
     """
 
     op: str
     inputs: str
     outputs: str = "x"
     since: int = 1
+    grouped: bool = False
 
 
 FUNCTIONS: dict[str, tuple[Spec, ...]] = {
@@ -52,6 +54,7 @@ FUNCTIONS: dict[str, tuple[Spec, ...]] = {
     "GlobalLpPool": (Spec("GlobalLpPool", "x"),),
     "BatchNormalization": (Spec("BatchNormalization", "x----"),),
     "InstanceNormalization": (Spec("InstanceNormalization", "x--"),),
+    "GroupedInstanceNormalization": (Spec("InstanceNormalization", "x--", since=12, grouped=True),),
     "GroupNormalization": (Spec("GroupNormalization", "x--"),),
     "LRN": (Spec("LRN", "x"),),
     "HardSwish": (Spec("HardSwish", "x", since=14),),
@@ -121,13 +124,34 @@ def function_proto(domain: str, name: str, opset: int) -> FunctionProto:
         after.transpose(results[-1], formal, perm.channels_last(rank))
     body = helper.make_node(spec.op, operands, results)
     for attr in schema.attributes.values():
-        ref = body.attribute.add()
-        ref.name = ref.ref_attr_name = attr.name
-        ref.type = AttributeProto.AttributeType.Value(str(attr.type).rpartition(".")[2])
+        refer(body, attr.name, str(attr.type).rpartition(".")[2])
+    bodies = in_groups(body) if spec.grouped else [body]
     return helper.make_function(
-        domain, name, formal_in, formal_out, [*before.nodes, body, *after.nodes],
-        [helper.make_opsetid("", opset)], [attr.name for attr in schema.attributes.values()],
+        domain, name, formal_in, formal_out, [*before.nodes, *bodies, *after.nodes],
+        [helper.make_opsetid("", opset)], [*schema.attributes, *["group_shape"] * spec.grouped],
     )  # fmt: skip
+
+
+def refer(node: NodeProto, name: str, kind: str, function_name: str = "") -> None:
+    """Give a node of a function body the attribute of the function."""
+    ref = node.attribute.add()
+    ref.name, ref.ref_attr_name = name, function_name or name
+    ref.type = AttributeProto.AttributeType.Value(kind)
+
+
+def in_groups(body: NodeProto) -> list[NodeProto]:
+    """The operator on its first input seen as ``[N, groups, -1]``."""
+    data, result = body.input[0], body.output[0]
+    groups = helper.make_node("Constant", [], ["group_shape"])
+    refer(groups, "value_ints", "INTS", "group_shape")
+    body.input[0], body.output[0] = f"{data}_groups", f"{result}_groups"
+    return [
+        groups,
+        helper.make_node("Reshape", [data, "group_shape"], [body.input[0]]),
+        body,
+        helper.make_node("Shape", [data], [f"{data}_shape"]),
+        helper.make_node("Reshape", [body.output[0], f"{data}_shape"], [result]),
+    ]
 
 
 class _Nodes:

@@ -11,14 +11,19 @@ from passes import constants, perm
 from passes.constants import Stored
 from passes.dialect import Spec, kernel_perm, parse_domain, spec_of
 from passes.graph import all_names, assemble, every_node, is_standard, new_node, unused, with_bodies
+from passes.groups import grouped
 from passes.perm import Perm
 from passes.rule import Array
 from passes.tidy import without_dead
 
 
-def lower(graph: gs.Graph) -> gs.Graph:
-    """The graph without Constant nodes, nodes nobody reads and channels-last functions of this tool."""
-    return functions_as_standard(without_dead(constant_nodes_as_constants(graph)))
+def lower(graph: gs.Graph, functions: bool = False) -> gs.Graph:
+    """The graph without Constant nodes, nodes nobody reads and channels-last functions of this tool.
+
+    ``functions``: it is to be written with such; then what they can say as one is one node.
+    """
+    graph = functions_as_standard(without_dead(constant_nodes_as_constants(graph)))
+    return grouped(graph) if functions else graph
 
 
 def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
@@ -112,7 +117,22 @@ class _Lowering:
                 self.last[tensor.name] = seen
             results.append(result)
             after.append(gs.Node("Transpose", "", {"perm": list(perm.inverse(p))}, [result], [seen]))
-        return [*before, new_node(node, inputs, results, op=spec.op, domain=None), *after]
+        made = new_node(node, inputs, results, op=spec.op, domain=None)
+        return [*before, *(self._in_groups(made) if spec.grouped else [made]), *after]
+
+    def _in_groups(self, norm: gs.Node) -> list[gs.Node]:
+        """The operator between two Reshapes, as exporters write it."""
+        data, result, shape = norm.inputs[0], norm.outputs[0], norm.attrs["group_shape"]
+        parts = [gs.Variable(unused(f"{t.name}_groups", self.names), t.dtype) for t in (data, result)]
+        target = constants.of_array(unused(f"{data.name}_group_shape", self.names), np.asarray(shape, dtype=np.int64))
+        sizes: gs.Tensor = gs.Variable(unused(f"{data.name}_shape", self.names), np.int64, [len(data.shape)])
+        attrs = {key: value for key, value in norm.attrs.items() if key != "group_shape"}
+        return [
+            gs.Node("Reshape", "", {}, [data, target], [parts[0]]),
+            new_node(norm, [parts[0], *norm.inputs[1:]], [parts[1]], attrs=attrs, changed=frozenset({"group_shape"})),
+            gs.Node("Shape", "", {}, [data], [sizes]),
+            gs.Node("Reshape", "", {}, [parts[1], sizes], [result]),
+        ]
 
 
 def _first(

@@ -12,7 +12,7 @@ from passes.graph import all_names, assemble, bodies, changed_bodies, copied, ev
 from passes.layout import ANY, AS_IS, Layout, of_rank
 from passes.plan import Plan, nearest, reshape_target
 from passes.ports import NODE, Place, flat, ports, scan_axes
-from passes.rule import PREVIOUS, Array, ArrayEdit, Edit, Expand, Lookup, Move, Omit, Put, Take
+from passes.rule import PREVIOUS, Array, ArrayEdit, Edit, Expand, Lookup, Move, Omit, Put, Step, Take
 
 
 def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
@@ -106,7 +106,7 @@ class _Push:
         previous: gs.Tensor = result
         for k, step in enumerate(move.steps):
             operands = [previous if o is PREVIOUS else self._step_operand(node, inputs, o) for o in step.operands]
-            previous = result if k == len(move.steps) - 1 else self._like(result)
+            previous = result if k == len(move.steps) - 1 else self._part(result, step)
             self._add(step.op, operands, previous, dict(step.attrs), node.name)
 
     def _step_operand(self, node: gs.Node, inputs: list[gs.Tensor], operand: "int | Array") -> gs.Tensor:
@@ -210,8 +210,8 @@ class _Push:
         """A vector with one entry per axis of the node's input (Shape's result), before it is reordered."""
         return gs.Variable(self._name(f"{tensor.name}_stored"), tensor.dtype, [len(node.inputs[0].shape)])
 
-    def _like(self, tensor: gs.Tensor) -> gs.Tensor:
-        return gs.Variable(self._name(f"{tensor.name}_part"), tensor.dtype, tensor.shape)
+    def _part(self, tensor: gs.Tensor, step: Step) -> gs.Tensor:
+        return gs.Variable(self._name(f"{tensor.name}_part"), tensor.dtype, tensor.shape if step.same_shape else None)
 
     def _name(self, wish: str) -> str:
         return unused(wish, self.shared.names)

@@ -99,6 +99,7 @@ class Step:
     op: str
     operands: tuple[int | Array, ...]
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    same_shape: bool = True  # as the operator's result
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,7 +94,7 @@ def _convert(
     clock: "Clock",
 ) -> RewriteResult:
     with clock("read"):
-        graph = _checked(lower(model_io.to_graph(original)), "lower")
+        graph = _checked(lower(model_io.to_graph(original), dialect.functions), "lower")
         _check_names(graph, choices, input_shapes)
     with clock("plan"):
         roles = find_roles(graph)

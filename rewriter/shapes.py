@@ -31,8 +31,8 @@ def inferred(bare: ModelProto) -> ModelProto:
     Where declared shapes contradict the operators', it is without those.
     """
     declared = {dim.dim_param for dim in _dims(bare.graph)}
-    nodes = list(bare.graph.node)
-    bare = with_stand_ins(bare)
+    nodes, bare = list(bare.graph.node), with_stand_ins(bare)
+    stood_in = [i for i, (node, other) in enumerate(zip(nodes, bare.graph.node, strict=True)) if node != other]
     model = infer(bare)
     if _declare_slices(bare, model):
         model = infer(bare)
@@ -43,9 +43,8 @@ def inferred(bare: ModelProto) -> ModelProto:
     for dim in _dims(model.graph):
         if dim.dim_param.startswith(INVENTED) and dim.dim_param not in declared:
             dim.dim_param = UNKNOWN + dim.dim_param
-    for made, node in zip(model.graph.node, nodes, strict=True):
-        if made.op_type != "Constant" and (made.op_type, made.domain) != (node.op_type, node.domain):
-            made.CopyFrom(node)
+    for i in stood_in:
+        model.graph.node[i].CopyFrom(nodes[i])
     return model
 
 

@@ -1,4 +1,4 @@
-"""Operators of com.microsoft that onnx infers no shapes of, as standard ones that have the same shapes and types."""
+"""Operators that onnx infers no, or wrong, shapes of, as others that have their shapes and types."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,9 @@ OTHER_SHAPES = {"channels_last", "transA", "transB", "transBatchA", "transBatchB
 
 
 def stand_in(node: NodeProto, opset: int) -> NodeProto:
-    """A node with the shapes of ``node``, which is itself if nothing is known."""
+    """A node with the shapes of ``node``, which is itself if onnx infers these."""
+    if node.op_type == "ConvTranspose" and node.domain in ("", "ai.onnx"):
+        return without_output_padding(node)
     op, data = STAND_INS.get(node.op_type, ("", ()))
     if node.domain != "com.microsoft" or not onnx.defs.has(op, opset):
         return node
@@ -44,9 +46,20 @@ def stand_in(node: NodeProto, opset: int) -> NodeProto:
     return proto
 
 
+def without_output_padding(node: NodeProto) -> NodeProto:
+    """A ConvTranspose with padding ``SAME`` has sizes times strides (its specification); onnx adds output_padding."""
+    if not any(attr.name == "auto_pad" and attr.s.startswith(b"SAME") for attr in node.attribute):
+        return node
+    proto = NodeProto()
+    proto.CopyFrom(node)
+    del proto.attribute[:]
+    proto.attribute.extend(attr for attr in node.attribute if attr.name != "output_padding")
+    return proto
+
+
 def with_stand_ins(bare: ModelProto) -> ModelProto:
     """The model with a stand-in for each node that has one, in its place: for shape inference only."""
-    if not any(node.domain == "com.microsoft" for node in bare.graph.node):
+    if not any(node.domain == "com.microsoft" or node.op_type == "ConvTranspose" for node in bare.graph.node):
         return bare
     model = ModelProto()
     model.CopyFrom(bare)

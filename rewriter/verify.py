@@ -10,6 +10,7 @@ from passes.graph import bodies, every_node
 from rewriter.errors import VerificationError
 from rewriter.shapes import UNKNOWN
 from rewriter.skeleton import shape_of, skeleton
+from rewriter.stand_ins import with_stand_ins
 
 # onnx has no inference for some operators (GroupNormalization): it says so of their readers, which are not at fault
 UNTYPED = "expected to have type but instead is null"
@@ -76,7 +77,7 @@ def onnx_fault(model: ModelProto) -> str | None:
     bare = skeleton(model)
     try:
         onnx.checker.check_model(bare)
-        onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
+        onnx.shape_inference.infer_shapes(with_stand_ins(bare), strict_mode=True, data_prop=True)
     except Exception as error:  # the checker raises ValidationError, inference InferenceError or RuntimeError
         return None if UNTYPED in str(error) else " ".join(str(error).partition("==>")[0].split())
     return None

@@ -106,7 +106,7 @@ def test_a_function_is_the_standard_operator_on_channels_last_data(name: str, ro
 
 def test_every_function_is_called_at_every_opset_it_changes() -> None:
     called = {(name, spec_of(name, row.opset)) for name, row, _ in CALLS}
-    assert called == {(name, spec) for name, specs in FUNCTIONS.items() for spec in specs}
+    assert called == {(name, spec) for name, specs in FUNCTIONS.items() for spec in specs if not spec.grouped}
     assert {rank_of(row) for _, row, _ in CALLS} == set(LAYOUT_NAMES)
 
 

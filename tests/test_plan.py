@@ -57,7 +57,9 @@ def bytes_moved(found: Candidates, moves: tuple[Move, ...], tensors: Mapping[str
         return inf  # no Transpose changes the order of elements within an axis
     changed = {(name, axes(layout, tensors[name])) for name, layout in needed}
     changed -= {(name, axes(layout, tensors[name])) for name, layout in stored.items()}
-    results = [(move.inside, at.tensor(OUT(0)).name) for at, move in zip(found.nodes, moves, strict=True) if move.inside]
+    results = [
+        (move.inside, at.tensor(OUT(0)).name) for at, move in zip(found.nodes, moves, strict=True) if move.inside
+    ]
     return sum(4 * prod(tensors[name].shape) * times for times, name in [*((1, name) for name, _ in changed), *results])
 
 

@@ -31,7 +31,7 @@ def along_axis(default: int, symmetric: bool = False) -> RuleFn:
 
 
 def beside_last(node: Node, move: Move) -> int:
-    """Runtimes (onnxruntime on CPU and CUDA) transpose before and after a Softmax along an axis that is not the last."""
+    """Runtimes (onnxruntime's CPU and CUDA) transpose before and after a Softmax along an axis that is not the last."""
     axis = move.attrs.get("axis", node.attr("axis", -1)) % node.rank(IN(0))
     return 0 if axis == node.rank(IN(0)) - 1 else 2
 
@@ -79,9 +79,7 @@ def dropped(layout: Layout, gone: set[int]) -> Layout:
     return Layout(perm.drop(layout.perm, gone), orders)
 
 
-register(
-    "Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis", inside=beside_last), since=13
-)
+register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis", inside=beside_last), since=13)
 register("Hardmax", Rule(along_axis(-1), (IN(0),), "axis", inside=beside_last), since=13)
 register("Softmax LogSoftmax", Rule(flattening(symmetric=True), (IN(0),), "axis"))
 register("Hardmax", Rule(flattening(), (IN(0),), "axis"))

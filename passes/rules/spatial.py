@@ -189,12 +189,20 @@ def hard_swish(node: Node, layout: Layout) -> Move:
     return spatial(node, layout)
 
 
+def conv_transpose(node: Node, layout: Layout) -> Move:
+    """As other convolution; of padding SAME and output_padding together the inference within functions is wrong."""
+    if str(node.attr("auto_pad", "")).startswith("SAME") and any(node.attr("output_padding") or ()):
+        raise Refusal("of ConvTranspose with auto_pad and output_padding, onnx and onnxruntime infer different sizes")
+    return spatial(node, layout)
+
+
 SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True, pinned=True)
 
 register(
-    "Conv ConvTranspose AveragePool LpPool DepthToSpace SpaceToDepth",
+    "Conv AveragePool LpPool DepthToSpace SpaceToDepth",
     SPATIAL,
 )
+register("ConvTranspose", Rule(conv_transpose, (IN(0),), "spatial", seed=True, pinned=True))
 register(
     "GlobalAveragePool GlobalMaxPool GlobalLpPool",
     Rule(global_pool, (IN(0),), "spatial", seed=True, pinned=True),
