@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from rewriter import RewriteResult, rewrite, validate
+from rewriter import rewrite, validate
 
 ROOT = Path(__file__).parent.parent
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
@@ -66,14 +66,15 @@ def latencies(paths: list[Path]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for path in paths:
         for to, dialect in DIRECTIONS:
-            original, ratio = latency(path, rewrite(path, to, dialect=dialect))
+            result = rewrite(path, to, dialect=dialect)
+            original, ratio = race((onnx.load(path), result.model), result.layouts)
             yield f"| {path.stem} | {to} | {dialect} | {original:.1f} | {ratio:.3f} |"
 
 
-def latency(path: Path, result: RewriteResult) -> tuple[float, float]:
-    """Median milliseconds of the original, and the median of the result over it."""
-    pair = [ort.InferenceSession(model.SerializeToString()) for model in (onnx.load(path), result.model)]
-    feeds = [feed(pair[0], {}), feed(pair[0], result.layouts)]
+def race(models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tuple[int, ...]]) -> tuple[float, float]:
+    """Median milliseconds of the first model, and the median of the second over it; its inputs lie as ``layouts``."""
+    pair = [ort.InferenceSession(model.SerializeToString()) for model in models]
+    feeds = [feed(pair[0], {}), feed(pair[0], layouts)]
     times: list[list[float]] = [[], []]
     begin = time.perf_counter()
     while len(times[0]) < LEAST_RUNS or time.perf_counter() - begin < SECONDS:
