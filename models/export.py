@@ -39,6 +39,7 @@ README = Path(__file__).with_name("README.md")
 NEEDS = {
     "torch": ["torch", "onnxscript", "onnxruntime"],
     "tensorflow": ["tensorflow", "tf2onnx", "onnxruntime"],
+    "hf_nets": ["transformers"],
 }
 QUIET = {
     "PYTHONHASHSEED": "0",
@@ -188,7 +189,9 @@ def write_table() -> None:
 
 def require(nets: list[Net]) -> None:
     """Leave with one clear sentence if a package that the nets need is not installed."""
-    needed = dict.fromkeys(package for net in nets for package in NEEDS[net.framework])
+    needed = dict.fromkeys(
+        package for net in nets for of in (net.framework, net.module) for package in NEEDS.get(of, ())
+    )
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         sys.exit(f"error: {', '.join(missing)} not found; install with: pip install '.[export]'")

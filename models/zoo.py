@@ -216,7 +216,6 @@ HF = [
 
 KERAS = [
     _keras("xception", "Xception", "separable convolutions", (1, 299, 299, 3)),
-    _keras("inception_v3", "InceptionV3", "wide concatenations", (1, 299, 299, 3)),
     _keras("nasnet_mobile", "NASNetMobile", "cells of many short branches, cropping"),
     _keras("mobilenet_v3_large", "MobileNetV3Large", "squeeze-and-excite", bias=False, deviation=127.5),
     _keras("efficientnet_v2_b0", "EfficientNetV2B0", "fused inverted residuals", deviation=127.5),
