@@ -1,6 +1,6 @@
 """Measures what the README claims: `make bench` writes docs/benchmarks.md.
 
-Latencies are ratios of medians, original and result interleaved in one process: machines are noisy, ratios less so.
+Latencies are medians of ratios, original and result run in turn in one process: machines are noisy, ratios less so.
 """
 
 import statistics
@@ -72,7 +72,7 @@ def latencies(paths: list[Path]) -> Iterator[str]:
 
 
 def race(models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tuple[int, ...]]) -> tuple[float, float]:
-    """Median milliseconds of the first model, and the median of the second over it; its inputs lie as ``layouts``."""
+    """Median milliseconds of the first model, and the second over it; the second's inputs lie as ``layouts``."""
     pair = [ort.InferenceSession(model.SerializeToString()) for model in models]
     feeds = [feed(pair[0], {}), feed(pair[0], layouts)]
     times: list[list[float]] = [[], []]
@@ -82,8 +82,8 @@ def race(models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tup
             start = time.perf_counter()
             session.run(None, data)
             taken.append(time.perf_counter() - start)
-    medians = [statistics.median(taken[2:]) for taken in times]
-    return medians[0] * 1000, medians[1] / medians[0]
+    rounds = list(zip(*times, strict=True))[2:]
+    return statistics.median(first for first, _ in rounds) * 1000, statistics.median(b / a for a, b in rounds)
 
 
 def feed(session: ort.InferenceSession, layouts: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:

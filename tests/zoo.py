@@ -48,7 +48,7 @@ LATENCY_HEAD = """# Latency of the zoo
 
 Written by `make zoo-latency` (tests/zoo.py); onnx {onnx}, onnxruntime {ort}, CPU provider, ORT_ENABLE_ALL. *Naive* is
 the original with the interface of our result, made by a Transpose at each input and output that flips. The two run in
-turn in one process; the ratio is that of their medians, ours over naive.
+turn in one process; the ratio, ours over naive, is the median over the rounds.
 """
 
 
@@ -187,18 +187,19 @@ def counts(paths: list[Path]) -> Iterator[str]:
         yield "|---|--:|--:|--:|--:|--:|--:|--:|---|"
         rows = []
         for path in paths:
-            rows.append(row(path, to, dialect))
+            rows.append(compared(path, to, dialect))
             yield str(rows[-1])
         yield ""
         for level in ("basic", "all"):
             more = Counter((r.more(level) > 0) - (r.more(level) < 0) for r in rows)
             yield f"Under {level}, ours moves less than naive on {more[-1]}, as much on {more[0]}, more on {more[1]}.  "
-        remains += [f"\n### To {to}, {dialect} dialect\n", *(line for r in rows for line in blames(r))]
+        remains += [f"\n### To {to}, {dialect} dialect\n", "| net | Transposes | MB | because |", "|---|--:|--:|---|"]
+        remains += [line for row in rows for line in blames(row)]
     yield "\n## What remains, and why"
     yield from remains
 
 
-def row(path: Path, to: str, dialect: str) -> Row:
+def compared(path: Path, to: str, dialect: str) -> Row:
     result = rewrite(path, to, dialect=dialect)
     original = onnx.load(path)
     base = naive(original, [*result.inputs, *result.outputs])
@@ -220,13 +221,14 @@ def verdict(path: Path, result: RewriteResult) -> str:
 
 
 def blames(row: Row) -> Iterator[str]:
-    """The Transposes that a plan leaves, by whom it blames, the most bytes first."""
+    """The Transposes that a plan leaves, by whom it blames without names and sizes, the most bytes first."""
     left: dict[str, list[int]] = {}
     for change in row.plan.changes:
         if change.op == "Transpose":
-            left.setdefault(re.sub(r" '[^']*'", "", change.blame), []).append(change.bytes)
+            blame = re.sub(r" '[^']*'", "", re.sub(r"\[[^]]*\]", "[…]", change.blame))
+            left.setdefault(blame, []).append(change.bytes)
     for blame, sizes in sorted(left.items(), key=lambda item: -sum(item[1])):
-        yield f"- {row.name}: {Moved(len(sizes), sum(sizes))} MB. {blame}."
+        yield f"| {row.name} | {len(sizes)} | {sum(sizes) / 1e6:.2f} | {blame} |"
 
 
 def latencies(paths: list[Path]) -> Iterator[str]:
