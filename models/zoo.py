@@ -6,40 +6,48 @@ ones where their files would be large; the layers themselves are as published.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from catalog import IMAGE, Net
 
 Torch = Literal["dynamo", "legacy"]
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
+LAST = (1, 224, 224, 3)
 OPSETS = {"dynamo": 18, "legacy": 17}
 
 
 def _own(name: str, about: str, make: str, exporter: Torch, shape: tuple[int, ...] = IMAGE) -> Net:
     """A net of `zoo_nets`."""
-    build = lambda nets: getattr(nets, make)()  # noqa: E731
-    return Net(f"torch_{name}", about, build, shape, exporter, OPSETS[exporter], folder="zoo", module="zoo_nets")
+    return _torch(name, about, lambda nets: getattr(nets, make)(), shape, exporter, "zoo_nets")
 
 
 def _hf(
     name: str, about: str, make: str, exporter: Torch, shape: tuple[int, ...] = IMAGE, *head: Any, **options: Any
 ) -> Net:
     """A net of `transformers`."""
-    build = lambda nets: nets.net(make, *head, **options)  # noqa: E731
-    return Net(f"torch_{name}", about, build, shape, exporter, OPSETS[exporter], folder="zoo", module="hf_nets")
+    return _torch(name, about, lambda nets: nets.net(make, *head, **options), shape, exporter, "hf_nets")
 
 
-def _keras(name: str, title: str, about: str, shape: tuple[int, ...] = (1, 224, 224, 3), **options: Any) -> Net:
+def _torch(
+    name: str, about: str, build: Callable[[Any], Any], shape: tuple[int, ...], exporter: Torch, module: str
+) -> Net:
+    return Net(f"torch_{name}", about, build, shape, exporter, OPSETS[exporter], folder="zoo", module=module)
+
+
+def _keras(name: str, title: str, about: str, shape: tuple[int, ...] = LAST, **options: Any) -> Net:
     """A net of `keras.applications`, of its published size."""
-    build = lambda nets, shape: nets.application(title)(shape)  # noqa: E731
     about = f"{title} of `keras.applications`: {about}"
-    return Net(f"keras_{name}", about, build, shape, "tf2onnx", 17, folder="zoo", **options)
+    return _tf2onnx(name, about, lambda nets, shape: nets.application(title)(shape), shape, **options)
 
 
 def _own_keras(name: str, about: str, make: str) -> Net:
     """A net of `keras_nets`."""
-    build = lambda nets, shape: getattr(nets, make)(shape)  # noqa: E731
-    return Net(f"keras_{name}", about, build, (1, 224, 224, 3), "tf2onnx", 17, folder="zoo")
+    return _tf2onnx(name, about, lambda nets, shape: getattr(nets, make)(shape), LAST)
+
+
+def _tf2onnx(name: str, about: str, build: Callable[[Any, Any], Any], shape: tuple[int, ...], **options: Any) -> Net:
+    return Net(f"keras_{name}", about, build, shape, "tf2onnx", 17, folder="zoo", **options)
 
 
 OWN = [
