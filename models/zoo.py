@@ -32,6 +32,7 @@ def _hf(
 def _torch(
     name: str, about: str, build: Callable[[Any], Any], shape: tuple[int, ...], exporter: Torch, module: str
 ) -> Net:
+    """A net of PyTorch in the zoo."""
     return Net(f"torch_{name}", about, build, shape, exporter, OPSETS[exporter], folder="zoo", module=module)
 
 
@@ -47,6 +48,7 @@ def _own_keras(name: str, about: str, make: str) -> Net:
 
 
 def _tf2onnx(name: str, about: str, build: Callable[[Any, Any], Any], shape: tuple[int, ...], **options: Any) -> Net:
+    """A net of Keras in the zoo."""
     return Net(f"keras_{name}", about, build, shape, "tf2onnx", 17, folder="zoo", **options)
 
 
