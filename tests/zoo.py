@@ -48,7 +48,7 @@ LATENCY_HEAD = """# Latency of the zoo
 
 Written by `make zoo-latency` (tests/zoo.py); onnx {onnx}, onnxruntime {ort}, CPU provider, ORT_ENABLE_ALL. *Naive* is
 the original with the interface of our result, made by a Transpose at each input and output that flips. The two run in
-turn in one process; the ratio, ours over naive, is the median over the rounds.
+turn in one process; times are of the processor, on one thread; the ratio, ours over naive, is the median of the rounds.
 """
 
 
