@@ -7,7 +7,7 @@ TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check models models-full conformance fuzz operators bench clean
+.PHONY: help run test check models models-full models-zoo conformance fuzz operators bench zoo zoo-latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ models: $(EXPORT)/ready  ## re-export the small models in models/
 models-full: $(EXPORT)/ready  ## export the full-size models to models/full (not in git; for make bench)
 	$(EXPORT)/bin/python models/export.py --full
 
+models-zoo: $(EXPORT)/ready  ## export the zoo to models/zoo (not in git; for make zoo)
+	$(EXPORT)/bin/python models/export.py --zoo
+
 conformance: $(VENV)/ready  ## onnx's own conformance suite, converted every way
 	PYTHONPATH=. $(VENV)/bin/python tests/conformance.py
 
@@ -40,6 +43,12 @@ operators: $(VENV)/ready  ## write docs/operators.md from the registry
 
 bench: $(VENV)/ready  ## measure; writes docs/benchmarks.md (needs make models-full once)
 	PYTHONPATH=. $(VENV)/bin/python tests/bench.py
+
+zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs make models-zoo once)
+	PYTHONPATH=. $(VENV)/bin/python tests/zoo.py
+
+zoo-latency: $(VENV)/ready  ## race over the zoo on a quiet machine; writes docs/zoo-latency.md
+	PYTHONPATH=. $(VENV)/bin/python tests/zoo.py --latency
 
 clean:  ## remove the virtual environments and caches
 	rm -rf $(VENV) $(EXPORT) .mypy_cache .ruff_cache .pytest_cache *.egg-info build

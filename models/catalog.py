@@ -19,7 +19,7 @@ class Net:
     name: str
     about: str
     build: Callable[..., Any]
-    """Makes the net out of the module `torch_nets`, or of `keras_nets` and the input's shape without N."""
+    """Makes the net out of the module of its definition and, for Keras, of the input's shape without N."""
     shape: tuple[int, ...]
     """The shape of the input: [N, C, ...] for torch and [N, ..., C] for Keras."""
     exporter: Literal["dynamo", "legacy", "tf2onnx"]
@@ -35,8 +35,10 @@ class Net:
     convolution without a bias: it leaves all of them."""
     deviation: float = 1.0
     """The standard deviation of inputs that suit the net: 127.5 where it begins by rescaling pixels."""
-    full: bool = False
-    """Whether the net has its published size; its file is then not committed."""
+    folder: Literal["", "full", "zoo"] = ""
+    """Where its file goes, below models/. Only those in models/ itself are committed."""
+    module: str = ""
+    """The module of its definition, if that is neither `torch_nets` nor `keras_nets`."""
 
     @property
     def framework(self) -> str:
@@ -44,8 +46,7 @@ class Net:
 
     @property
     def path(self) -> Path:
-        folder = Path(__file__).parent
-        return (folder / "full" if self.full else folder) / f"{self.name}.onnx"
+        return Path(__file__).parent / self.folder / f"{self.name}.onnx"
 
 
 N = {0: "N"}
@@ -187,8 +188,8 @@ TORCH = [
 ]
 
 TORCH_FULL = [
-    Net("torch_resnet50", "ResNet-50", lambda nets: nets.resnet(), IMAGE, "dynamo", 18, full=True),
-    Net("torch_mobilenet_v2", "MobileNetV2", lambda nets: nets.mobilenet_v2(), IMAGE, "legacy", 17, full=True),
+    Net("torch_resnet50", "ResNet-50", lambda nets: nets.resnet(), IMAGE, "dynamo", 18, folder="full"),
+    Net("torch_mobilenet_v2", "MobileNetV2", lambda nets: nets.mobilenet_v2(), IMAGE, "legacy", 17, folder="full"),
     Net(
         "torch_mobilenet_v3_small",
         "MobileNetV3 Small",
@@ -196,7 +197,7 @@ TORCH_FULL = [
         IMAGE,
         "dynamo",
         18,
-        full=True,
+        folder="full",
     ),
     Net(
         "torch_efficientnet_b0",
@@ -206,9 +207,9 @@ TORCH_FULL = [
         "dynamo",
         18,
         N,
-        full=True,
+        folder="full",
     ),
-    Net("torch_densenet121", "DenseNet-121", lambda nets: nets.densenet(), IMAGE, "legacy", 17, N, full=True),
+    Net("torch_densenet121", "DenseNet-121", lambda nets: nets.densenet(), IMAGE, "legacy", 17, N, folder="full"),
 ]
 
 KERAS = [
@@ -313,7 +314,7 @@ def _application(name: str, title: str, **options: Any) -> Net:
         shape=(1, 224, 224, 3),
         exporter="tf2onnx",
         opset=17,
-        full=True,
+        folder="full",
         **options,
     )
 

@@ -2,8 +2,9 @@
 
     python models/export.py                       the small nets, into models/ (committed)
     python models/export.py --full                the full-size nets, into models/full/ (not committed)
+    python models/export.py --zoo                 the zoo, into models/zoo/ (not committed)
     python models/export.py --only torch_unet     that net alone; may be repeated
-    python models/export.py --list                the names (with --full, of the full-size nets)
+    python models/export.py --list                the names (with --full or --zoo, of those nets)
     python models/export.py --table               measure the files there are, into models/README.md
 
 The weights are random. Each file is checked against its framework on random inputs before it is written.
@@ -29,13 +30,16 @@ from typing import Any
 import numpy as np
 import onnx
 from catalog import FULL, SMALL, Net
+from zoo import ZOO
 
+GROUPS = {"": SMALL, "full": FULL, "zoo": ZOO}
 Forward = Callable[[np.ndarray], np.ndarray]
 
 README = Path(__file__).with_name("README.md")
 NEEDS = {
     "torch": ["torch", "onnxscript", "onnxruntime"],
     "tensorflow": ["tensorflow", "tf2onnx", "onnxruntime"],
+    "hf_nets": ["transformers"],
 }
 QUIET = {
     "PYTHONHASHSEED": "0",
@@ -58,7 +62,7 @@ def export_torch(net: Net) -> tuple[onnx.ModelProto, Forward]:
     """Build and export with torch: the ONNX model, and the net as a function of arrays."""
     import torch
 
-    nets = importlib.import_module("torch_nets")
+    nets = importlib.import_module(net.module or "torch_nets")
     torch.manual_seed(0)
     module = nets.randomise(net.build(nets), torch.from_numpy(sample(net, (8, *net.shape[1:]), seed=1)))
     x = torch.from_numpy(sample(net, net.shape, seed=0))
@@ -104,7 +108,7 @@ def export_keras(net: Net) -> tuple[onnx.ModelProto, Forward]:
 
     # tf2onnx keeps nodes in sets: by their addresses, every process would take them in another order.
     tf2onnx.graph.Node.__hash__ = lambda node: hash(node.name)
-    nets = importlib.import_module("keras_nets")
+    nets = importlib.import_module(net.module or "keras_nets")
     spec = [None if axis in net.dynamic else d for axis, d in enumerate(net.shape)]
     images = sample(net, (8, *net.shape[1:]), seed=1)
     model = nets.randomise(net.build(nets, tuple(spec[1:])), images, net.bias)
@@ -173,7 +177,7 @@ def row(net: Net) -> str:
 
 def write_table() -> None:
     """Put the table of the files that exist into the README, between its two markers."""
-    rows = [row(net) for net in SMALL + FULL if net.path.exists()]
+    rows = [row(net) for net in SMALL + FULL + ZOO if net.path.exists()]
     begin, end = "<!-- table -->\n", "<!-- end of table -->\n"
     head, rest = README.read_text().split(begin)
     tail = rest.split(end)[1]
@@ -185,7 +189,9 @@ def write_table() -> None:
 
 def require(nets: list[Net]) -> None:
     """Leave with one clear sentence if a package that the nets need is not installed."""
-    needed = dict.fromkeys(package for net in nets for package in NEEDS[net.framework])
+    needed = dict.fromkeys(
+        package for net in nets for of in (net.framework, net.module) for package in NEEDS.get(of, ())
+    )
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         sys.exit(f"error: {', '.join(missing)} not found; install with: pip install '.[export]'")
@@ -194,14 +200,16 @@ def require(nets: list[Net]) -> None:
 def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(description="Export real architectures to ONNX.")
-    parser.add_argument("--full", action="store_true", help="the full-size nets, into models/full/")
+    for folder, what in (("full", "the full-size nets"), ("zoo", "the zoo")):
+        about = f"{what}, into models/{folder}/"
+        parser.add_argument(f"--{folder}", dest="folder", action="store_const", const=folder, default="", help=about)
     parser.add_argument("--only", action="append", metavar="NAME", help="this net alone; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the nets and leave")
     parser.add_argument("--table", action="store_true", help="measure the files into models/README.md and leave")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
 
-    nets = {net.name: net for net in (FULL if args.full else SMALL)}
+    nets = {net.name: net for net in GROUPS[args.folder]}
     unknown = [name for name in args.only or [] if name not in nets]
     if unknown:
         parser.error(f"no net is named {', '.join(unknown)}; --list shows them")
@@ -220,7 +228,7 @@ def main() -> None:
 
 def export_apart(net: Net) -> None:
     """Export a net in a Python process of its own."""
-    command = [sys.executable, __file__, "--here", "--only", net.name, *(["--full"] if net.full else [])]
+    command = [sys.executable, __file__, "--here", "--only", net.name, *([f"--{net.folder}"] if net.folder else [])]
     done = subprocess.run(command, env=os.environ | QUIET, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{done.stdout}{done.stderr}\nerror: {net.name} was not exported")

@@ -47,6 +47,9 @@ def randomise(model: keras.Model, x: np.ndarray, bias: bool = True, seed: int = 
             layer.bias.assign(rng.normal(0, 0.1, layer.bias.shape))
         if isinstance(layer, layers.PReLU):
             layer.alpha.assign(rng.uniform(0.1, 0.4, layer.alpha.shape))
+        for weight in () if layer in norms else (getattr(layer, "gamma", None), getattr(layer, "beta", None)):
+            if weight is not None:  # of layer normalisations and layer scales
+                weight.assign(rng.uniform(0.2, 0.4, weight.shape))
         if isinstance(layer, layers.Normalization):  # arrays, as tf2onnx would take tensors for further inputs
             layer.mean = rng.normal(0, 0.1, layer.mean.shape).astype(np.float32)
             layer.variance = rng.uniform(0.5, 1.5, layer.variance.shape).astype(np.float32)
@@ -190,6 +193,47 @@ def superres(shape: Shape, width: int, r: int) -> keras.Model:
     x = layers.Conv2D(3 * r * r, 3, padding="same")(x)
     x = ops.depth_to_space(x, r)
     return keras.Model(image, x + layers.UpSampling2D(r, interpolation="bilinear")(image))
+
+
+def _gelu(x: Tensor) -> Tensor:
+    """By tanh: tf2onnx has no Erfc, which the exact one needs."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+def convnext(shape: Shape, widths: Sequence[int] = (64, 128, 256, 512), depth: int = 2) -> keras.Model:
+    """ConvNeXt (Liu et al., arXiv:2201.03545), narrow: [N, H, W, 3] -> [N, 1000].
+
+    That of `keras.applications` has its depthwise convolutions compiled by XLA, which tf2onnx cannot read.
+    """
+    image = keras.Input(shape)
+    x = image
+    for stage, width in enumerate(widths):
+        x = x if stage == 0 else layers.LayerNormalization(epsilon=1e-6)(x)
+        stride = 2 if stage else 4
+        x = layers.Conv2D(width, stride, stride)(x)
+        for _ in range(depth):
+            y = layers.DepthwiseConv2D(7, padding="same")(x)
+            y = layers.LayerNormalization(epsilon=1e-6)(y)
+            y = layers.Dense(4 * width, activation=_gelu)(y)
+            x = x + layers.Dense(width)(y)
+    x = layers.LayerNormalization(epsilon=1e-6)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(image, layers.Dense(1000)(x))
+
+
+def attention(shape: Shape, width: int = 128, heads: int = 4, depth: int = 3) -> keras.Model:
+    """A convolutional stem and transformer blocks over H * W, as in CoAtNet: [N, H, W, 3] -> [N, 1000]."""
+    image = keras.Input(shape)
+    x = _conv_bn(_conv_bn(image, width // 2, 3, 2), width, 3, 2)
+    x = layers.AveragePooling2D(4)(x)
+    side, *_, channels = x.shape[1:]
+    x = layers.Reshape((side * side, channels))(x)
+    for _ in range(depth):
+        y = layers.LayerNormalization()(x)
+        x = x + layers.MultiHeadAttention(heads, width // heads)(y, y)
+        y = layers.Dense(2 * width, activation=_gelu)(layers.LayerNormalization()(x))
+        x = x + layers.Dense(width)(y)
+    x = _conv_bn(layers.Reshape((side, side, channels))(x), 2 * width, 3, 2)
+    return keras.Model(image, layers.Dense(1000)(layers.GlobalAveragePooling2D()(x)))
 
 
 # --------------------------------------------------------------------------------------------- full-size nets

@@ -85,6 +85,12 @@ def randomise(net: nn.Module, x: Tensor, seed: int = 0) -> nn.Module:
                 m.weight.copy_(normal(m.weight, math.sqrt(2 / _fan_in(m))))
                 if m.bias is not None:
                     m.bias.copy_(normal(m.bias))
+            elif isinstance(m, nn.LayerNorm | nn.GroupNorm):
+                m.weight.copy_(uniform(m.weight, 0.7, 1.3))
+                m.bias.copy_(normal(m.bias))
+            elif not isinstance(m, nn.Embedding | nn.RNNBase):
+                for own in m.parameters(recurse=False):  # layer scales, positions, tokens: often 0 or 1 when made
+                    own.copy_(normal(own, 0.3))
         net.eval()(x)
     for hook in hooks:
         hook.remove()

@@ -1,6 +1,7 @@
 """Measures what the README claims: `make bench` writes docs/benchmarks.md.
 
-Latencies are ratios of medians, original and result interleaved in one process: machines are noisy, ratios less so.
+Latencies are processor time on one thread, original and result run in turn in one process, and the median of the
+ratios: machines are noisy, these less so.
 """
 
 import statistics
@@ -16,7 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from rewriter import RewriteResult, rewrite, validate
+from rewriter import rewrite, validate
 
 ROOT = Path(__file__).parent.parent
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
@@ -61,28 +62,31 @@ def conversions(paths: list[Path]) -> Iterator[str]:
 
 
 def latencies(paths: list[Path]) -> Iterator[str]:
-    yield "\n## Latency of the result over the original\n"
+    yield "\n## Latency of the result over the original (processor time, one thread)\n"
     yield "| model | to | dialect | original ms | ratio |"
     yield "|---|---|---|---|---|"
     for path in paths:
         for to, dialect in DIRECTIONS:
-            original, ratio = latency(path, rewrite(path, to, dialect=dialect))
+            result = rewrite(path, to, dialect=dialect)
+            original, ratio = race((onnx.load(path), result.model), result.layouts)
             yield f"| {path.stem} | {to} | {dialect} | {original:.1f} | {ratio:.3f} |"
 
 
-def latency(path: Path, result: RewriteResult) -> tuple[float, float]:
-    """Median milliseconds of the original, and the median of the result over it."""
-    pair = [ort.InferenceSession(model.SerializeToString()) for model in (onnx.load(path), result.model)]
-    feeds = [feed(pair[0], {}), feed(pair[0], result.layouts)]
+def race(models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tuple[int, ...]]) -> tuple[float, float]:
+    """Median milliseconds of the first model, and the second over it; the second's inputs lie as ``layouts``."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1  # that is this one
+    pair = [ort.InferenceSession(model.SerializeToString(), options) for model in models]
+    feeds = [feed(pair[0], {}), feed(pair[0], layouts)]
     times: list[list[float]] = [[], []]
     begin = time.perf_counter()
     while len(times[0]) < LEAST_RUNS or time.perf_counter() - begin < SECONDS:
         for session, data, taken in zip(pair, feeds, times, strict=True):
-            start = time.perf_counter()
+            start = time.thread_time()
             session.run(None, data)
-            taken.append(time.perf_counter() - start)
-    medians = [statistics.median(taken[2:]) for taken in times]
-    return medians[0] * 1000, medians[1] / medians[0]
+            taken.append(time.thread_time() - start)
+    rounds = list(zip(*times, strict=True))[2:]
+    return statistics.median(first for first, _ in rounds) * 1000, statistics.median(b / a for a, b in rounds)
 
 
 def feed(session: ort.InferenceSession, layouts: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
