@@ -18,6 +18,7 @@ from passes.graph import bodies, is_standard
 DOMAIN = "port"
 NODE = -1
 DEFAULT_TRIPS = 16  # how often the body of a loop runs, where nobody knows
+RANDOM = {"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
 MOST_TRIPS = 2**20  # above, a trip count means "until the condition says so"
 
 
@@ -156,15 +157,31 @@ def scan_axes(node: gs.Node, name: str) -> list[int]:
     return list(node.attrs.get(name) or [0] * count)
 
 
-def weights(graph: gs.Graph, times: int = 1) -> dict[str, int]:
-    """How often each value of a body is made per inference; those of the main graph (once) are left out."""
+def weights(graph: gs.Graph) -> dict[str, int]:
+    """How often each value is made per inference, where that is not once: in bodies, and of constants only.
+
+    What is made of constants only runtimes compute when they load the model.
+    """
+    return {**_in_bodies(graph), **dict.fromkeys(_of_constants(graph), 0)}
+
+
+def _of_constants(graph: gs.Graph) -> set[str]:
+    found: set[str] = set()
+    for node in graph.nodes:
+        constant = all(isinstance(t, gs.Constant) or t.name in found or not t.name for t in node.inputs)
+        if constant and node.inputs and is_standard(node) and node.op not in RANDOM and not bodies(node):
+            found |= {t.name for t in node.outputs}
+    return found
+
+
+def _in_bodies(graph: gs.Graph, times: int = 1) -> dict[str, int]:
     found: dict[str, int] = {}
     for node in graph.nodes:
         for body in bodies(node):
             trips = times * trip_count(node)
             found.update((t.name, trips) for t in body.inputs)
             found.update((t.name, trips) for n in body.nodes for t in n.outputs)
-            found |= weights(body, trips)
+            found |= _in_bodies(body, trips)
     return found
 
 

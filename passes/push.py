@@ -8,9 +8,10 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes import constants, perm
+from passes.changes import nearest, reshape_target
 from passes.graph import all_names, assemble, bodies, changed_bodies, copied, every_node, new_node, unused
 from passes.layout import ANY, AS_IS, Layout, of_rank
-from passes.plan import Plan, nearest, reshape_target
+from passes.plan import Plan
 from passes.ports import NODE, Place, flat, ports, scan_axes
 from passes.rule import PREVIOUS, Array, ArrayEdit, Edit, Expand, Lookup, Move, Omit, Put, Step, Take
 

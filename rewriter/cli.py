@@ -55,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     out = p.add_argument_group("output")
     out.add_argument("--dry-run", action="store_true", help="plan, rewrite and validate, but write no model")
     out.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON ('-' for stdout)")
+    out.add_argument("--explain", action="append", default=[], metavar="VALUE",
+                     help="say why a value is stored as it is, and what else would cost; repeatable")  # fmt: skip
     out.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     out.add_argument("-v", "--verbose", action="count", default=0, help="print more; -vv: tracebacks of errors")
     out.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
@@ -94,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         layouts=dict(_pair(text, "--layout") for text in args.layout),
         keep_io=args.keep_io,
         input_shapes=shapes,
+        explain=args.explain,
     )
     render.rewritten(console, args.model, result.report, args.verbose)
     verdict = None

@@ -13,9 +13,11 @@ from onnx import GraphProto, ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
+from passes.explain import explain as explain_value
 from passes.layout import Layout
 from passes.lower import lower
-from passes.plan import Plan, PlanError, make_plan
+from passes.plan import Plan, make_plan, make_program
+from passes.program import PlanError, Program
 from passes.push import push
 from passes.roles import find_roles, interface
 from passes.tidy import tidy
@@ -23,7 +25,7 @@ from rewriter import model_io, report
 from rewriter.contract import Port, port, record
 from rewriter.errors import UsageError
 from rewriter.names import bodies
-from rewriter.report import Report
+from rewriter.report import Explained, Report
 from rewriter.verify import onnx_fault, verify_graph, verify_model
 
 TARGETS = ("nhwc", "nchw")
@@ -47,6 +49,34 @@ class RewriteResult:
         return {p.name: p.perm for p in (*self.inputs, *self.outputs) if p.flipped and p.perm is not None}
 
 
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    to: str
+    dialect: Dialect
+    choices: Mapping[str, str]
+    keep_io: bool
+    input_shapes: Mapping[str, Sequence[int]]
+    time_limit: float
+    explain: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A graph with the roles of its axes, the layouts of its ``ends``, its program and plan.
+
+    ``bytes_before``: what the Transposes of the file move per inference.
+    """
+
+    graph: gs.Graph
+    roles: Mapping[str, str]
+    ends: Mapping[str, Layout]
+    program: Program
+    plan: Plan
+    bytes_before: int
+
+
 def rewrite(
     model: ModelProto | str | Path,
     to: str = "nhwc",
@@ -57,6 +87,7 @@ def rewrite(
     keep_io: bool = False,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     time_limit: float = 60.0,
+    explain: Sequence[str] = (),
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
@@ -64,7 +95,7 @@ def rewrite(
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only.
     ``layouts``: ``"nhwc"``, ``"nchw"`` or ``"keep"`` by name of a graph input or output; others flip where their axes
     are known to be those of an image, none with ``keep_io``. ``input_shapes``: sizes by input, to price dynamic dims.
-    ``time_limit``: seconds for the planner.
+    ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
@@ -75,36 +106,27 @@ def rewrite(
     with clock("load"):
         original = model if isinstance(model, ModelProto) else model_io.load(model)
     spelled = Dialect((dialect or ("function" if to == "nhwc" else "onnx")) == "function", weight_layout)
+    options = Options(to, spelled, choices, keep_io, input_shapes or {}, time_limit, explain)
     with blaming(original):
-        result = _convert(original, to, spelled, choices, keep_io, input_shapes or {}, time_limit, clock)
+        result = _convert(original, options, clock)
     if original is not model:
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
     return result
 
 
-def _convert(
-    original: ModelProto,
-    to: str,
-    dialect: Dialect,
-    choices: Mapping[str, str],
-    keep_io: bool,
-    input_shapes: Mapping[str, Sequence[int]],
-    time_limit: float,
-    clock: "Clock",
-) -> RewriteResult:
+def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteResult:
     with clock("read"):
-        graph = _checked(lower(model_io.to_graph(original), dialect.functions), "lower")
-        _check_names(graph, choices, input_shapes)
+        read = model_io.to_graph(original)
+        graph = _checked(lower(read, options.dialect.functions), "lower")
+        _check_names(graph, options.choices, options.input_shapes)
     with clock("plan"):
-        roles = find_roles(graph)
-        inputs, outputs = interface(graph, roles, to, choices, keep_io)
-        plan = _plan(graph, inputs, outputs, dialect, hints(graph, input_shapes), time_limit)
+        planned = _planned(graph, options, report.transposed_bytes(read, hints(read, options.input_shapes)))
     with clock("push"):
-        moved = _checked(tidy(_checked(push(graph, plan, {**inputs, **outputs}), "push")), "tidy")
+        moved = _checked(tidy(_checked(push(graph, planned.plan, planned.ends), "push")), "tidy")
     ports = [
-        [port(tensor, layouts[tensor.name], roles.get(tensor.name)) for tensor in tensors]
-        for tensors, layouts in ((graph.inputs, inputs), (graph.outputs, outputs))
+        [port(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
+        for tensors in (graph.inputs, graph.outputs)
     ]
     with clock("write"):
         result = model_io.to_model(moved, original)
@@ -112,8 +134,10 @@ def _convert(
     with clock("verify"):
         contract = [{p.name: p.new_shape for p in side} for side in ports]
         verify_model(result, contract[0], contract[1], original)
-    summary = _report(original, result, to, dialect, ports, plan, clock.seconds, graph, roles)
-    return RewriteResult(result, ports[0], ports[1], plan, summary)
+    with clock("explain"):
+        explained = [_explained(planned, name) for name in options.explain]
+    summary = _report(original, result, options, ports, planned, explained, clock.seconds)
+    return RewriteResult(result, ports[0], ports[1], planned.plan, summary)
 
 
 @contextmanager
@@ -152,18 +176,23 @@ def hints(graph: gs.Graph, input_shapes: Mapping[str, Sequence[int]]) -> dict[st
     return sizes
 
 
-def _plan(
-    graph: gs.Graph,
-    inputs: Mapping[str, Layout],
-    outputs: Mapping[str, Layout],
-    dialect: Dialect,
-    sizes: Mapping[str, int],
-    time_limit: float,
-) -> Plan:
+def _planned(graph: gs.Graph, options: Options, before: int) -> Planned:
+    roles = find_roles(graph)
+    inputs, outputs = interface(graph, roles, options.to, options.choices, options.keep_io)
+    program = make_program(graph, inputs, outputs, options.dialect, hints(graph, options.input_shapes))
     try:
-        return make_plan(graph, inputs, outputs, dialect, sizes, time_limit)
+        plan = make_plan(program, options.time_limit)
     except PlanError as error:
         raise UsageError(str(error)) from None
+    return Planned(graph, roles, {**inputs, **outputs}, program, plan, before)
+
+
+def _explained(planned: Planned, name: str) -> Explained:
+    try:
+        found = explain_value(planned.program, planned.plan, name)
+    except KeyError:
+        raise UsageError(f"--explain {name}: the model computes no value of that name") from None
+    return report.explained(found, planned.roles.get(name))
 
 
 def _checked(graph: gs.Graph, after: str) -> gs.Graph:
@@ -197,15 +226,13 @@ def _check_names(graph: gs.Graph, choices: Mapping[str, str], input_shapes: Mapp
 def _report(
     original: ModelProto,
     result: ModelProto,
-    to: str,
-    dialect: Dialect,
+    options: Options,
     ports: list[list[Port]],
-    plan: Plan,
+    planned: Planned,
+    explained: list[Explained],
     seconds: Mapping[str, float],
-    graph: gs.Graph,
-    roles: Mapping[str, str],
 ) -> Report:
-    notes = []
+    plan, notes = planned.plan, []
     if any(parse_domain(function.domain) for function in result.functions):
         notes.append(
             "Channels-last operators are model-local functions: a runtime without these (OpenVINO refuses them) needs "
@@ -214,17 +241,20 @@ def _report(
     if not plan.optimal:
         notes.append("The planner's time limit was reached: fewer bytes than these may be possible.")
     return Report(
-        to=to,
-        dialect="function" if dialect.functions else "onnx",
+        to=options.to,
+        dialect="function" if options.dialect.functions else "onnx",
         changed=changed(original, result) or any(p.flipped for side in ports for p in side),
         inputs=ports[0],
         outputs=ports[1],
         ops=report.count_ops(original, result),
-        remaining=report.remaining(plan, roles),
-        barriers=report.barriers(graph),
+        remaining=report.remaining(plan, planned.roles),
+        barriers=report.barriers(planned.graph),
+        bytes_before=planned.bytes_before,
         bytes=plan.bytes,
+        inside=plan.inside,
         bound=plan.bound,
         optimal=plan.optimal,
+        explained=explained,
         seconds=dict(seconds),
         notes=notes,
     )

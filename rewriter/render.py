@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rewriter.contract import Port
-from rewriter.report import Remaining, Report
+from rewriter.report import Explained, Remaining, Report
 from rewriter.validate import ProviderResult, ValidationReport
 
 MOST_ROWS = 12  # of a table, unless asked for more
@@ -27,6 +27,8 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
     if report.barriers:
         listed = ", ".join(f"{name} ({count})" for name, count in report.barriers.items())
         console.print(f"Operators without a rule, left in their original layout: {listed}")
+    for value in report.explained:
+        console.print(_explained(value), markup=False)
     for note in report.notes:
         console.print(f"Note: {note}")
     stages = ", ".join(f"{stage} {seconds * 1000:.0f}" for stage, seconds in report.seconds.items())
@@ -76,10 +78,21 @@ def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
     return table
 
 
+def _explained(found: Explained) -> str:
+    lines = [f"{found.value}: made by {found.made_by}, stored {found.stored}"]
+    lines += [f"  {reading}" for reading in found.readings]
+    lines += [f"  stored {alternative}" for alternative in found.alternatives]
+    return "\n".join(lines)
+
+
 def _certificate(report: Report) -> str:
+    moved = f"Transposed bytes per inference: {report.bytes_before:,} before, {report.bytes:,} now"
+    if report.inside:
+        moved += f" and {report.inside:,} inside operators (a Softmax along an axis that is not the last)"
     if report.optimal:
-        return f"Transposed bytes per inference: {report.bytes:,}, proven least for these rules and this interface."
-    return f"Transposed bytes per inference: {report.bytes:,}; at least {report.bound:,.0f} are needed."
+        return f"{moved}, proven least for these rules and this interface."
+    gap = report.bytes + report.inside - report.bound
+    return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f})."
 
 
 def _verdict(result: ProviderResult) -> str:

@@ -9,10 +9,12 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes import perm
+from passes.changes import price
+from passes.explain import Alternative, Explanation
 from passes.graph import every_node, is_standard
 from passes.layout import Layout, of_rank
 from passes.plan import Plan
-from passes.ports import is_control_flow
+from passes.ports import is_control_flow, weights
 from passes.rule import lookup
 from rewriter.contract import Port, letters
 
@@ -31,8 +33,23 @@ class Remaining:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """Why a value is stored as it is (see `passes.explain`), in words."""
+
+    value: str
+    made_by: str
+    stored: str
+    alternatives: Sequence[str]
+    readings: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Report:
-    """``ops`` counts operators before and after; ``seconds`` are by stage; ``bound`` is the least bytes provable."""
+    """``ops`` counts operators before and after; ``seconds`` are by stage.
+
+    Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that operators move ``inside``
+    themselves because of how they are stored. ``bound`` is proven: no plan moves less than it in both ways together.
+    """
 
     to: str
     dialect: str
@@ -42,9 +59,12 @@ class Report:
     ops: Mapping[str, tuple[int, int]]
     remaining: Sequence[Remaining]
     barriers: Mapping[str, int]
+    bytes_before: int
     bytes: int
+    inside: int
     bound: float
     optimal: bool
+    explained: Sequence[Explained]
     seconds: Mapping[str, float]
     notes: Sequence[str]
 
@@ -95,6 +115,30 @@ def remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
         )
         for change in ordered
     ]
+
+
+def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int]) -> int:
+    """What the Transposes of a graph move per inference, in bodies too."""
+    times = weights(graph)
+    results = [n.outputs[0] for n in every_node(graph) if n.op == "Transpose" and is_standard(n)]
+    return sum(price(t, sizes) * times.get(t.name, 1) for t in results if not isinstance(t, gs.Constant))
+
+
+def explained(found: Explanation, roles: str | None) -> Explained:
+    """A planner's explanation in words."""
+
+    def cost(alternative: Alternative) -> str:
+        if alternative.bytes is None:
+            return f"not possible: {alternative.reason}"
+        return f"then {alternative.bytes:,.0f} bytes in all would be moved"
+
+    others = [f"{layout_text(other.layout, roles)}: {cost(other)}" for other in found.alternatives]
+    readings = [
+        f"{one.reader} reads it as {layout_text(one.needed, roles)}"
+        + (f", {one.bytes:,} bytes are moved: {one.reason}" if one.reason else "")
+        for one in found.readings
+    ]
+    return Explained(found.value, found.made_by, layout_text(found.stored, roles), others, readings)
 
 
 def layout_text(layout: Layout, roles: str | None) -> str:

@@ -26,7 +26,7 @@ from passes.dialect import Dialect
 from passes.layout import AS_IS, Layout
 from passes.lower import lower
 from passes.perm import Perm
-from passes.plan import make_plan
+from passes.plan import make_plan, make_program
 from passes.push import push
 from passes.tidy import tidy
 from rewriter import rewrite
@@ -77,7 +77,7 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     graph = lower(to_graph(model))
     asked = {t.name: lay.make(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
     pins, outputs = ({t.name: asked[t.name] for t in side} for side in (graph.inputs, graph.outputs))
-    plan = make_plan(graph, pins, outputs, dialect)
+    plan = make_plan(make_program(graph, pins, outputs, dialect))
     moved = push(graph, plan, asked)
     verify_graph(moved, "push")
     last = tidy(moved)

@@ -16,7 +16,7 @@ from passes import layout as lay
 from passes.dialect import Dialect
 from passes.layout import AS_IS, Layout
 from passes.lower import lower
-from passes.plan import make_plan
+from passes.plan import make_plan, make_program
 from passes.push import push
 from passes.tidy import tidy
 from rewriter import rewrite, validate
@@ -91,7 +91,7 @@ def test_any_layout_at_the_ends(make: Make, feeds: Feeds, functions: bool, seed:
     graph = lower(to_graph(original))
     pins = {t.name: some_layout(t.shape, rng) for t in graph.inputs}
     ends = {t.name: some_layout(t.shape, rng) for t in graph.outputs}
-    plan = make_plan(graph, pins, ends, Dialect(functions))
+    plan = make_plan(make_program(graph, pins, ends, Dialect(functions)))
     moved = push(graph, plan, {**pins, **ends})
     verify_graph(moved, "push")
     tidied = tidy(moved)

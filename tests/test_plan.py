@@ -17,7 +17,7 @@ from passes.candidates import Candidates, live_slots
 from passes.dialect import Dialect
 from passes.layout import ANY, AS_IS, Layout, of_rank
 from passes.lower import lower
-from passes.plan import Change, Plan, make_plan
+from passes.plan import Change, Plan, make_plan, make_program
 from passes.push import push
 from passes.rule import OUT, Move
 from rewriter import rewrite
@@ -85,7 +85,7 @@ def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None
             continue
         tensors = net.tensors()
         least = min(bytes_moved(found, moves, tensors, pins, outputs) for moves in product(*choices))
-        plan = make_plan(net, pins, outputs, dialect)
+        plan = make_plan(make_program(net, pins, outputs, dialect))
         found_by_hand = bytes_moved(found, tuple(plan.moves), tensors, pins, outputs)
         assert plan.bytes + plan.inside == plan.bound == found_by_hand == least
         compared += 1
@@ -98,7 +98,7 @@ def planned(a_model: ModelProto, dialect: Dialect = STANDARD, **ends: Layout) ->
     """The plan where graph inputs and outputs are as they are, but for ``ends``."""
     graph = read(a_model)
     pins, outputs = ({t.name: ends.get(t.name, AS_IS) for t in side} for side in (graph.inputs, graph.outputs))
-    return make_plan(graph, pins, outputs, dialect)
+    return make_plan(make_program(graph, pins, outputs, dialect))
 
 
 def summary(changes: list[Change]) -> list[tuple[str, int]]:
@@ -163,7 +163,7 @@ def inside(graph: gs.Graph) -> int:
 
 def test_the_same_model_gets_the_same_plan() -> None:
     for net, pins, outputs, dialect in list(problems(0))[:20]:
-        assert len({repr(make_plan(net, pins, outputs, dialect)) for _ in range(3)}) == 1
+        assert len({repr(make_plan(make_program(net, pins, outputs, dialect))) for _ in range(3)}) == 1
 
 
 def blamed(a_model: ModelProto, **ends: Layout) -> list[str]:
