@@ -5,9 +5,10 @@ inputs and outputs. Every node keeps the move that changes nothing, so a plan al
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from itertools import permutations, product
 
 import onnx_graphsurgeon as gs
@@ -32,6 +33,7 @@ class Candidates:
         self.nodes = [Node(node, graph.opset, dialect) for node in every]
         self.rules = [lookup(node.domain, node.op, node.opset) for node in self.nodes]
         self.slots = [self._slots(i) for i in range(len(self.nodes))]
+        self.live = [live_slots(node) for node in self.nodes]
         self.moves: list[dict[tuple[tuple[Layout, ...], tuple[Layout, ...]], Move]] = [{} for _ in self.nodes]
         self.layouts: dict[str, dict[Layout, None]] = defaultdict(lambda: {AS_IS: None})
         self.touching: dict[str, list[tuple[int, Slot]]] = defaultdict(list)
@@ -39,7 +41,7 @@ class Candidates:
         self._known: set[perm.Perm] = set()
         self._queue: deque[tuple[str, Layout]] = deque()
         for i, node in enumerate(self.nodes):
-            for slot in live_slots(node):
+            for slot in self.live[i]:
                 self.touching[node.tensor(slot).name].append((i, slot))
         if spread:
             self._spread_all(pins)
@@ -69,7 +71,9 @@ class Candidates:
         node, pivots = self.nodes[i], self.slots[i]
         try:
             if slot in pivots or len(pivots) != 1:
-                self.ask(i, *(layout if s == slot else AS_IS for s in pivots or [slot]))
+                alike = lay.make(layout.perm)
+                same = {s: alike if known_rank(node, s) == len(layout.perm) else AS_IS for s in pivots}
+                self.ask(i, *(layout if s == slot else same[s] for s in pivots or [slot]))
             else:
                 for at in self._pivots_for(i, slot, pivots[0], layout):
                     self.ask(i, at)
@@ -94,7 +98,7 @@ class Candidates:
                 self._offer(node.tensor(IN(0)).name, Layout(perm.channels_last(node.rank(IN(0)))))
             if not is_transpose(node, rule):
                 self._add(i, self._as_it_is(i))
-            for slot in live_slots(node) if rule is not None else ():
+            for slot in self.live[i] if rule is not None else ():
                 self._spread(i, slot, AS_IS)
 
     def _as_it_is(self, i: int) -> Move:
@@ -116,21 +120,10 @@ class Candidates:
         for move in self.moves_with(i, slot, layout):
             self._add(i, move)
 
-    def moves_with(self, i: int, slot: Slot, layout: Layout) -> Iterable[Move]:
+    def moves_with(self, i: int, slot: Slot, layout: Layout) -> Iterator[Move]:
         """The moves of node ``i`` with ``layout`` at ``slot``."""
         pivots = self.slots[i]
-        if slot in pivots or len(pivots) > 1:
-            tried: Iterable[tuple[Layout, ...]] = product(
-                *([layout] if s == slot else self._known_for(i, s, layout) for s in pivots)
-            )
-        elif pivots:
-            try:
-                tried = [(at,) for at in self._pivots_for(i, slot, pivots[0], layout)]
-            except Refusal:
-                return
-        else:
-            return
-        for layouts in tried:
+        for layouts in self._tried(i, slot, layout):
             try:
                 moves = [move for move in self.ask(i, *layouts) if move.at(slot) == layout]
             except Refusal:
@@ -139,12 +132,20 @@ class Candidates:
             if moves and slot not in pivots and layout == layouts[0]:
                 return
 
+    def _tried(self, i: int, slot: Slot, layout: Layout) -> Iterator[tuple[Layout, ...]]:
+        """The layouts of the pivots that may give ``layout`` at ``slot``, the likeliest first."""
+        pivots = self.slots[i]
+        if slot in pivots or len(pivots) > 1:
+            yield from product(*([layout] if s == slot else self._known_for(i, s, layout) for s in pivots))
+        elif pivots:
+            with suppress(Refusal):
+                yield from ((at,) for at in self._pivots_for(i, slot, pivots[0], layout))
+
     def _known_for(self, i: int, pivot: Slot, layout: Layout) -> list[Layout]:
-        """Layouts of a pivot to try when ``layout`` arrives at another slot: the known ones, and the same perm."""
-        known = list(self.layouts[self.nodes[i].tensor(pivot).name])
-        same = lay.make(layout.perm)
-        alike = len(layout.perm) == known_rank(self.nodes[i], pivot) and same not in known
-        return [*known, same] if alike else known
+        """Layouts of a pivot to try when ``layout`` arrives at another slot: the known ones, and the same."""
+        known = self.layouts[self.nodes[i].tensor(pivot).name]
+        alike = [lay.make(layout.perm), layout] if len(layout.perm) == known_rank(self.nodes[i], pivot) else []
+        return list(dict.fromkeys([*known, *alike]))
 
     def _pivots_for(self, i: int, slot: Slot, pivot: Slot, layout: Layout) -> Iterable[Layout]:
         """Layouts of the pivot that may give ``layout`` at another slot, the likeliest first."""
@@ -158,7 +159,7 @@ class Candidates:
         if rank == other:
             yield layout
         if rank <= MOST_PERMS:
-            yield from (lay.make(p) for p in permutations(range(rank)))
+            yield from every_layout(rank)
         else:
             yield from (lay.make(p) for p in sorted(self._known) if len(p) == rank)
             yield AS_IS
@@ -168,7 +169,7 @@ class Candidates:
         if key in self.moves[i]:
             return
         node = self.nodes[i]
-        changed = [slot for slot in live_slots(node) if move.at(slot) not in (AS_IS, ANY)]
+        changed = [slot for slot in self.live[i] if move.at(slot) not in (AS_IS, ANY)]
         if any(known_rank(node, slot) is None and node.tensor(slot).name in self._used for slot in changed):
             return
         rule = self.rules[i]
@@ -187,6 +188,11 @@ class Candidates:
         for i in range(len(self.nodes)):
             if self._is_pinned(i):
                 self.moves[i] = {key: move for key, move in self.moves[i].items() if move.domain}
+
+
+@cache
+def every_layout(rank: int) -> list[Layout]:
+    return [lay.make(p) for p in permutations(range(rank))]
 
 
 def live_slots(node: Node) -> list[Slot]:

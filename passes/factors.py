@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from math import prod
 
 from passes import perm
-from passes.layout import Layout, Order
+from passes.layout import Layout
+from passes.order import AxisOrder, Order
 from passes.perm import Perm
 from passes.rule import Refusal
 
@@ -52,7 +53,7 @@ class Factors:
         for axis in stored_axes:
             if stored_axes.count(axis) > 1:
                 raise Refusal(f"the parts of output axis {axis} are not next to each other in this layout")
-        orders = {axis: _order(self.target[axis], run) for axis, run in runs}
+        orders: dict[int, AxisOrder | None] = {axis: _order(self.target[axis], run) for axis, run in runs}
         orders.update(self._whole_orders(layout))
         kept = tuple(sorted((a, o) for a, o in orders.items() if o is not None))
         return [Layout(p, kept) for p in _with_units(stored_axes, len(self.target))]
@@ -63,13 +64,13 @@ class Factors:
             atoms, order = self.source[axis], layout.order(axis)
             if order is None or len(atoms) == 1:
                 sequence.extend(atoms)
-            elif tuple(atom.size for atom in atoms) == order.sizes:
+            elif isinstance(order, Order) and tuple(atom.size for atom in atoms) == order.sizes:
                 sequence.extend(atoms[i] for i in order.perm)
             else:
                 raise Refusal(f"axis {axis} is split across the order of its elements")
         return sequence
 
-    def _whole_orders(self, layout: Layout) -> list[tuple[int, Order]]:
+    def _whole_orders(self, layout: Layout) -> list[tuple[int, AxisOrder]]:
         """Orders along source axes that are one atom: they pass if the target axis is the same atom alone."""
         passed = []
         for axis, order in layout.orders:

@@ -14,12 +14,13 @@ import onnx_graphsurgeon as gs
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from passes.candidates import Candidates, live_slots
+from passes.candidates import Candidates
 from passes.changes import data_order, exactly, price, same_orders
 from passes.layout import ANY, AS_IS, Layout
 from passes.ports import weights
 from passes.rule import OUT, Move, Slot
 
+INFEASIBLE = 2  # scipy.optimize.milp's status
 ONE = 0  # the variable that is 1
 CHANGE_PRICE = 1  # bytes, per Transpose: among plans of equal bytes the one with fewest of them
 MOVES_PRICE = CHANGE_PRICE / 2  # of all moves together: among those plans the one that leaves most nodes as they are
@@ -48,7 +49,7 @@ class Program:
         self.producer: dict[str, tuple[int, Slot]] = {}
         self.readers: dict[str, list[tuple[int, Slot]]] = defaultdict(list)
         for i, node in enumerate(found.nodes):
-            for slot in live_slots(node):
+            for slot in found.live[i]:
                 name = node.tensor(slot).name
                 self.tensors[name] = node.tensor(slot)
                 if slot.side == "in":
@@ -75,6 +76,8 @@ class Program:
             bounds=Bounds((np.arange(len(costs)) == ONE).astype(float), ~np.isin(np.arange(len(costs)), [*forbidden])),
             options={"mip_rel_gap": 0.0, "time_limit": time_limit},
         )
+        if result.status == INFEASIBLE:
+            raise PlanError("its readers and makers could not agree")
         if result.x is None:
             raise PlanError(f"the planner found no plan within {time_limit:g} s: {result.message}")
         ranges = zip(self.moves, pairwise(self.first), strict=True)

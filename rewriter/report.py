@@ -144,4 +144,6 @@ def explained(found: Explanation, roles: str | None) -> Explained:
 def layout_text(layout: Layout, roles: str | None) -> str:
     """A layout as letters, where the roles of the value's axes are known, else as its perm of the original's."""
     known = letters(roles) if roles else None
-    return "".join(perm.reorder(of_rank(layout, len(known)).perm, known)) if known else str(layout)
+    if known is None:
+        return str(layout)
+    return "".join(perm.reorder(of_rank(layout, len(known)).perm, known)) + layout.orders_text

@@ -105,6 +105,7 @@ def _reshape(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape | None:
 # operators whose output shape onnx does not, or not always, infer
 _RESOLVED: dict[str, Callable[..., Shape | None]] = {
     "Reshape": _reshape,
+    "Conv": lambda node, source, sizes: [source[0], *[None] * (len(source) - 1)],  # of a kernel of unknown size
     "GroupNormalization": lambda node, source, sizes: source,
 }
 

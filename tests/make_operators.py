@@ -5,6 +5,7 @@ from pathlib import Path
 import onnx
 
 import passes.rules  # noqa: F401  (fills RULES)
+from passes.groups import DOMAIN as GROUPS
 from passes.ports import DOMAIN as PORTS
 from passes.rule import RULES, Row, Rule
 from passes.rules.barriers import BARRIERS
@@ -13,7 +14,9 @@ PATH = Path(__file__).parent.parent / "docs" / "operators.md"
 
 
 def page() -> str:
-    rules = [(domain or "ai.onnx", op, rows) for (domain, op), rows in sorted(RULES.items()) if domain != PORTS]
+    rules = [
+        (domain or "ai.onnx", op, rows) for (domain, op), rows in sorted(RULES.items()) if domain not in (PORTS, GROUPS)
+    ]
     standard = sum(domain == "ai.onnx" for domain, _, _ in rules)
     return "\n".join(
         [

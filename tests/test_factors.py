@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from passes import factors, perm
 from passes.factors import Dim
-from passes.layout import Layout, Order
+from passes.layout import Layout
+from passes.order import Order
 from passes.rule import Refusal
 
 Shape = tuple[int, ...]

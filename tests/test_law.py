@@ -21,17 +21,19 @@ from onnx import ModelProto
 from onnx.reference import ReferenceEvaluator
 
 import passes.rules  # noqa: F401  (fills RULES)
+from passes import groups, perm, ports
 from passes import layout as lay
-from passes import perm, ports
 from passes.dialect import Dialect
-from passes.layout import ANY, AS_IS, Layout, Order
+from passes.layout import ANY, AS_IS, Layout
+from passes.order import AxisOrder, Joined, Order
 from passes.perm import Perm
 from passes.plan import Plan
 from passes.push import push
 from passes.rule import IN, OUT, RULES, Lookup, Move, Node, Refusal, Rule, RuleFn, Take, lookup
 from rewriter.model_io import to_graph, to_model
 
-OPERATORS = {key: rows for key, rows in RULES.items() if key[0] != ports.DOMAIN}  # ports: tests/test_control.py
+# ports: tests/test_control.py, groups: tests/test_groups.py
+OPERATORS = {key: rows for key, rows in RULES.items() if key[0] not in (ports.DOMAIN, groups.DOMAIN)}
 DIALECTS = (Dialect(), Dialect(weight_layout="hwio"), Dialect(functions=False))
 
 # Two oracles, each but for what it lacks or gets wrong (before the opset named)
@@ -96,7 +98,7 @@ ORDERED_FAMILIES = {"same", "broadcast", "axes", "matmul", "quant", "reshape", "
 ORDERED_FAMILIES |= {"einsum", "loss", "matrix", "norm", "recurrent", "slices"}
 ORDERED_OPS = set(ops("Softmax LogSoftmax Hardmax Concat Split ArgMax ArgMin Gather Expand BatchNormalization"))
 ORDERED_OPS |= set(ops("Compress CumSum CumProd LpNormalization ReverseSequence TensorScatter TopK"))
-ORDERED_OPS |= {"QLinearSoftmax", "QLinearConcat"}
+ORDERED_OPS |= {"Conv", "AveragePool", "GlobalMaxPool", "LpPool", "MaxPool", "QLinearSoftmax", "QLinearConcat"}
 
 
 class LawBroken(AssertionError):
@@ -115,10 +117,18 @@ def factors(size: int) -> tuple[int, ...]:
     return (least, *factors(size // least)) if least else (size,)
 
 
-def orders(dim: int | str | None) -> list[Order | None]:
-    """The original's order and, along an axis of composite size, another one (no swap if there are three factors)."""
+def orders(dim: int | str | None) -> list[AxisOrder | None]:
+    """The original's order and, along an axis of composite size, others: of three factors no swap, one that keeps the
+    outermost, one of two parts."""
     sizes = factors(dim) if isinstance(dim, int) and dim > 1 else ()
-    return [None] if len(sizes) < 2 else [None, Order(sizes, (*range(1, len(sizes)), 0))]
+    if len(sizes) < 2:
+        return [None]
+    rotated = Order(sizes, (*range(1, len(sizes)), 0))
+    if len(sizes) < 3:
+        return [None, rotated]
+    part = dim // sizes[-2]
+    joined = Joined(((dim - part, Order((sizes[0], (dim - part) // sizes[0]), (1, 0))), (part, None)))
+    return [None, rotated, Order(sizes, (0, *range(len(sizes) - 1, 0, -1))), joined]
 
 
 def layouts(shape: list[int | str | None]) -> Iterator[Layout]:
@@ -273,7 +283,7 @@ def test_rules_accept_what_they_must_and_nothing_else(row: Case, dialect: Dialec
         assert accepted
     else:
         tried = {pivots[0] for pivots in answers if not has_orders(pivots)} - {AS_IS}
-        must = {(layout,) for layout in tried if ACCEPTS[kind](layout.perm, dialect)}
+        must = {(layout,) * len(next(iter(answers))) for layout in tried if ACCEPTS[kind](layout.perm, dialect)}
         assert {pivots for pivots in accepted if not has_orders(pivots)} == must
 
 
@@ -347,8 +357,8 @@ def unaligned_operand(node: Node, layout: Layout) -> Move:
     return node.move({0: layout, 1: small}, {0: layout})
 
 
-def wrong_kernel(node: Node, layout: Layout) -> Move:
-    if layout.perm != perm.channels_last(4):
+def wrong_kernel(node: Node, layout: Layout, result: Layout) -> Move:
+    if {layout, result} != {Layout(perm.channels_last(4))}:
         raise Refusal("not of interest")
     return node.move({0: layout, 1: Layout((2, 3, 1, 0))}, {0: layout}, op="Conv", domain="rewriter.nhwc")
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from passes import layout as lay
 from passes import perm
-from passes.layout import AS_IS, Layout, Order
+from passes.layout import AS_IS, Layout
+from passes.order import Order
 
 
 @st.composite

@@ -1,8 +1,11 @@
 """Operators with one axis as an attribute."""
 
-from passes import perm
+from collections.abc import Callable
+
+from passes import order, perm
 from passes.layout import Layout
-from passes.rule import IN, Move, Node, Refusal, Rule, RuleFn, register
+from passes.order import AxisOrder, Order
+from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, Slot, register
 
 
 def unordered(layout: Layout, axis: int, why: str) -> Layout:
@@ -37,11 +40,54 @@ def beside_last(node: Node, move: Move) -> int:
 
 
 def split(node: Node, layout: Layout) -> Move:
-    """Split: input 1 (from opset 13 on) holds sizes along the axis, which no layout changes."""
+    """Split: input 1 (from opset 13 on) holds sizes along the axis, which no layout changes; parts must be whole."""
     axis = node.attr("axis", 0) % len(layout.perm)
-    unordered(layout, axis, "Split")
-    outputs = dict.fromkeys(range(node.arity[1]), layout)
+    if layout.order(axis) is None:
+        outputs = dict.fromkeys(range(node.arity[1]), layout)
+    else:
+        parts = order.split(layout.order(axis), lengths(node, OUT, axis))
+        if parts is None:
+            raise Refusal(f"Split takes elements along axis {axis} that are not next to each other in this layout")
+        outputs = {j: with_order(layout, axis, part) for j, part in enumerate(parts)}
     return node.move({0: layout}, outputs, attrs={"axis": perm.axis(layout.perm, axis)})
+
+
+def concat(node: Node, layout: Layout) -> list[Move]:
+    """Concat: its axis follows the layout; along it the first inputs may have orders like the first one's."""
+    axis = node.attr("axis", 1) % len(layout.perm)
+    attrs, mine = {"axis": perm.axis(layout.perm, axis)}, layout.order(axis)
+    if mine is None:
+        return [node.move(dict.fromkeys(range(node.arity[0]), layout), {0: layout}, attrs=attrs)]
+    sizes, moves = lengths(node, IN, axis), {}
+    for alike in range(len(sizes) if isinstance(mine, Order) else 1, 0, -1):
+        orders = [mine, *(order.resized(mine, n) for n in sizes[1:alike]), *[None] * (len(sizes) - alike)]
+        inputs = {i: with_order(layout, axis, o) for i, o in enumerate(orders)}
+        whole = with_order(layout, axis, order.join(list(zip(sizes, orders, strict=True))))
+        moves[whole] = node.move(inputs, {0: whole}, attrs=attrs)
+    return list(moves.values())
+
+
+def first_part(node: Node, layout: Layout) -> list[Layout]:
+    """The layout of a Concat's first input when the output has ``layout``."""
+    axis = node.attr("axis", 1) % len(layout.perm)
+    if layout.order(axis) is None:
+        return [layout]
+    parts = order.split(layout.order(axis), lengths(node, IN, axis))
+    return [] if parts is None else [with_order(layout, axis, parts[0])]
+
+
+def lengths(node: Node, slots: Callable[[int], Slot], axis: int) -> list[int]:
+    """The sizes of all inputs or outputs along an axis. Refuses if one is unknown."""
+    sizes = [node.shape(slots(i))[axis] for i in range(node.arity[0 if slots is IN else 1])]
+    if not all(isinstance(size, int) for size in sizes):
+        raise Refusal(f"{node.op} of dynamic sizes needs the original order of elements along axis {axis}")
+    return [size for size in sizes if isinstance(size, int)]
+
+
+def with_order(layout: Layout, axis: int, along: AxisOrder | None) -> Layout:
+    """``layout`` with another order along an axis."""
+    orders = {**dict(layout.orders), axis: along}
+    return Layout(layout.perm, tuple((a, o) for a, o in sorted(orders.items()) if o is not None))
 
 
 def flattening(symmetric: bool = False) -> RuleFn:
@@ -85,6 +131,6 @@ register("Softmax LogSoftmax", Rule(flattening(symmetric=True), (IN(0),), "axis"
 register("Hardmax", Rule(flattening(), (IN(0),), "axis"))
 register("LpNormalization", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis"))
 # Concat's axis is 1 by default before opset 4, and must be given from then on
-register("Concat", Rule(along_axis(1), (IN(0),), "axis"))
+register("Concat", Rule(concat, (IN(0),), "axis", back=first_part))
 register("Split", Rule(split, (IN(0),), "axis"))
 register("ArgMax ArgMin", Rule(arg_reduce, (IN(0),), "axis"))

@@ -3,7 +3,8 @@
 from string import ascii_letters
 
 from passes import perm
-from passes.layout import Layout, Order
+from passes.layout import Layout
+from passes.order import AxisOrder
 from passes.rule import IN, OUT, Move, Node, Refusal, Rule, Shape, Slot, register
 
 MOST_OPERANDS = 3
@@ -12,7 +13,7 @@ MOST_OPERANDS = 3
 def einsum(node: Node, *layouts: Layout) -> Move:
     """The letters of each operand follow its layout; an order along an axis must be that of its letter everywhere."""
     terms = subscripts(node)
-    seen: dict[str, Order | None] = {}
+    seen: dict[str, AxisOrder | None] = {}
     for term, layout in zip(terms, layouts, strict=True):
         for axis, letter in enumerate(term):
             if seen.setdefault(letter, layout.order(axis)) != layout.order(axis):

@@ -1,7 +1,8 @@
 """Operators that treat every element alike: unary ones, and broadcasting ones."""
 
 from passes import perm
-from passes.layout import ANY, Layout, Order
+from passes.layout import ANY, Layout
+from passes.order import AxisOrder
 from passes.rule import IN, OUT, Edit, Expand, Move, Node, Refusal, Rule, register
 
 
@@ -39,7 +40,7 @@ def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, perm.Perm]:
     lead = len(layout.perm) - len(shape)
     if lead < 0:
         raise Refusal(f"operand {node.tensor(IN(index)).name!r} has more axes than the output")
-    orders: dict[int, Order] = {}
+    orders: dict[int, AxisOrder] = {}
     for axis, order in layout.orders:
         if axis < lead or shape[axis - lead] == 1:
             continue

@@ -4,7 +4,8 @@ transposed result is the product of the transposed operands in the other order."
 from collections.abc import Mapping, Sequence
 
 from passes import perm
-from passes.layout import Layout, Order
+from passes.layout import Layout
+from passes.order import AxisOrder
 from passes.perm import Perm
 from passes.rule import IN, OUT, Edit, Expand, Move, Node, Refusal, Rule, Slot, register
 from passes.rules.elementwise import operand
@@ -127,13 +128,13 @@ def stored_as(own: Axes, stored: Axes, swapped: bool) -> Perm:
     return tuple(own.index(K if axis == lacks else axis) for axis in stored if axis == lacks or axis in own)
 
 
-def by_axis(axes: Axes, layout: Layout) -> dict[int, Order]:
+def by_axis(axes: Axes, layout: Layout) -> dict[int, AxisOrder]:
     return {axes[i]: order for i, order in layout.orders}
 
 
 def other_orders(
-    operands: Sequence[Axes], side: int, mine: Mapping[int, Order], wanted: Mapping[int, Order]
-) -> dict[int, Order]:
+    operands: Sequence[Axes], side: int, mine: Mapping[int, AxisOrder], wanted: Mapping[int, AxisOrder]
+) -> dict[int, AxisOrder]:
     """The orders of the other operand, if one has ``mine`` and the result the orders ``wanted``."""
     shared = set(operands[0]) & set(operands[1]) - {K}
     if shared & {*mine, *wanted}:
@@ -150,7 +151,7 @@ def absent(stored: Axes, own: Axes) -> Perm:
     return axes if len(own) > 2 and axes != tuple(range(len(axes))) else ()
 
 
-def orders(*pairs: tuple[int, Order | None]) -> tuple[tuple[int, Order], ...]:
+def orders(*pairs: tuple[int, AxisOrder | None]) -> tuple[tuple[int, AxisOrder], ...]:
     return tuple((axis, order) for axis, order in sorted(pairs, key=lambda pair: pair[0]) if order is not None)
 
 

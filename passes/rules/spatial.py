@@ -4,16 +4,20 @@ A layout (0, 1, spatial...) keeps the operator and reorders its spatial attribut
 the channels-last function of the dialect, if it has functions. Anything else is refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from passes import layout as lay
 from passes import perm
 from passes.dialect import LAYOUT_NAMES, Spec, kernel_perm, spec_of
 from passes.layout import Layout
+from passes.order import AxisOrder, Order
 from passes.perm import Perm
-from passes.rule import IN, OUT, Edit, Move, Node, Put, Refusal, Rule, Take, register
+from passes.rule import IN, OUT, Edit, Move, Node, Put, Refusal, Rule, Slot, Take, register
 from passes.rules.elementwise import same
 from passes.rules.per_axis import dense
 from passes.rules.per_axis import resize as resize_any
@@ -30,13 +34,69 @@ PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "o
 
 def spatial(node: Node, layout: Layout) -> Move:
     """Channels-first with its spatial axes in any order, or the dialect's channels-last function."""
+    if layout.orders:
+        raise Refusal(f"{node.op} needs its channels and positions in their original order")
+    return placed(node, layout.perm)
+
+
+def placed(node: Node, p: Perm) -> Move:
     name = function_name(node)
     spec = spec_of(name, node.opset)
     if spec is None:
         raise Refusal(f"{node.op} at opset {node.opset} has no channels-last function")
-    if layout.orders:
-        raise Refusal(f"{node.op} needs its channels and positions in their original order")
-    return channels_first(node, layout.perm, spec) or channels_last(node, layout.perm, name, spec)
+    return channels_first(node, p, spec) or channels_last(node, p, name, spec)
+
+
+def pool(node: Node, layout: Layout) -> Move:
+    """Each channel by itself: they may be in any order."""
+    move, order = placed(node, layout.perm), channel_order(node, IN(0), layout)
+    at = ordered(layout, len(layout.perm), {1: order})
+    return replace(move, inputs=(at, *move.inputs[1:]), outputs=(at,) * len(move.outputs))
+
+
+def conv(node: Node, layout: Layout, result: Layout) -> Move:
+    """Conv: orders of channels are folded into the kernel; groups must stay whole, and alike inside."""
+    move, groups = placed(node, layout.perm), node.attr("group", 1)
+    if layout.perm != result.perm:
+        raise Refusal("Conv keeps the places of batch, channels and positions")
+    taken, made = channel_order(node, IN(0), layout), channel_order(node, OUT(0), result)
+    (order, inside), (order_made, _) = of_groups(taken, groups), of_groups(made, groups)
+    if order != order_made:
+        raise Refusal("Conv keeps the order of its groups of channels")
+    rank, (data, kernel, *bias) = len(layout.perm), move.inputs
+    operands = (ordered(data, rank, {1: taken}), ordered(kernel, rank, {0: made, 1: inside}))
+    biases = (ordered(b, 1, {0: made}) if node.has(IN(2)) else b for b in bias)
+    return replace(move, inputs=(*operands, *biases), outputs=(ordered(move.outputs[0], rank, {1: made}),))
+
+
+def channel_order(node: Node, slot: Slot, layout: Layout) -> AxisOrder | None:
+    """The order of the channels; refused if there are others."""
+    order = layout.order(1)
+    if len(layout.orders) > (order is not None) or (order is not None and order.length != node.shape(slot)[1]):
+        raise Refusal(f"{node.op} needs its positions in their original order")
+    return order
+
+
+def of_groups(order: AxisOrder | None, groups: int) -> tuple[AxisOrder | None, AxisOrder | None]:
+    """An order of channels as one of whole groups of them, and one inside of each group."""
+    if order is None or groups == 1:
+        return None, order
+    if order.length == groups:
+        return order, None
+    sizes, p = order if isinstance(order, Order) else ((), ())
+    for cut in range(1, len(sizes)):
+        if prod(sizes[:cut]) == groups and set(p[:cut]) == set(range(cut)):
+            return made_of(sizes[:cut], p[:cut]), made_of(sizes[cut:], tuple(i - cut for i in p[cut:]))
+    raise Refusal("the groups of a grouped Conv do not stay whole in this order of channels")
+
+
+def made_of(sizes: tuple[int, ...], p: Perm) -> Order | None:
+    return None if p == perm.identity(len(p)) else Order(sizes, p)
+
+
+def ordered(layout: Layout, rank: int, orders: Mapping[int, AxisOrder | None]) -> Layout:
+    """A layout without orders with these, by axis."""
+    return lay.make(lay.of_rank(layout, rank).perm, orders.items())
 
 
 def channels_first(node: Node, p: Perm, spec: Spec) -> Move | None:
@@ -120,7 +180,7 @@ def indexed(node: Node, layout: Layout) -> Move:
 
 def max_pool(node: Node, layout: Layout) -> Move:
     """As other pooling; with Indices, which count positions, as MaxUnpool."""
-    return indexed(node, layout) if node.has(OUT(1)) else spatial(node, layout)
+    return indexed(node, layout) if node.has(OUT(1)) else pool(node, layout)
 
 
 def resize(node: Node, layout: Layout) -> Move:
@@ -169,8 +229,9 @@ def interpolates(mode: str, rank: int, axes: set[int]) -> bool:
 def global_pool(node: Node, layout: Layout) -> Move:
     """The dialect's function, or (where there is none) a reduction over the spatial axes wherever they are stored."""
     p = layout.perm
-    if p[:2] == (0, 1) or layout.orders or (node.dialect.functions and p[0] == 0 and p[-1] == 1):
-        return spatial(node, layout)
+    if p[:2] == (0, 1) or (node.dialect.functions and p[0] == 0 and p[-1] == 1):
+        return pool(node, layout)
+    channel_order(node, IN(0), layout)
     if node.op == "GlobalLpPool" and node.attr("p", 2) not in (1, 2):
         raise Refusal("GlobalLpPool is a reduction only for p of 1 or 2")
     reduction = {"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": "ReduceMax"}.get(node.op)
@@ -198,10 +259,9 @@ def conv_transpose(node: Node, layout: Layout) -> Move:
 
 SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True, pinned=True)
 
-register(
-    "Conv AveragePool LpPool DepthToSpace SpaceToDepth",
-    SPATIAL,
-)
+register("DepthToSpace SpaceToDepth", SPATIAL)
+register("AveragePool LpPool", Rule(pool, (IN(0),), "spatial", seed=True, pinned=True))
+register("Conv", Rule(conv, (IN(0), OUT(0)), "spatial", seed=True, pinned=True))
 register("ConvTranspose", Rule(conv_transpose, (IN(0),), "spatial", seed=True, pinned=True))
 register(
     "GlobalAveragePool GlobalMaxPool GlobalLpPool",
