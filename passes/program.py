@@ -6,7 +6,7 @@ are free: they are folded. The program is solved by HiGHS (scipy.optimize.milp) 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +24,9 @@ INFEASIBLE = 2  # scipy.optimize.milp's status
 ONE = 0  # the variable that is 1
 CHANGE_PRICE = 1  # bytes, per Transpose: among plans of equal bytes the one with fewest of them
 MOVES_PRICE = CHANGE_PRICE / 2  # of all moves together: among those plans the one that leaves most nodes as they are
+
+
+Level = tuple[Callable[[Layout, gs.Tensor], Hashable], float | None, float]
 
 
 class PlanError(Exception):
@@ -92,12 +95,11 @@ class Program:
         supply = self.choices(*self.producer[name]) if name in self.producer else {self.pins.get(name, AS_IS): [ONE]}
         demands = [self.choices(*reader) for reader in self.readers[name]]
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
-        if len(set(supply).union(*demands)) < 2:
+        layouts = set(supply).union(*demands)
+        if len(layouts) < 2:
             return 0.0
         ties = 0.0
-        never = exactly if self._is_pair(name) else same_orders
-        prices = self.bytes_of(name), CHANGE_PRICE * max(self.times.get(name, 1), 1), None
-        for kind, paid in zip((data_order, exactly, never), prices, strict=True):
+        for kind, paid, tie in self._levels(name, tensor, layouts):
             given = grouped(supply, kind, tensor)
             change: dict[Hashable, list[int]] = {}
             for demand in demands:
@@ -107,9 +109,22 @@ class Program:
                     if key not in change:
                         change[key] = [] if paid is None else [len(costs)]
                         costs += [] if paid is None else [float(paid)]
-                        ties += paid if kind is exactly and paid is not None else 0.0
+                        ties += tie
                     rows.add([*given.get(key, []), *change[key]], wanted, at_least=0.0)
         return ties
+
+    def _levels(self, name: str, tensor: gs.Tensor, layouts: Collection[Layout]) -> Iterator[Level]:
+        """In which respects layouts of a value differ, the price of a change in each (``None``: not possible), and how
+        much of that is for breaking ties."""
+        moved, tie = self.bytes_of(name), CHANGE_PRICE * max(self.times.get(name, 1), 1)
+        if len({data_order(layout, tensor) for layout in layouts}) == len(layouts):
+            yield exactly, moved + tie, tie
+        else:
+            yield data_order, moved, 0
+            yield exactly, tie, tie
+        never = exactly if self._is_pair(name) else same_orders
+        if len({never(layout, tensor) for layout in layouts}) > 1:
+            yield never, None, 0
 
     def _is_pair(self, name: str) -> bool:
         """Whether a value is quantised only to be dequantised: runtimes must see the two next to each other to fuse."""

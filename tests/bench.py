@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
+from deep import NODES_PER_BLOCK, deep
 
 from rewriter import rewrite, validate
 
 ROOT = Path(__file__).parent.parent
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 DIRECTIONS = (("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx"))
+NODES = (104, 504, 1000, 2000, 5000, 10_000, 20_000)
 SECONDS, LEAST_RUNS = 3.0, 15  # per pair of sessions
 HEAD = """# Measurements
 
@@ -36,7 +38,8 @@ def main() -> None:
         sys.exit("models/full is empty: run `make models-full` first")
     small = sorted((ROOT / "models").glob("*.onnx"))
     lines = [HEAD.format(onnx=onnx.__version__, ort=ort.__version__)]
-    for chunk in (conversions([*sorted(LIGHT.glob("*.onnx")), *small, *full]), latencies(full), rewriting(full)):
+    models = [*sorted(LIGHT.glob("*.onnx")), *small, *full]
+    for chunk in (conversions(models), latencies(full), rewriting(full), planning()):
         for line in chunk:
             print(line, flush=True)
             lines.append(line)
@@ -114,6 +117,23 @@ def rewriting(paths: list[Path]) -> Iterator[str]:
         memory = (peak(path, "rewrite") - peak(path, "import")) / size
         figures = f"{size / 1e6:.0f} | {base * 1000:.0f} | {work * 1000:.0f} | {work / base:.2f} | {memory:.1f}"
         yield f"| {path.stem} | {figures} |"
+
+
+def planning() -> Iterator[str]:
+    yield "\n## Cost of planning\n"
+    yield "A generated deep network (tests/deep.py) to NHWC: seconds for reading with shape inference, the plan (roles,"
+    yield "rules and the integer program), applying it, and all together; microseconds of the plan per node.\n"
+    yield "| nodes | dialect | read s | plan s | push s | all s | plan, us per node | Transposes |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for nodes in NODES:
+        original = deep(nodes // NODES_PER_BLOCK)
+        for dialect in ("function", "onnx"):
+            report = rewrite(original, "nhwc", dialect=dialect).report
+            took = report.seconds
+            parts = " | ".join(f"{took[part]:.2f}" for part in ("read", "plan", "push"))
+            each = took["plan"] / nodes * 1e6
+            before, after = report.transposes
+            yield f"| {nodes} | {dialect} | {parts} | {sum(took.values()):.2f} | {each:.0f} | {before} -> {after} |"
 
 
 def load_and_save(path: Path) -> None:

@@ -330,7 +330,8 @@ def test_a_custom_operator_is_a_barrier(to: str, dialect: str) -> None:
 
 @every_direction
 def test_a_value_of_unknown_rank(to: str, dialect: str) -> None:
-    nodes = [conv("x", "c"), node("Reshape", ["c", "target"], ["r"]), node("Unsqueeze", ["r", "first"], ["y"])]
+    nodes = [conv("x", "c"), node("Reshape", ["c", "target"], ["r"]), node("Softmax", ["r"], ["s"]),
+             node("Unsqueeze", ["s", "first"], ["y"])]  # fmt: skip
     target = value("target", (None,), INT64)
     constants = {**KERNEL, "first": ints(0)}
     a_model = model(nodes, [value("x", (2, 3, 5, 7)), target], [value("y", None)], constants)

@@ -35,8 +35,8 @@ def along_axis(default: int, symmetric: bool = False) -> RuleFn:
 
 def beside_last(node: Node, move: Move) -> int:
     """Runtimes (onnxruntime's CPU and CUDA) transpose before and after a Softmax along an axis that is not the last."""
-    axis = move.attrs.get("axis", node.attr("axis", -1)) % node.rank(IN(0))
-    return 0 if axis == node.rank(IN(0)) - 1 else 2
+    shape = node.tensor(IN(0)).shape
+    return 2 if shape is not None and move.attrs.get("axis", node.attr("axis", -1)) not in (-1, len(shape) - 1) else 0
 
 
 def split(node: Node, layout: Layout) -> Move:
