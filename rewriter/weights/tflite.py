@@ -1,0 +1,34 @@
+"""TFLite files as ONNX models, through tf2onnx (the extra ``tflite``)."""
+
+import logging
+import os
+from pathlib import Path
+
+from onnx import ModelProto
+
+from rewriter.errors import UsageError
+
+OPSET = 17
+IDENTIFIER = b"TFL3"  # at byte 4: https://flatbuffers.dev/, "file identifier"; schema.fbs of TFLite
+
+
+def load_tflite(path: Path) -> ModelProto:
+    """The model of a .tflite file. Raises UsageError if it is none, or without tf2onnx."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    if head[4:] != IDENTIFIER:
+        raise UsageError(f"{path}: not a TFLite model")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise UsageError(f"{path}: TFLite files are read by tf2onnx ({error}): pip install '.[tflite]'") from None
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    try:
+        model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
+    except Exception as error:  # whatever a file may bring about in tf2onnx
+        raise UsageError(f"{path}: tf2onnx does not convert it ({error})") from error
+    return model  # type: ignore[no-any-return]
