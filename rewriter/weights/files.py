@@ -67,7 +67,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
                 return dict(data), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         with safetensors.safe_open(path, framework="np") as opened:
             manifest = json.loads(opened.metadata()[MANIFEST])
-        tensors = safetensors.deserialize(path.read_bytes())
+        tensors = safetensors.deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
         return {n: np.frombuffer(t["data"], DTYPES[t["dtype"]]).reshape(t["shape"]) for n, t in tensors}, manifest
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: not a file of weights from this tool ({error})") from None
