@@ -83,6 +83,8 @@ def find_layer(node: "gs.Node | Port") -> Layer | None:
     given = {k: i for k, i in enumerate(numbers) if i < len(node.inputs) and node.inputs[i].name}
     traced = {k: trace(node, i) for k, i in given.items()}
     parameters = {k: parameter for k, parameter in traced.items() if parameter is not None}
+    if node.op == "Gemm" and node.attrs.get("transB") and 0 in parameters:
+        parameters[0] = transposed(parameters[0])
     if node.op == "MatMul":
         parameters.update(added_bias(node, parameters))
     parameters = {k: p for k, p in parameters.items() if fits(kind, node, k, p)}
@@ -125,6 +127,11 @@ def trace(node: gs.Node, number: int) -> Parameter | None:
             total = p if total is None else perm.then(p, total)
     constant = node.inputs[number]
     return Parameter(Use(constant, node, number), total or perm.identity(len(constant.shape)))
+
+
+def transposed(parameter: Parameter) -> Parameter:
+    """As the product reads a weight that Gemm transposes."""
+    return Parameter(parameter.use, tuple(reversed(parameter.perm)))
 
 
 def is_passed_through(node: gs.Node) -> bool:

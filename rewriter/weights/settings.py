@@ -52,7 +52,7 @@ def conv_transpose(layer: Layer, target: str) -> Settings:
     extra = list(attrs.get("output_padding") or [0] * len(kernel))
     pads = transpose_pads(attrs, Axes(kernel, strides, 0, dilations), extra, sizes_of(layer))
     if pads is None:
-        return shape | {"note": "output_shape pads by the input's size, which is not known"}
+        return shape | {"note": "output_shape cuts by the input's size, not known here, or is more than there is"}
     return shape | conv_transpose_padding(kernel, strides, pads, extra, dilations, to=target)
 
 
@@ -113,18 +113,28 @@ ROWS: dict[str, Callable[[Layer, str], Settings]] = {
 
 def absent(layer: Layer, target: str, settings: Mapping[str, Any]) -> list[tuple[bool, str]]:
     """What a target cannot do, or not in one layer."""
-    groups = settings.get("groups", 1) > 1 and layer.kind != "group_norm"
-    conv3d = layer.kind in ("conv", "depthwise_conv") and layer.spatial == 3
+    kernel = layer.kind in ("conv", "depthwise_conv", "conv_transpose")
+    groups = kernel and settings.get("groups", 1) > 1
+    dilated = max(settings.get("dilations", [1]), default=1) > 1
+    strided = max(settings.get("strides", [1]), default=1) > 1
+    transposed, conv3d = layer.kind == "conv_transpose", kernel and layer.spatial == 3
     return [
-        (layer.kind == "conv_transpose" and groups and target != PYTORCH,
+        (transposed and groups and target != PYTORCH,
          f"{target} has no grouped transposed convolution: split the input's channels into {settings.get('groups')} "
          "parts and the kernel along I, convolve each, concatenate"),
-        (conv3d and groups and target == TENSORFLOW,
+        (not transposed and conv3d and groups and target == TENSORFLOW,
          "TensorFlow's CPU kernels know no groups in 3-D: call the layer in a tf.function with jit_compile=True"),
-        (conv3d and groups and target == TFLITE, "TFLite's CONV_3D has no groups: split and concatenate"),
+        (not transposed and conv3d and groups and target == TFLITE,
+         "TFLite's CONV_3D has no groups: split and concatenate"),
+        (kernel and dilated and strided and target == TENSORFLOW,
+         "Keras layers take no strides with dilations: use tf.nn.convNd or tf.nn.convNd_transpose"),
+        (transposed and dilated and target == TFLITE,
+         "TFLite's TRANSPOSE_CONV has no dilation: write the kernel out with zeros between its elements"),
         (layer.kind == "batch_norm" and target == TFLITE,
          "TFLite has no batch normalisation: fold it into the layer before or after it"),
-        (layer.kind == "max_pool" and target == FLAX and max(settings.get("dilations", [1])) > 1,
+        (layer.kind == "batch_norm" and bool(layer.node.attrs.get("training_mode")),
+         "it is in training mode in the model, and normalises by the batch"),
+        (layer.kind == "max_pool" and target == FLAX and dilated,
          "flax.linen.max_pool has no dilation: use jax.lax.reduce_window"),
         (layer.kind == "prelu" and target == FLAX, "flax.linen.PReLU has one slope for all channels: use jnp.where"),
         ("alpha" in settings or "beta" in settings, "scale the product by alpha and the bias by beta"),
@@ -187,7 +197,7 @@ def transpose_pads(
     else:
         whole = [(int(n or 0) - 1) * s + more + w for n, (w, s, more) in zip(size, along, strict=True)]
         totals = [w - out for w, out in zip(whole, wanted[-len(whole) :], strict=True)]
-    return [halves(max(total, 0), auto) for total in totals]
+    return [halves(total, auto) for total in totals] if min(totals) >= 0 else None
 
 
 def epsilon(layer: Layer) -> float:

@@ -96,7 +96,8 @@ def pool(x: Any, layer: Mapping[str, Any]) -> Any:
 
 def filled(made: keras.layers.Layer, x: Any, weights: Mapping[str, Array]) -> Any:
     """``set_weights`` takes parameters in the manifest's order."""
-    made.build(x.shape)
+    if not made.built:
+        made.build(x.shape)
     made.set_weights(list(weights.values()))
     return made(x)
 
