@@ -35,6 +35,7 @@ from rewriter.weights.settings import settings_of
 SETTINGS = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "ConstantOfShape", "TopK")
 NO_WEIGHTS = ("int64", "bool", "object")
 GATED = ("LSTM", "GRU", "RNN")
+SPATIAL_KINDS = ("conv", "depthwise_conv", "conv_transpose", "average_pool", "max_pool")
 DATA_LETTERS = {n + 2: f"NC{letters}" for n, letters in SPATIAL_LETTERS.items()}
 
 
@@ -201,14 +202,15 @@ class _Exporter:
 
     def _check_spatial(self, layer: Layer) -> None:
         """A plan may swap H and W where the model does; no framework's layer does."""
-        at = (
-            self.moves[id(layer.node)].inputs[0]
-            if layer.kind in (*KERNEL_KINDS[:3], "average_pool", "max_pool")
-            else AS_IS
-        )
-        if at != AS_IS and list(at.perm) != sorted(at.perm) and at.perm != perm.channels_last(len(at.perm)):
-            raise UsageError(
-                f"{layer.name}: the model swaps spatial axes around this layer, so its kernel has no layout of its own"
+        if layer.kind not in SPATIAL_KINDS:
+            return
+        at = self.moves[id(layer.node)].inputs[0].perm
+        first, last = perm.identity(len(at)), perm.channels_last(len(at))
+        if at not in (first, last):
+            raise UsageError(f"{layer.name}: the model swaps spatial axes around it, so its kernel has no layout of its own")
+        if at == first and self.target != targets.PYTORCH:
+            self.manifest.notes.append(
+                f"{layer.name}: its input stays channels first in the plan (its shape is not known): transpose it there"
             )
 
     def _notes(self) -> None:
