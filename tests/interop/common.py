@@ -1,6 +1,7 @@
 """From a PyTorch module to an exported file, and the one comparison that every test makes."""
 
 import io
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from rewriter.weights import export_weights, read_weights, save_weights
 
 Array = NDArray[Any]
 TOLERANCE = 1e-5  # of the largest absolute value of the original's output
-largest = {"error": 0.0}
+largest: dict[str, float] = {}  # error, by file of tests; printed at the end
 
 
 class Weights(NamedTuple):
@@ -77,13 +78,18 @@ def first(x: Array) -> Array:
     return np.moveaxis(x, -1, 1)
 
 
-def agree(found: Any, expected: Array) -> None:
-    """To 1e-5 of the expected output's scale."""
+def agree(found: Any, expected: Array, tolerance: float = TOLERANCE) -> None:
+    """To ``tolerance`` of the expected output's scale."""
     found = np.asarray(found)
     assert found.shape == expected.shape
     error = float(np.abs(found - expected).max() / np.abs(expected).max())
-    largest["error"] = max(largest["error"], error)
-    assert error <= TOLERANCE
+    largest[current()] = max(largest.get(current(), 0.0), error)
+    assert error <= tolerance
+
+
+def current() -> str:
+    """The file of the test that runs."""
+    return os.environ["PYTEST_CURRENT_TEST"].partition("::")[0].rpartition("/")[-1]
 
 
 def spread(value: int | Sequence[int], dims: int) -> list[int]:
