@@ -5,7 +5,6 @@ Unflatten, a BatchNorm between the two) and how each operand of an elementwise o
 ``targets.py`` says how the kernels are.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,12 +19,12 @@ from passes.ports import Port as FlowPort
 from passes.ports import flat
 from passes.rule import Expand, Move
 from rewriter import model_io
-from rewriter.contract import SPATIAL_LETTERS, Port
+from rewriter.contract import SPATIAL_LETTERS
 from rewriter.errors import UsageError
 from rewriter.pipeline import Planned, planned
 from rewriter.weights import targets
-from rewriter.weights.change import Change
-from rewriter.weights.layers import KERNEL_KINDS, Layer, Parameter, Use, find_layer
+from rewriter.weights.change import Change, unchanged
+from rewriter.weights.layers import KERNEL_KINDS, Layer, Parameter, Use, find_layer, makers
 from rewriter.weights.letters import Array, perm_between, plain, written_shape
 from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
 from rewriter.weights.padding import TARGETS
@@ -74,10 +73,12 @@ class _Exporter:
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, plan.plan.moves, strict=True)}
         self.manifest = Manifest(target, inputs=plan.inputs, outputs=plan.outputs)
         self.constants: dict[str, gs.Constant] = {}
+        self.computing: set[int] = set()  # nodes that compute parameters
         self.seen: set[tuple[int, int]] = set()  # (node, input) of the constants that are parameters
 
     def run(self, model: str) -> Export:
         found = [layer for node in self.nodes if (layer := find_layer(node)) is not None]
+        self.computing = {id(n) for layer in found for tensor in layer.computed.values() for n in makers(tensor)}
         for layer in found:
             self._layer(layer)
         for node in self.nodes:
@@ -156,6 +157,8 @@ class _Exporter:
 
     def _operand(self, use: Use) -> Tensor:
         shape, layout = tuple(use.constant.shape), self._layout(use)
+        if id(use.node) in self.computing:
+            return Tensor(use.constant.name, "", "", dtype(use.constant), unchanged(shape))
         p = of_rank(layout, len(shape)).perm
         stored = tuple(perm.reorder(p, shape))
         edit = self.moves[id(use.node)].edits.get(use.number)
@@ -207,7 +210,9 @@ class _Exporter:
         at = self.moves[id(layer.node)].inputs[0].perm
         first, last = perm.identity(len(at)), perm.channels_last(len(at))
         if at not in (first, last):
-            raise UsageError(f"{layer.name}: the model swaps spatial axes around it, so its kernel has no layout of its own")
+            raise UsageError(
+                f"{layer.name}: the model swaps spatial axes around it, so its kernel has no layout of its own"
+            )
         if at == first and self.target != targets.PYTORCH:
             self.manifest.notes.append(
                 f"{layer.name}: its input stays channels first in the plan (its shape is not known): transpose it there"
@@ -217,7 +222,8 @@ class _Exporter:
         for change in self.plan.plan.changes:
             if change.op == "Transpose":
                 self.manifest.notes.append(
-                    f"{change.value!r} must be transposed there too, from {change.stored} to {change.needed}: {change.blame}"
+                    f"{change.value!r}, stored as {change.stored}, must be transposed to {change.needed} in the target "
+                    f"too: {change.blame}"
                 )
 
 

@@ -60,7 +60,7 @@ class Layer:
     kind: str
     node: gs.Node
     parameters: Mapping[int, Parameter]
-    computed: tuple[int, ...] = ()
+    computed: Mapping[int, gs.Tensor]
 
     @property
     def name(self) -> str:
@@ -92,7 +92,7 @@ def find_layer(node: "gs.Node | Port") -> Layer | None:
         return None
     if kind in ("dense", "embedding") and 0 not in parameters:
         return None
-    computed = tuple(k for k, parameter in traced.items() if parameter is None)
+    computed = {k: node.inputs[given[k]] for k, parameter in traced.items() if parameter is None}
     return Layer(special_kind(kind, node, parameters), node, parameters, computed)
 
 
@@ -108,7 +108,7 @@ def fits(kind: str, node: gs.Node, place: int, parameter: Parameter) -> bool:
     if kind == "dense":
         return rank == (1 if place else 2)
     if kind == "embedding":
-        return rank == 2 and node.attrs.get("axis", 0) == 0
+        return rank == 2 and node.attrs.get("axis", 0) == 0 and str(parameter.use.constant.dtype) != "int64"
     return True
 
 
@@ -127,6 +127,16 @@ def trace(node: gs.Node, number: int) -> Parameter | None:
             total = p if total is None else perm.then(p, total)
     constant = node.inputs[number]
     return Parameter(Use(constant, node, number), total or perm.identity(len(constant.shape)))
+
+
+def makers(tensor: gs.Tensor) -> Iterator[gs.Node]:
+    """The nodes that compute a value, from the graph's inputs and constants."""
+    pending, seen = [tensor], {id(tensor)}
+    while pending:
+        for node in pending.pop().inputs:
+            yield node
+            pending += [t for t in node.inputs if id(t) not in seen and not isinstance(t, gs.Constant)]
+            seen.update(map(id, node.inputs))
 
 
 def transposed(parameter: Parameter) -> Parameter:

@@ -6,7 +6,7 @@ input channels and the multiplier: output channel ``c * M + m`` reads input chan
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,9 +69,13 @@ def plain(letters: str) -> str:
     """The layout as it is without axes of size one and multipliers: "HWCM" is HWOI, "1HWC" is IHWO, "O1WI" is OWI."""
     if "M" in letters:
         return letters.replace("CM", "OI")
-    if "1" in letters and "O" not in letters:
+    if is_depthwise(letters):
         letters = letters.replace("1", "I", 1).replace("C", "O")
     return letters.replace("1", "")
+
+
+def is_depthwise(letters: str) -> bool:
+    return "M" in letters or ("1" in letters and "O" not in letters)
 
 
 def plain_shape(letters: str, shape: Sequence[int]) -> tuple[int, ...]:
@@ -81,27 +85,29 @@ def plain_shape(letters: str, shape: Sequence[int]) -> tuple[int, ...]:
         at = letters.index("C")
         return (*sizes[:at], sizes[at] * sizes[at + 1], 1, *sizes[at + 2 :])
     ones = [i for i, letter in enumerate(letters) if letter == "1"]
-    dropped = ones if "O" in letters else ones[1:]
+    dropped = ones[1:] if is_depthwise(letters) else ones
     return tuple(size for i, size in enumerate(sizes) if i not in dropped)
 
 
 def written_shape(letters: str, shape: Sequence[int], groups: int | None = None) -> tuple[int, ...]:
     """The other way round: ``shape`` is that of the plain form of ``letters``."""
     sizes = dict(zip(plain(letters), shape, strict=True))
-    if "M" in letters or ("1" in letters and "O" not in letters):
-        if sizes["I"] != 1:
-            raise UsageError(
-                f"{letters} is for depthwise kernels, which have 1 input channel per group, not {sizes['I']}"
-            )
-    if "M" in letters:
-        if not groups or sizes["O"] % groups:
-            raise UsageError(
-                f"{letters} needs groups=, the number of input channels, of which {sizes['O']} is a multiple"
-            )
-        sizes |= {"C": groups, "M": sizes["O"] // groups}
-    elif "O" not in letters:
-        sizes["C"] = sizes.get("O", sizes.get("C", 1))
+    if is_depthwise(letters):
+        sizes |= depthwise_sizes(letters, sizes, groups)
     return tuple(1 if letter == "1" else sizes[letter] for letter in letters)
+
+
+def depthwise_sizes(letters: str, sizes: Mapping[str, int], groups: int | None) -> dict[str, int]:
+    out, per_group = sizes["O"], sizes["I"]
+    if per_group != 1:
+        raise UsageError(
+            f"{letters} is for depthwise kernels, with 1 input channel per group; this one has {per_group}"
+        )
+    if "M" not in letters:
+        return {"C": out}
+    if not groups or out % groups:
+        raise UsageError(f"{letters} needs groups=, the number of input channels, of which {out} is a multiple")
+    return {"C": groups, "M": out // groups}
 
 
 def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:

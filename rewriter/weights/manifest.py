@@ -12,7 +12,7 @@ from rewriter.weights.change import Change
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of the file. ``old`` and ``new`` are layouts as letters, ``None`` if the axes have no known meaning."""
+    """One tensor of the file. ``old`` and ``new``: layouts as letters, ``None`` if the axes have no known meaning."""
 
     source: str
     node: str

@@ -62,8 +62,8 @@ def conv_transpose_padding(
       ``pad`` for ``tf.pad``, of the result (before its bias)
     * flax: ``padding``, pairs, for both values of ``transpose_kernel``
 
-    Why: the whole result has ``(input - 1) * stride + window`` elements, ``window = (kernel - 1) * dilation + 1``. PyTorch
-    cuts ``padding`` from both ends and adds ``output_padding`` behind; TensorFlow's VALID is the whole result;
+    Why: the whole result has ``(input - 1) * stride + window`` elements, ``window = (kernel - 1) * dilation + 1``.
+    PyTorch cuts ``padding`` from both ends and adds ``output_padding`` behind; TensorFlow's VALID is the whole result;
     ``lax.conv_transpose`` is told how far the window goes over both ends. Sources: the operator ConvTranspose of ONNX,
     ``tf.nn.conv2d_transpose``, ``jax.lax.conv_transpose``. Raises UsageError on arguments that do not fit each other.
     """
@@ -150,12 +150,12 @@ def tf_transpose(axes: Axes, extra: Sequence[int]) -> dict[str, Any]:
     along = list(zip(axes.windows, axes.strides, axes.pads, extra, strict=True))
     lost = [before + after - more for _, _, (before, after), more in along]
     offsets = [w - s - t for (w, s, _, _), t in zip(along, lost, strict=True)]
-    if all(-s < o <= 0 and b == max(t, 0) // 2 for (_, s, (b, _), _), t, o in zip(along, lost, offsets, strict=True)):
-        behind = [o + s - w + w // 2 * 2 for (w, s, _, _), o in zip(along, offsets, strict=True)]
-        return tf_sized("SAME", axes.strides, offsets, behind if any(offsets) else None)
     whole = [max(w - s, 0) for w, s, _, _ in along]  # what Keras gives; zeros end it where windows leave gaps
     if all(not b and -s < t <= 0 for (_, s, (b, _), _), t in zip(along, lost, strict=True)):
         return tf_sized("VALID", axes.strides, offsets, [-t for t in lost] if offsets != whole else None)
+    if all(-s < o <= 0 and b == max(t, 0) // 2 for (_, s, (b, _), _), t, o in zip(along, lost, offsets, strict=True)):
+        behind = [o + s - w + w // 2 * 2 for (w, s, _, _), o in zip(along, offsets, strict=True)]
+        return tf_sized("SAME", axes.strides, offsets, behind if any(offsets) else None)
     gaps = [(before, after + max(s - w, 0)) for w, s, (before, after), _ in along]
     cut, grown = cut_behind(gaps, extra)
     return {**tf_sized("VALID", axes.strides, whole, None), "crop": cut, **tf_pad(grown)}

@@ -8,7 +8,7 @@ import numpy as np
 from rewriter.weights.layers import Layer
 from rewriter.weights.padding import Axes, Pair, conv_padding, conv_transpose_padding
 from rewriter.weights.pooling import pool_padding
-from rewriter.weights.targets import FLAX, PYTORCH, TENSORFLOW, TFLITE
+from rewriter.weights.targets import FLAX, NAMES, PYTORCH, TENSORFLOW, TFLITE
 
 Settings = dict[str, Any]
 Sizes = Sequence[int | str | None] | None
@@ -16,12 +16,12 @@ Sizes = Sequence[int | str | None] | None
 
 def settings_of(layer: Layer, target: str) -> tuple[Settings, list[str]]:
     """The settings, and notes on what ``target`` has not or what cannot be known."""
-    settings: Settings = {}
+    settings = ROWS[layer.kind](layer, target) if layer.kind in ROWS else {}
     notes = [
-        f"{layer.name}: parameter {k} is computed in the graph, so no weight is exported for it" for k in layer.computed
+        f"{layer.name}: its {NAMES[layer.kind].of(target)[place]} {tensor.name!r} is computed in the graph, so it is "
+        "not in the file; the constants it is made of are, as they were"
+        for place, tensor in layer.computed.items()
     ]
-    if layer.kind in ROWS:
-        settings = ROWS[layer.kind](layer, target)
     if "note" in settings:
         notes.append(f"{layer.name}: {settings['note']}")
     notes += [f"{layer.name}: {note}" for applies, note in absent(layer, target, settings) if applies]

@@ -44,7 +44,9 @@ def onnx_of(net: torch.nn.Module, *inputs: torch.Tensor, fold: bool = True, dyna
             return torch.onnx.export(net, inputs, dynamo=True, verbose=False).model_proto
         file, mode = io.BytesIO(), torch.onnx.TrainingMode
         training = mode.EVAL if fold else mode.PRESERVE
-        torch.onnx.export(net, inputs, file, dynamo=False, opset_version=17, training=training, do_constant_folding=fold)
+        torch.onnx.export(
+            net, inputs, file, dynamo=False, opset_version=17, training=training, do_constant_folding=fold
+        )
     return onnx.load_from_string(file.getvalue())
 
 

@@ -12,7 +12,9 @@ def variables(entry: Mapping[str, Any], weights: Weights) -> dict[str, dict[str,
     """A layer's collections: ``params`` and ``batch_stats``."""
     found: dict[str, dict[str, Array]] = {}
     for parameter, name in entry["parameters"].items():
-        found.setdefault(weights.manifest["tensors"][name]["collection"], {})[parameter] = jnp.asarray(weights.tensors[name])
+        found.setdefault(weights.manifest["tensors"][name]["collection"], {})[parameter] = jnp.asarray(
+            weights.tensors[name]
+        )
     return found
 
 

@@ -69,7 +69,9 @@ def padded(x: Any, entry: Mapping[str, Any], flat: bool) -> Any:
     return x if pads is None else tf.pad(x, [pads[0], [0, 0], *pads[1:]] if flat else pads)
 
 
-def conv(entry: Mapping[str, Any], shape: tuple[int, ...], settings: dict[str, Any], flat: bool) -> Callable[[Any], Any]:
+def conv(
+    entry: Mapping[str, Any], shape: tuple[int, ...], settings: dict[str, Any], flat: bool
+) -> Callable[[Any], Any]:
     def build(x: Any) -> Any:
         x = padded(x, entry, flat)
         return convolution(x, noise(shape), settings["strides"], entry["padding"], settings["dilations"])
@@ -93,7 +95,9 @@ def depthwise(
 
 def output_shape(x: Any, entry: Mapping[str, Any], channels: int, flat: bool) -> list[int]:
     size = entry["output_size"]
-    spatial = [n * s + o for n, s, o in zip(x.shape[-1 - len(size["scale"]) : -1], size["scale"], size["offset"], strict=True)]
+    spatial = [
+        n * s + o for n, s, o in zip(x.shape[-1 - len(size["scale"]) : -1], size["scale"], size["offset"], strict=True)
+    ]
     return [x.shape[0], *([1] if flat else []), *spatial, channels]
 
 

@@ -88,7 +88,12 @@ def pool(x: Any, layer: Mapping[str, Any]) -> Any:
 
     def run(x: Any) -> Any:
         return tf.nn.pool(
-            padded(x, layer), layer["kernel_size"], kind, layer["strides"], layer["padding"], dilations=layer["dilations"]
+            padded(x, layer),
+            layer["kernel_size"],
+            kind,
+            layer["strides"],
+            layer["padding"],
+            dilations=layer["dilations"],
         )
 
     return run(x) / run(tf.ones_like(x)) if layer.get("divide_by_ones") else run(x)

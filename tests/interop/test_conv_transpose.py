@@ -112,7 +112,8 @@ def test_conv_transpose1d_of_the_questions(
 )
 def test_attributes_that_only_onnx_has(attributes: dict[str, Any], dims: int, name: str, tmp_path: Path) -> None:
     spread = {
-        key: value if isinstance(value, str) else [v for v in value for _ in range(dims)] for key, value in attributes.items()
+        key: value if isinstance(value, str) else [v for v in value for _ in range(dims)]
+        for key, value in attributes.items()
     }
     shape = [7] * dims
     node = helper.make_node("ConvTranspose", ["x", "w", "b"], ["y"], "up", strides=[2] * dims, **spread)

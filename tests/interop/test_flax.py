@@ -129,7 +129,9 @@ def test_an_unflatten_that_hides_its_shape_is_told(tmp_path: Path) -> None:
     agree(first(DecoderWithTranspose().apply(filled(weights, fc="dense", up="conv_transpose"), x)), torch_run(net, x))
 
 
-@pytest.mark.parametrize(("dims", "net"), [(1, torch.nn.BatchNorm1d), (2, torch.nn.BatchNorm2d), (3, torch.nn.BatchNorm3d)])
+@pytest.mark.parametrize(
+    ("dims", "net"), [(1, torch.nn.BatchNorm1d), (2, torch.nn.BatchNorm2d), (3, torch.nn.BatchNorm3d)]
+)
 def test_batch_norm(dims: int, net: type[torch.nn.Module], tmp_path: Path) -> None:
     made, x = randomise(net(5, eps=1e-3, momentum=0.03)), random(2, 5, *(4, 3, 6)[:dims])
     weights = written(onnx_of(made, torch.from_numpy(x), fold=False), "flax", tmp_path)

@@ -33,7 +33,14 @@ RUNS = {"tensorflow": tensorflow, "flax": in_flax.layer}
 @pytest.mark.parametrize(("kernel", "stride", "padding"), WINDOWS)
 @pytest.mark.parametrize("dims", AVERAGES)
 def test_average_pool(
-    dims: int, kernel: int, stride: int, padding: int, count_include_pad: bool, ceil_mode: bool, target: str, tmp_path: Path
+    dims: int,
+    kernel: int,
+    stride: int,
+    padding: int,
+    count_include_pad: bool,
+    ceil_mode: bool,
+    target: str,
+    tmp_path: Path,
 ) -> None:
     net = AVERAGES[dims](kernel, stride, padding, ceil_mode, count_include_pad)
     x = random(2, 5, *SIZES[:dims])

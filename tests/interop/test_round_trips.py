@@ -130,5 +130,3 @@ def test_frameworks_read_bfloat16(tmp_path: Path) -> None:
     for name, array in weights.tensors.items():
         assert loaded[name].dtype == torch.bfloat16
         assert np.array_equal(loaded[name].float().numpy(), array.astype(np.float32))
-
-

@@ -44,7 +44,9 @@ class Net:
         else:
             x = keras.layers.Conv2D(kernel.shape[-1], entry["kernel_size"], **shared)(x)
         if f"{path}.1.weight" in self.entries:
-            x = keras.layers.BatchNormalization(epsilon=self.entries[f"{path}.1.weight"]["epsilon"], name=f"{path}.1")(x)
+            x = keras.layers.BatchNormalization(epsilon=self.entries[f"{path}.1.weight"]["epsilon"], name=f"{path}.1")(
+                x
+            )
         return act(x) if act else x
 
     def padded(self, x: Any, entry: Any) -> Any:
