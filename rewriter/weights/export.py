@@ -124,7 +124,8 @@ class _Exporter:
         flips = targets.is_flipped(layer.kind, self.target, self.transpose_kernel)
         flip = tuple(i for i, letter in enumerate(plain(new)) if flips and letter in "DHW")
         change = Change(tuple(constant.shape), p, shape, self._layout(parameter.use).orders, flip)
-        return Tensor(constant.name, "", "", dtype(constant), change, old=old, new=new)
+        spelled = targets.spelled(layer.kind, old, spatial)
+        return Tensor(constant.name, "", "", dtype(constant), change, old=spelled, new=new)
 
     def _vector(self, layer: Layer, parameter: Parameter) -> Tensor:
         """Any other parameter, as planned."""
@@ -219,12 +220,22 @@ class _Exporter:
             )
 
     def _notes(self) -> None:
+        folded = made_of_constants(self.nodes)
         for change in self.plan.plan.changes:
-            if change.op == "Transpose":
+            if change.op == "Transpose" and change.value not in folded:
                 self.manifest.notes.append(
                     f"{change.value!r}, stored as {change.stored}, must be transposed to {change.needed} in the target "
                     f"too: {change.blame}"
                 )
+
+
+def made_of_constants(nodes: "list[gs.Node | FlowPort]") -> set[str]:
+    """Values that depend on no input of the graph, as kernels behind a Transpose: the file holds them transposed."""
+    found: set[str] = set()
+    for node in nodes:
+        if all(isinstance(t, gs.Constant) or t.name in found or not t.name for t in node.inputs):
+            found.update(t.name for t in node.outputs)
+    return found
 
 
 def values(constant: gs.Constant) -> Array:

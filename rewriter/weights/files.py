@@ -51,7 +51,7 @@ def save_weights(export: Export, path: str | Path) -> Path:
         weights, manifest = Path(folder, path.name), Path(folder, described.name)
         with weights.open("wb") as file:
             write(export, file)
-        manifest.write_text(export.manifest.dumps(indent=1) + "\n", encoding="utf-8")
+        manifest.write_text(export.manifest.dumps(lines=True), encoding="utf-8")
         os.replace(manifest, described)
         os.replace(weights, path)
     return described

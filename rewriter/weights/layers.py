@@ -1,9 +1,12 @@
 """The layers of a graph: which operators are layers, and which constants are their parameters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import permutations
 from typing import NamedTuple
 
+import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes import perm
@@ -113,20 +116,52 @@ def fits(kind: str, node: gs.Node, place: int, parameter: Parameter) -> bool:
 
 
 def trace(node: gs.Node, number: int) -> Parameter | None:
-    """The constant behind an input, through Transposes and what leaves its elements in place."""
-    total: Perm | None = None
+    """The constant behind an input, through operators that leave its elements in place or permute its axes."""
+    chain: list[gs.Node] = []
     while not isinstance(node.inputs[number], gs.Constant):
         producers = node.inputs[number].inputs
         if not producers or not is_passed_through(producers[0]):
             return None
         node, number = producers[0], 0
-        if node.op == "Transpose":
-            if node.inputs[0].shape is None:
-                return None
-            p = tuple(node.attrs.get("perm") or reversed(range(len(node.inputs[0].shape))))
-            total = p if total is None else perm.then(p, total)
+        chain.insert(0, node)
     constant = node.inputs[number]
-    return Parameter(Use(constant, node, number), total or perm.identity(len(constant.shape)))
+    p = effect(chain, tuple(constant.shape))
+    return None if p is None else Parameter(Use(constant, node, number), p)
+
+
+def effect(chain: Sequence[gs.Node], shape: tuple[int, ...]) -> Perm | None:
+    """The perm that a chain of operators amounts to; ``None`` if it is more than one.
+
+    A Reshape between Transposes may only move axes of size one (tf2onnx has one before a depthwise kernel): the
+    positions of all elements show whether it does.
+    """
+    if not any(node.op == "Reshape" for node in chain):
+        transposes = [permuted(node, len(shape)) for node in chain if node.op == "Transpose"]
+        return reduce(perm.then, transposes, perm.identity(len(shape)))
+    start = result = np.arange(int(np.prod(shape))).reshape(shape)
+    for node in chain:
+        if node.op == "Transpose":
+            result = result.transpose(permuted(node, result.ndim))
+        elif node.op == "Reshape":
+            sizes = np.asarray(node.inputs[1].values).tolist()
+            result = result.reshape([result.shape[i] if n == 0 else n for i, n in enumerate(sizes)])
+    moved = (p for p in permutations(range(len(shape))) if perm.reorder(p, shape) == list(result.shape))
+    return next((p for p in moved if np.array_equal(start.transpose(p), result)), None)
+
+
+def permuted(node: gs.Node, rank: int) -> Perm:
+    return tuple(node.attrs.get("perm") or reversed(range(rank)))
+
+
+def is_passed_through(node: gs.Node) -> bool:
+    """Whether a node leaves its first input's elements in place, or permutes axes, or scales along one axis at most."""
+    if not is_standard(node):
+        return False
+    if node.op == "DequantizeLinear":
+        return len(node.inputs[1].shape or ()) < 2
+    if node.op == "Reshape":
+        return isinstance(node.inputs[1], gs.Constant) and not node.attrs.get("allowzero")
+    return node.op in SAME_DATA or node.op == "Transpose"
 
 
 def makers(tensor: gs.Tensor) -> Iterator[gs.Node]:
@@ -142,15 +177,6 @@ def makers(tensor: gs.Tensor) -> Iterator[gs.Node]:
 def transposed(parameter: Parameter) -> Parameter:
     """As the product reads a weight that Gemm transposes."""
     return Parameter(parameter.use, tuple(reversed(parameter.perm)))
-
-
-def is_passed_through(node: gs.Node) -> bool:
-    """Whether a node leaves its first input's elements in place, or permutes axes, or scales along one axis at most."""
-    if not is_standard(node):
-        return False
-    if node.op == "DequantizeLinear":
-        return len(node.inputs[1].shape or ()) < 2
-    return node.op in SAME_DATA or node.op == "Transpose"
 
 
 def added_bias(node: gs.Node, parameters: Mapping[int, Parameter]) -> Iterator[tuple[int, Parameter]]:

@@ -77,8 +77,19 @@ class Manifest:
             "notes": self.notes,
         }
 
-    def dumps(self, indent: int | None = None) -> str:
-        return json.dumps(self.to_json(), indent=indent)
+    def dumps(self, *, lines: bool = False) -> str:
+        """As JSON; with ``lines`` one tensor, layer or note per line."""
+        if not lines:
+            return json.dumps(self.to_json())
+        return "{\n" + ",\n".join(f"{json.dumps(k)}: {in_lines(v)}" for k, v in self.to_json().items()) + "\n}\n"
+
+
+def in_lines(value: Any) -> str:
+    if isinstance(value, dict) and value:
+        return "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n}"
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f"  {json.dumps(v)}" for v in value) + "\n]"
+    return json.dumps(value)
 
 
 def port_json(port: Port) -> dict[str, Any]:

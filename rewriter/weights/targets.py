@@ -6,6 +6,7 @@ Letters are those of ``letters.py``; ``S`` stands for the spatial axes (W, HW or
 
 from typing import NamedTuple
 
+from rewriter.weights.letters import plain
 from rewriter.weights.padding import TARGETS
 
 SPATIAL = {0: "", 1: "W", 2: "HW", 3: "DHW"}
@@ -74,6 +75,12 @@ def kernel_letters(kind: str, target: str, spatial: int, transpose_kernel: bool 
     else:
         letters = EXCEPTIONS.get((kind, target, spatial), KERNELS[kind][target])
     return letters.replace("S", SPATIAL[spatial])
+
+
+def spelled(kind: str, letters: str, spatial: int) -> str:
+    """A kernel's layout as its framework spells it: IHWO of a depthwise kernel is TFLite's 1HWC."""
+    tflite = kernel_letters(kind, TFLITE, spatial)
+    return tflite if len(tflite) == len(letters) and plain(tflite) == letters else letters
 
 
 def is_flipped(kind: str, target: str, transpose_kernel: bool) -> bool:

@@ -2,9 +2,13 @@
 
 import logging
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from onnx import ModelProto
+import numpy as np
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rewriter.errors import UsageError
 
@@ -22,13 +26,48 @@ def load_tflite(path: Path) -> ModelProto:
     if head[4:] != IDENTIFIER:
         raise UsageError(f"{path}: not a TFLite model")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr():
+        return with_constant_shapes(converted(path))
+
+
+def converted(path: Path) -> ModelProto:
+    """Not optimised: tf2onnx would fold kernels into constants of other names."""
     try:
         import tf2onnx
     except ImportError as error:
         raise UsageError(f"{path}: TFLite files are read by tf2onnx ({error}): pip install '.[tflite]'") from None
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     try:
-        model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
+        graph = tf2onnx.tfonnx.process_tf_graph(None, opset=OPSET, tflite_path=str(path))
+        model: ModelProto = graph.make_model(path.name)
     except Exception as error:  # whatever a file may bring about in tf2onnx
         raise UsageError(f"{path}: tf2onnx does not convert it ({error})") from error
-    return model  # type: ignore[no-any-return]
+    return model
+
+
+def with_constant_shapes(model: ModelProto) -> ModelProto:
+    """The model with Casts of integer constants done: tf2onnx casts the shape of each Reshape, which would hide it."""
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        tensor = held.get(node.input[0]) if node.op_type == "Cast" else None
+        to = next((attr.i for attr in node.attribute if attr.name == "to"), None)
+        if tensor is not None and tensor.data_type == TensorProto.INT32 and to == TensorProto.INT64:
+            array = numpy_helper.to_array(tensor).astype(np.int64)
+            constant = helper.make_node("Constant", [], list(node.output), value=numpy_helper.from_array(array))
+            node.CopyFrom(constant)
+    return model
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """TensorFlow's C++ writes to stderr before it reads any setting; errors are raised all the same."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)

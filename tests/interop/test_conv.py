@@ -6,6 +6,7 @@ from typing import Any
 import in_flax
 import in_litert
 import in_tensorflow
+import in_torch
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,12 @@ from common import agree, first, last, onnx_of, ort_run, random, spread, torch_r
 
 CONVS = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
 SIZES = (13, 11, 9)
-RUNS = {"tensorflow": in_tensorflow.layer, "tflite": in_litert.layer, "flax": in_flax.layer}
+RUNS = {
+    "tensorflow": in_tensorflow.layer,
+    "tflite": in_litert.layer,
+    "flax": in_flax.layer,
+    "pytorch": in_torch.layer,
+}
 DEPTHWISE_TWICE = {"groups": 6, "out": 12}
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},

@@ -5,6 +5,7 @@ from typing import Any
 
 import in_flax
 import in_tensorflow
+import in_torch
 import keras
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ def tensorflow(x: Any, entry: Any, _: Any) -> Any:
     return in_tensorflow.pool(x, entry)
 
 
-RUNS = {"tensorflow": tensorflow, "flax": in_flax.layer}
+RUNS = {"tensorflow": tensorflow, "flax": in_flax.layer, "pytorch": in_torch.layer}
 
 
 @pytest.mark.parametrize("target", RUNS)

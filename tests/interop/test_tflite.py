@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import in_tensorflow
+import in_torch
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from common import Array, Weights, agree, random
+from common import Array, Weights, agree, first, random
 
 from rewriter.weights import read_weights
 from rewriter.weights.cli import main
@@ -36,6 +37,12 @@ def converted(folder: Path, target: str) -> Weights:
     return Weights(*read_weights(folder / "out.safetensors"))
 
 
+def tensor_names(folder: Path) -> set[str]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return {tensor["name"] for tensor in Interpreter(str(folder / "net.tflite")).get_tensor_details()}
+
+
 def tflite_run(folder: Path, x: Array) -> Array:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -51,8 +58,11 @@ def test_kernels_equal_those_of_the_keras_model(net: keras.Model, tmp_path: Path
     weights = converted(tmp_path, "tensorflow")
     kernels = [weights.of(entry)["kernel"] for entry in weights.layers() if "kernel" in entry["parameters"]]
     expected = [layer.get_weights()[0] for layer in net.layers if layer.weights]
-    first = next(iter(kept.layers("conv")))
-    assert kept.of(first)["filter"].shape == (16, 3, 3, 3)
+    conv = next(iter(kept.layers("conv")))
+    assert kept.of(conv)["filter"].shape == (16, 3, 3, 3)
+    name = conv["parameters"]["filter"]
+    assert name in tensor_names(tmp_path)
+    assert weights.manifest["tensors"][name]["layout"] == ["OHWI", "HWIO"]
     assert kernels[0].shape == (3, 3, 3, 16)
     assert [k.shape for k in kernels] == [e.shape for e in expected]
     assert all(np.array_equal(k, e) for k, e in zip(kernels, expected, strict=True))
@@ -79,3 +89,16 @@ def test_the_settings_too(net: keras.Model, tmp_path: Path) -> None:
     y = tf.nn.relu(in_tensorflow.layer(in_tensorflow.layer(y, depthwise, weights), second, weights))
     given = weights.of(dense)
     agree(tf.reshape(y, (1, -1)) @ given["kernel"] + given["bias"], expected)
+
+
+def test_in_pytorch(net: keras.Model, tmp_path: Path) -> None:
+    """The Dense's rows come into the order C, H, W: the PyTorch model flattens channels first."""
+    x = random(1, 20, 24, 3)
+    expected = tflite_run(tmp_path, x)
+    weights = converted(tmp_path, "pytorch")
+    assert weights.manifest["notes"] == []
+    conv, depthwise, second, dense = weights.layers()
+    y = np.maximum(in_torch.layer(x, conv, weights), 0)
+    y = np.maximum(in_torch.layer(in_torch.layer(y, depthwise, weights), second, weights), 0)
+    given = weights.of(dense)
+    agree(first(y).reshape(1, -1) @ given["weight"].T + given["bias"], expected)
