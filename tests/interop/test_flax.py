@@ -92,41 +92,14 @@ class Decoder(nn.Module):
         return nn.ConvTranspose(3, (4, 4), (2, 2), [(2, 2), (2, 2)], name="up")(x)
 
 
-class TorchDecoder(torch.nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc, self.up = torch.nn.Linear(9, 120), torch.nn.ConvTranspose2d(6, 3, 4, 2, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.up(torch.relu(self.fc(x)).reshape(-1, 6, 4, 5))
-
-
 @pytest.mark.parametrize("dynamo", [False, True])
 def test_linear_before_unflatten(dynamo: bool, tmp_path: Path) -> None:
     """A decoder: the columns of the Dense, and its bias, are reordered."""
-    net, x = TorchDecoder(), random(2, 9)
+    unflatten, x = torch.nn.Unflatten(1, (6, 4, 5)), random(2, 9)
+    up = torch.nn.ConvTranspose2d(6, 3, 4, 2, 1)
+    net = torch.nn.Sequential(torch.nn.Linear(9, 120), torch.nn.ReLU(), unflatten, up)
     weights = written(onnx_of(net, torch.from_numpy(x), dynamo=dynamo), "flax", tmp_path)
     agree(first(Decoder().apply(filled(weights, fc="dense", up="conv_transpose"), x)), torch_run(net, x))
-
-
-class DecoderWithTranspose(nn.Module):
-    """As the note says."""
-
-    @nn.compact
-    def __call__(self, x: Any) -> Any:
-        x = nn.Dense(6 * 4 * 5, name="fc")(x).reshape(x.shape[0], 6, 4, 5)
-        return nn.ConvTranspose(3, (4, 4), (2, 2), [(2, 2), (2, 2)], name="up")(last(x))
-
-
-def test_an_unflatten_that_hides_its_shape_is_told(tmp_path: Path) -> None:
-    """PyTorch's older exporter computes the shape of ``nn.Unflatten`` in the graph."""
-    unflatten = torch.nn.Unflatten(1, (6, 4, 5))
-    net = torch.nn.Sequential(torch.nn.Linear(9, 120), unflatten, torch.nn.ConvTranspose2d(6, 3, 4, 2, 1))
-    x = random(2, 9)
-    weights = written(onnx_of(net, torch.from_numpy(x)), "flax", tmp_path)
-    (note,) = weights.manifest["notes"]
-    assert "stays channels first" in note
-    agree(first(DecoderWithTranspose().apply(filled(weights, fc="dense", up="conv_transpose"), x)), torch_run(net, x))
 
 
 @pytest.mark.parametrize(
