@@ -208,6 +208,8 @@ def test_operands_follow_the_data() -> None:
     proto = model(nodes, {"x": IMAGE}, {"y": IMAGE}, constants)
     last, first = export_weights(proto, "flax").tensors, export_weights(proto, "pytorch").tensors
     np.testing.assert_array_equal(last["image"], random(1, 3, 5, 7).transpose(0, 2, 3, 1))
+    layouts = {name: tensor.layout for name, tensor in export_weights(proto, "flax").manifest.tensors.items()}
+    assert layouts == {"w": ["OIHW", "HWIO"], "image": ["NCHW", "NHWC"], "channel": ["CHW", "HWC"]}
     assert np.broadcast_to(last["channel"], (5, 7, 3)).shape == (5, 7, 3)
     np.testing.assert_array_equal(first["image"], constants["image"])
     np.testing.assert_array_equal(first["channel"], constants["channel"])
@@ -270,7 +272,7 @@ def test_a_plan_that_transposes_is_told() -> None:
     ]
     constants = {"w": random(3, 3, 3, 3), "shape": ints(2, 15, 7), "m": random(7, 4)}
     export = export_weights(model(nodes, {"x": IMAGE}, {"y": None}, constants), "tensorflow")
-    assert any("must be transposed" in note for note in export.manifest.notes)
+    assert any("is transposed" in note for note in export.manifest.notes)
     np.testing.assert_array_equal(export.tensors["m"], constants["m"])
 
 

@@ -15,6 +15,7 @@ from onnx import ModelProto
 from passes import perm
 from passes.constants import Stored
 from passes.layout import AS_IS, Layout, of_rank
+from passes.perm import Perm
 from passes.ports import Port as FlowPort
 from passes.ports import flat
 from passes.rule import Expand, Move
@@ -83,6 +84,8 @@ class _Exporter:
             self._layer(layer)
         for node in self.nodes:
             self._operands(node)
+            if node.op in GATED:
+                self.manifest.notes.append(f"{label(node)}: its gates stay in the order of ONNX's operator {node.op}")
         self._notes()
         tensors = {
             name: tensor.change.apply(values(self.constants[name])) for name, tensor in self.manifest.tensors.items()
@@ -151,10 +154,6 @@ class _Exporter:
             if (id(node), number) in self.seen or not isinstance(tensor, gs.Constant) or not self._is_weight(use):
                 continue
             self._add(replace(self._operand(use), node=label(node), operator=node.op), use)
-            if node.op in GATED:
-                self.manifest.notes.append(
-                    f"{label(node)}: {tensor.name!r} has the gates in ONNX's order, see the operator {node.op}"
-                )
 
     def _operand(self, use: Use) -> Tensor:
         shape, layout = tuple(use.constant.shape), self._layout(use)
@@ -165,10 +164,8 @@ class _Exporter:
         edit = self.moves[id(use.node)].edits.get(use.number)
         if isinstance(edit, Expand):
             stored = np.expand_dims(np.broadcast_to(np.uint8(0), stored), edit.axes).shape
-        old = new = None
-        if len(p) in DATA_LETTERS and p == perm.channels_last(len(p)):
-            old = DATA_LETTERS[len(p)]
-            new = "".join(perm.reorder(p, old))
+        old = data_letters(p)
+        new = old and "".join(perm.reorder(p, old))
         return Tensor(
             use.constant.name, "", "", dtype(use.constant), Change(shape, p, stored, layout.orders), old=old, new=new
         )
@@ -224,9 +221,19 @@ class _Exporter:
         for change in self.plan.plan.changes:
             if change.op == "Transpose" and change.value not in folded:
                 self.manifest.notes.append(
-                    f"{change.value!r}, stored as {change.stored}, must be transposed to {change.needed} in the target "
-                    f"too: {change.blame}"
+                    f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and the "
+                    f"weights behind it expect that: {change.blame}"
                 )
+
+
+def data_letters(p: Perm) -> str | None:
+    """The axes of an operand that goes channels last with the data, without a batch axis perhaps; else ``None``."""
+    rank = len(p)
+    if rank in DATA_LETTERS and p == perm.channels_last(rank):
+        return DATA_LETTERS[rank]
+    if rank + 1 in DATA_LETTERS and p == perm.suffix(perm.channels_last(rank + 1), rank):
+        return DATA_LETTERS[rank + 1][1:]
+    return None
 
 
 def made_of_constants(nodes: "list[gs.Node | FlowPort]") -> set[str]:

@@ -25,8 +25,16 @@ class Tensor:
     old: str | None = None
     new: str | None = None
 
+    @property
+    def layout(self) -> str | list[str]:
+        """Letters before and after, or one word for a tensor that keeps them or has none."""
+        if self.change.is_identity:
+            return "as is"
+        if self.old and self.new and self.old != self.new:
+            return [self.old, self.new]
+        return "reordered" if self.change.orders else "permuted"
+
     def to_json(self) -> dict[str, Any]:
-        layout = "as is" if self.change.is_identity and self.old == self.new else [self.old, self.new]
         named = {"layer": self.layer, "parameter": self.parameter, "collection": self.collection}
         return {
             "source": self.source,
@@ -34,7 +42,7 @@ class Tensor:
             "node": self.node,
             **{key: value for key, value in named.items() if value},
             "letters": self.new,
-            "layout": layout,
+            "layout": self.layout,
             "dtype": self.dtype,
             **self.change.to_json(),
         }
