@@ -36,7 +36,7 @@ CONV: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"to": "tflite", "padding": 2, "dilation": 2}, {"padding": "SAME"}),
     ({"to": "tensorflow", "padding": 2}, {"padding": "VALID", "pad": [(0, 0), (2, 2), (2, 2), (0, 0)]}),
     ({"padding": 1, "stride": 2}, {"padding": "VALID", "pad": [(0, 0), (1, 1), (1, 1), (0, 0)]}),
-    ({"padding": 1, "stride": 2, "size": [9, 7]}, {"padding": "SAME"}),
+    ({"padding": 1, "stride": 2, "size": [9, 7]}, {"padding": "SAME", "for_size": [9, 7]}),
     ({"padding": 1, "stride": 2, "size": [9, 8]}, {"padding": "VALID", "pad": [(0, 0), (1, 1), (1, 1), (0, 0)]}),
     ({"padding": 1, "stride": 2, "size": [9, "W"]}, {"padding": "VALID", "pad": [(0, 0), (1, 1), (1, 1), (0, 0)]}),
     ({"to": "flax", "padding": [(0, 1), (2, 1)]}, {"padding": [(0, 1), (2, 1)]}),

@@ -241,6 +241,28 @@ def test_batch_norm_names_and_conventions() -> None:
     assert [m.layers["layer"].settings["epsilon"] for m in (torch, keras, flax)] == [0.001] * 3
 
 
+SAME_PADS = {"tensorflow": "SAME", "tflite": "SAME", "flax": [(0, 1), (1, 1)], "pytorch": [0, 0]}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_same_upper_is_tensorflows_same(target: str) -> None:
+    export = one_layer("Conv", {"w": random(4, 3, 3, 3)}, [2, 3, 6, 7], target, strides=[2, 2], auto_pad="SAME_UPPER")
+    settings = export.manifest.layers["layer"].settings
+    assert settings["padding"] == SAME_PADS[target]
+    assert settings.get("pad") == ([1, 1, 0, 1] if target == "pytorch" else None)
+    assert "for_size" not in settings
+
+
+@pytest.mark.parametrize(("op", "auto_pad"), [("Conv", "SAME_LOWER"), ("AveragePool", "SAME_LOWER")])
+def test_padding_by_an_unknown_size_is_told(op: str, auto_pad: str) -> None:
+    given = {"w": random(4, 3, 3, 3)} if op == "Conv" else {}
+    attrs = {"strides": [2, 2], "auto_pad": auto_pad, "kernel_shape": [3, 3]}
+    proto = model([node(op, ["x", *given], ["y"], "layer", **attrs)], {"x": [2, 3, "H", "W"]}, {"y": None}, given)
+    manifest = export_weights(proto, "tensorflow").manifest
+    assert "padding" not in manifest.layers["layer"].settings
+    assert any("pads by the input's size" in note for note in manifest.notes)
+
+
 # Orders
 
 

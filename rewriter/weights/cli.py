@@ -82,7 +82,7 @@ def render(console: Console, path: Path, export: Export, most: int | None) -> No
         table.add_row(*map(escape, row(name, layer, manifest.tensors)))
     console.print(table)
     if most is not None and len(rows) > most:
-        console.print(f"and {len(rows) - most} more layers (-v)")
+        console.print(f"and {len(rows) - most} more (-v)")
     rest = [tensor for tensor in manifest.tensors.values() if tensor.layer is None]
     if rest:
         changed = sum(not tensor.change.is_identity for tensor in rest)
@@ -106,7 +106,7 @@ def row(name: str, layer: LayerEntry, tensors: dict[str, Tensor]) -> list[str]:
 
 
 def padding(layer: LayerEntry) -> str:
-    """The padding in short: "VALID, pad 3+3 3+3"."""
+    """The padding in short, and strides: "VALID, pad 3+3 3+3, stride 2 2"."""
     given = layer.settings.get("padding", "")
     parts = [given if isinstance(given, str) else amounts(given)]
     if "crop" in layer.settings:
@@ -114,6 +114,9 @@ def padding(layer: LayerEntry) -> str:
     pads = layer.settings.get("pad", [])
     if pads:
         parts.append(f"pad {amounts(pads[1:-1]) if isinstance(pads[0], tuple) else amounts(pads)}")
+    strides = layer.settings.get("strides", [])
+    if max(strides, default=1) > 1:
+        parts.append(f"stride {amounts(strides)}")
     return ", ".join(parts)
 
 

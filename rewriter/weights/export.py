@@ -221,13 +221,13 @@ class _Exporter:
         for change in self.plan.plan.changes:
             if change.op == "Transpose" and change.value not in folded:
                 self.manifest.notes.append(
-                    f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and the "
-                    f"weights behind it expect that: {change.blame}"
+                    f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "
+                    f"the weights behind it expect that: {change.blame}"
                 )
 
 
 def data_letters(p: Perm) -> str | None:
-    """The axes of an operand that goes channels last with the data, without a batch axis perhaps; else ``None``."""
+    """The axes of an operand that goes channels last with the data, with a batch axis or without; else ``None``."""
     rank = len(p)
     if rank in DATA_LETTERS and p == perm.channels_last(rank):
         return DATA_LETTERS[rank]

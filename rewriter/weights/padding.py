@@ -29,7 +29,8 @@ def conv_padding(
     ``size``: that of the input's spatial axes, where known. The result:
 
     * pytorch: ``padding``, and where it is asymmetric ``pad``, the list for ``torch.nn.functional.pad``
-    * tensorflow, tflite: ``padding`` SAME or VALID, and with VALID perhaps ``pad``, the list for ``tf.pad``
+    * tensorflow, tflite: ``padding`` SAME or VALID; with VALID perhaps ``pad``, the list for ``tf.pad``; with SAME
+      ``for_size`` where it is equal for inputs of this size but not of any
     * flax: ``padding``, pairs
 
     Sources: ``tf.nn.convolution`` ("SAME" and "VALID"), ``jax.lax.conv_general_dilated``, ``torch.nn.Conv2d``.
@@ -40,9 +41,7 @@ def conv_padding(
         return {"padding": axes.pads}
     if to == "pytorch":
         return torch_pads(axes.pads)
-    if any(map(any, axes.pads)) and axes.is_same(size):
-        return {"padding": "SAME"}
-    return {"padding": "VALID", **tf_pad(axes.pads)}
+    return tf_same(axes, size) or {"padding": "VALID", **tf_pad(axes.pads)}
 
 
 def conv_transpose_padding(
@@ -120,6 +119,13 @@ def same_along(window: int, stride: int, pads: Pair, size: int | str | None) -> 
     results = -(-size // stride)
     total = max((results - 1) * stride + window - size, 0)
     return pads[0] == total // 2 and (size + sum(pads) - window) // stride + 1 == results
+
+
+def tf_same(axes: Axes, size: Sequence[int | str | None] | None) -> dict[str, Any]:
+    """SAME where it is equal to padding that is not 0; else nothing."""
+    if not any(map(any, axes.pads)) or not axes.is_same(size):
+        return {}
+    return {"padding": "SAME"} if axes.is_same() else {"padding": "SAME", "for_size": list(size or ())}
 
 
 def tf_pad(pads: Sequence[Pair]) -> dict[str, Any]:

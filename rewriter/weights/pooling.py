@@ -7,7 +7,7 @@ Zeros before an average count as elements or not; TensorFlow never counts those 
 from collections.abc import Sequence
 from typing import Any
 
-from rewriter.weights.padding import Axes, Ints, Pair, tf_pad, torch_pads
+from rewriter.weights.padding import Axes, Ints, Pair, tf_pad, tf_same, torch_pads
 
 
 def pool_padding(
@@ -41,9 +41,8 @@ def pool_padding(
     if to == "flax":
         return {"padding": pads, **counted}
     padded = any(map(any, pads))
-    if padded and not (average and count_include_pad) and Axes(kernel, stride, pads, dilation).is_same(size):
-        return {"padding": "SAME"}
-    return {"padding": "VALID", **tf_pad(pads), **(special(average, count_include_pad) if padded else {})}
+    same = {} if average and count_include_pad else tf_same(Axes(kernel, stride, pads, dilation), size)
+    return same or {"padding": "VALID", **tf_pad(pads), **(special(average, count_include_pad) if padded else {})}
 
 
 def torch_pool(axes: Axes, average: bool, count_include_pad: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rewriter.weights.pooling import pool_padding
 from rewriter.weights.targets import FLAX, NAMES, PYTORCH, TENSORFLOW, TFLITE
 
 Settings = dict[str, Any]
+UNKNOWN_PADS = "auto_pad {} with a stride pads by the input's size, which is not known here"
 Sizes = Sequence[int | str | None] | None
 
 
@@ -34,13 +35,13 @@ def conv(layer: Layer, target: str) -> Settings:
     shape: Settings = windows(attrs, kernel) | {"groups": attrs.get("group", 1)}
     if not kernel:
         return shape
+    if is_same(attrs, target):
+        return shape | {"padding": "SAME"}
     strides, dilations, size = shape["strides"], shape["dilations"], sizes_of(layer)
     pads = pads_of(attrs, Axes(kernel, strides, 0, dilations), size)
-    if pads is not None:
-        return shape | conv_padding(kernel, strides, pads, dilations, to=target, size=size)
-    if attrs["auto_pad"] == "SAME_UPPER" and target != PYTORCH:
-        return shape | {"padding": "SAME"}
-    return shape | {"note": f"auto_pad {attrs['auto_pad']} with a stride pads by the input's size, which is not known"}
+    if pads is None:
+        return shape | {"note": UNKNOWN_PADS.format(attrs["auto_pad"])}
+    return shape | conv_padding(kernel, strides, pads, dilations, to=target, size=size)
 
 
 def conv_transpose(layer: Layer, target: str) -> Settings:
@@ -59,10 +60,12 @@ def conv_transpose(layer: Layer, target: str) -> Settings:
 def pool(layer: Layer, target: str) -> Settings:
     attrs, kernel = layer.node.attrs, list(layer.node.attrs["kernel_shape"])
     shape = windows(attrs, kernel)
+    if is_same(attrs, target) and not attrs.get("count_include_pad"):
+        return shape | {"padding": "SAME"}
     strides, dilations, size = shape["strides"], shape["dilations"], sizes_of(layer)
     pads = pads_of(attrs, Axes(kernel, strides, 0, dilations), size)
     if pads is None:
-        return shape | {"note": f"auto_pad {attrs['auto_pad']} with a stride pads by the input's size, not known here"}
+        return shape | {"note": UNKNOWN_PADS.format(attrs["auto_pad"])}
     return shape | pool_padding(
         kernel,
         strides,
@@ -169,6 +172,11 @@ def pads_of(attrs: Mapping[str, Any], axes: Axes, size: Sequence[int | str | Non
         return list(zip(given[:rank], given[rank:], strict=True))
     totals = [same_total(*axis) for axis in zip(axes.windows, axes.strides, size or [None] * rank, strict=True)]
     return None if None in totals else [halves(total, auto) for total in totals if total is not None]
+
+
+def is_same(attrs: Mapping[str, Any], target: str) -> bool:
+    """Whether the operator pads as TensorFlow's SAME does, whatever the input's size."""
+    return attrs.get("auto_pad") == "SAME_UPPER" and target in (TENSORFLOW, TFLITE)
 
 
 def same_total(window: int, stride: int, size: int | str | None) -> int | None:
