@@ -6,6 +6,7 @@ Unflatten, a BatchNorm between the two) and how each operand of an elementwise o
 """
 
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -131,14 +132,15 @@ class _Exporter:
         return Tensor(constant.name, "", "", dtype(constant), change, old=spelled, new=new)
 
     def _vector(self, layer: Layer, parameter: Parameter) -> Tensor:
-        """Any other parameter, as planned."""
-        tensor = self._operand(parameter.use)
-        letter = "O" if layer.kind in KERNEL_KINDS else "C"
+        """Any other parameter: a vector stays one wherever the plan puts its axis, and follows the order along it."""
+        tensor, shape = self._operand(parameter.use), tuple(parameter.use.constant.shape)
         if layer.kind == "prelu":
             return replace(tensor, change=self._slopes(layer, tensor.change))
-        if layer.kind == "embedding" or len(tensor.change.shape) != 1:
+        if len(shape) != 1:
             return tensor
-        return replace(tensor, old=letter, new=letter)
+        letter = "O" if layer.kind in KERNEL_KINDS else "C"
+        vector = Change(shape, (0,), shape, self._layout(parameter.use).orders)
+        return replace(tensor, change=vector, old=letter, new=letter)
 
     def _slopes(self, layer: Layer, change: Change) -> Change:
         """PyTorch's slopes are a vector; no framework's have a batch axis."""
@@ -186,14 +188,14 @@ class _Exporter:
     def _add(self, tensor: Tensor, use: Use) -> str:
         """The tensor's name in the file: its own, unless another reader needs it another way."""
         self.seen.add((id(use.node), use.number))
-        name = tensor.source
-        known = self.manifest.tensors.get(name)
-        if known is not None and known.change != tensor.change:
-            name = f"{tensor.source}@{tensor.layer or tensor.node}"
-            self.manifest.notes.append(f"{tensor.source!r} is needed in two layouts: the second one is {name!r}")
-        if name not in self.manifest.tensors:
-            self.manifest.tensors[name] = tensor
-            self.constants[name] = use.constant
+        known = self.manifest.tensors
+        other = f"{tensor.source}@{tensor.layer or tensor.node}"
+        names = chain([tensor.source, other], (f"{other}@{n}" for n in count(2)))
+        name = next(name for name in names if name not in known or known[name].change == tensor.change)
+        if name not in known:
+            known[name], self.constants[name] = tensor, use.constant
+            if name != tensor.source:
+                self.manifest.notes.append(f"{tensor.source!r} is needed in more than one layout: another is {name!r}")
         return name
 
     def _unused(self, layer: Layer) -> str:
