@@ -23,7 +23,7 @@ from passes.rule import Expand, Move
 from rewriter import model_io
 from rewriter.contract import SPATIAL_LETTERS
 from rewriter.errors import UsageError
-from rewriter.pipeline import Planned, planned
+from rewriter.pipeline import Planned, plan_of, ports_of
 from rewriter.weights import targets
 from rewriter.weights.change import Change, unchanged
 from rewriter.weights.layers import KERNEL_KINDS, Layer, Parameter, Use, find_layer, makers
@@ -62,7 +62,7 @@ def export_weights(
     if transpose_kernel and target != targets.FLAX:
         raise UsageError(f"transpose_kernel is Flax's; {target} has no such choice")
     proto = model if isinstance(model, ModelProto) else model_io.load(model)
-    plan = planned(proto, "nchw" if target == targets.PYTORCH else "nhwc")
+    plan = plan_of(proto, "nchw" if target == targets.PYTORCH else "nhwc")
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
     return _Exporter(plan, target, transpose_kernel, {t.name for t in proto.graph.initializer}).run(name)
 
@@ -73,7 +73,8 @@ class _Exporter:
         self.plan = plan
         self.nodes = list(flat(plan.graph))
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, plan.plan.moves, strict=True)}
-        self.manifest = Manifest(target, inputs=plan.inputs, outputs=plan.outputs)
+        inputs, outputs = ports_of(plan)
+        self.manifest = Manifest(target, inputs=inputs, outputs=outputs)
         self.constants: dict[str, gs.Constant] = {}
         self.computing: set[int] = set()  # nodes that compute parameters
         self.seen: set[tuple[int, int]] = set()  # (node, input) of the constants that are parameters
