@@ -15,17 +15,16 @@ from onnx import ModelProto
 
 from passes import perm
 from passes.constants import Stored
-from passes.layout import AS_IS, Layout, of_rank
-from passes.perm import Perm
+from passes.layout import ANY, AS_IS, Layout, of_rank
 from passes.ports import Port as FlowPort
 from passes.ports import flat
 from passes.rule import Expand, Move
 from rewriter import model_io
-from rewriter.contract import SPATIAL_LETTERS
 from rewriter.errors import UsageError
 from rewriter.pipeline import Planned, plan_of, ports_of
 from rewriter.weights import targets
 from rewriter.weights.change import Change, unchanged
+from rewriter.weights.images import image_part, is_image, letters_of
 from rewriter.weights.layers import KERNEL_KINDS, Layer, Parameter, Use, find_layer, makers
 from rewriter.weights.letters import Array, perm_between, plain, written_shape
 from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
@@ -37,7 +36,6 @@ SETTINGS = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "
 NO_WEIGHTS = ("int64", "bool", "object")
 GATED = ("LSTM", "GRU", "RNN")
 SPATIAL_KINDS = ("conv", "depthwise_conv", "conv_transpose", "average_pool", "max_pool")
-DATA_LETTERS = {n + 2: f"NC{letters}" for n, letters in SPATIAL_LETTERS.items()}
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,7 @@ class _Exporter:
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, plan.plan.moves, strict=True)}
         inputs, outputs = ports_of(plan)
         self.manifest = Manifest(target, inputs=inputs, outputs=outputs)
+        self.flips = any(port.flipped for port in (*inputs, *outputs))
         self.constants: dict[str, gs.Constant] = {}
         self.computing: set[int] = set()  # nodes that compute parameters
         self.seen: set[tuple[int, int]] = set()  # (node, input) of the constants that are parameters
@@ -165,10 +164,9 @@ class _Exporter:
         p = of_rank(layout, len(shape)).perm
         stored = tuple(perm.reorder(p, shape))
         edit = self.moves[id(use.node)].edits.get(use.number)
-        if isinstance(edit, Expand):
+        if isinstance(edit, Expand) and self.flips:
             stored = np.expand_dims(np.broadcast_to(np.uint8(0), stored), edit.axes).shape
-        old = data_letters(p)
-        new = old and "".join(perm.reorder(p, old))
+        old, new = letters_of(p) or (None, None)
         return Tensor(
             use.constant.name, "", "", dtype(use.constant), Change(shape, p, stored, layout.orders), old=old, new=new
         )
@@ -184,7 +182,7 @@ class _Exporter:
     def _layout(self, use: Use) -> Layout:
         """How the plan stores the constant for this reader."""
         at = self.moves[id(use.node)].inputs[use.number]
-        return at if at.perm != (-1,) else AS_IS
+        return AS_IS if at == ANY else image_part(at, len(use.constant.shape))
 
     def _add(self, tensor: Tensor, use: Use) -> str:
         """The tensor's name in the file: its own, unless another reader needs it another way."""
@@ -220,23 +218,15 @@ class _Exporter:
             )
 
     def _notes(self) -> None:
+        """Where a plan that flips images must transpose them; other Transposes are the model's own."""
         folded = made_of_constants(self.nodes)
         for change in self.plan.plan.changes:
-            if change.op == "Transpose" and change.value not in folded:
+            images = all(is_image(at.perm) for at in (change.stored, change.needed) if at.perm)
+            if self.flips and images and change.op == "Transpose" and change.value not in folded:
                 self.manifest.notes.append(
                     f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "
                     f"the weights behind it expect that: {change.blame}"
                 )
-
-
-def data_letters(p: Perm) -> str | None:
-    """The axes of an operand that goes channels last with the data, with a batch axis or without; else ``None``."""
-    rank = len(p)
-    if rank in DATA_LETTERS and p == perm.channels_last(rank):
-        return DATA_LETTERS[rank]
-    if rank + 1 in DATA_LETTERS and p == perm.suffix(perm.channels_last(rank + 1), rank):
-        return DATA_LETTERS[rank + 1][1:]
-    return None
 
 
 def made_of_constants(nodes: "list[gs.Node | FlowPort]") -> set[str]:

@@ -130,3 +130,34 @@ def test_frameworks_read_bfloat16(tmp_path: Path) -> None:
     for name, array in weights.tensors.items():
         assert loaded[name].dtype == torch.bfloat16
         assert np.array_equal(loaded[name].float().numpy(), array.astype(np.float32))
+
+
+class Transformer(torch.nn.Module):
+    """Patches, positions and an encoder layer, as in ViT (arXiv:2010.11929)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = torch.nn.Conv2d(3, 12, 8, 8)
+        self.positions = torch.nn.Parameter(torch.randn(1, 12, 12))
+        self.layer = torch.nn.TransformerEncoderLayer(12, 3, 20, batch_first=True)
+        self.head = torch.nn.Linear(12, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.layer(self.patches(x).flatten(2).transpose(1, 2) + self.positions).mean(1))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_transformer_keeps_what_is_no_kernel(target: str, tmp_path: Path) -> None:
+    """The plan moves axes in the attention; the weights do not follow."""
+    model = onnx_of(Transformer(), torch.from_numpy(random(1, 3, 24, 32)))
+    weights = written(model, target, tmp_path)
+    assert weights.manifest["notes"] == []
+    for entry in weights.manifest["tensors"].values():
+        kernel = entry.get("parameter") in ("kernel", "weight", "filter") and len(entry["shape"]) > 1
+        assert kernel or entry["layout"] == "as is"
+        assert target != "pytorch" or entry["operator"] == "MatMul" or entry["layout"] == "as is"
+    assert same_bits(weights.tensors["positions"], numpy_helper.to_array(held(model)["positions"]))
+
+
+def held(model: ModelProto) -> dict[str, TensorProto]:
+    return {tensor.name: tensor for tensor in model.graph.initializer}
