@@ -285,6 +285,27 @@ def test_a_dense_behind_a_flatten(between: list[str]) -> None:
     np.testing.assert_array_equal(export_weights(flattened(between), "pytorch").tensors["fc"], fc)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_channel_shuffle_stays_the_targets(target: str) -> None:
+    """ShuffleNet: a plan may fold the shuffle into the kernels around; the weights of a target that shuffles do not."""
+    nodes = [
+        conv("x", "a", "w1"),
+        node("Reshape", ["a", "parts"], ["b"]),
+        node("Transpose", ["b"], ["c"], perm=[0, 2, 1, 3, 4]),
+        node("Reshape", ["c", "whole"], ["d"]),
+        conv("d", "e", "w2"),
+        node("GlobalAveragePool", ["e"], ["p"]),
+        node("Flatten", ["p"], ["f"]),
+        node("Gemm", ["f", "fc"], ["y"], transB=1),
+    ]
+    constants = {"w1": random(6, 3, 3, 3), "w2": random(6, 6, 3, 3), "fc": random(4, 6)}
+    shapes = {"parts": ints(2, 2, 3, 5, 7), "whole": ints(2, 6, 5, 7)}
+    export = export_weights(model(nodes, {"x": IMAGE}, {"y": [2, 4]}, {**constants, **shapes}), target)
+    for name, array in constants.items():
+        assert export.manifest.tensors[name].change.orders == ()
+        np.testing.assert_array_equal(export.manifest.tensors[name].change.undo(export.tensors[name]), array)
+
+
 def test_a_plan_that_transposes_is_told() -> None:
     """Reading channels as positions: no weight can hide that."""
     nodes = [

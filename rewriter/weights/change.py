@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from passes import perm
-from passes.layout import Layout, Order
+from passes.layout import Layout
+from passes.order import AxisOrder, Joined, Order
 from passes.perm import Perm
 from rewriter.weights.letters import Array
 
@@ -19,7 +20,7 @@ class Change:
     source_shape: tuple[int, ...]
     perm: Perm
     shape: tuple[int, ...]
-    orders: tuple[tuple[int, Order], ...] = ()
+    orders: tuple[tuple[int, AxisOrder], ...] = ()
     flip: tuple[int, ...] = ()
 
     def apply(self, array: Array) -> Array:
@@ -32,9 +33,7 @@ class Change:
         permuted = array.reshape(perm.reorder(self.perm, self.source_shape))
         source = np.flip(permuted, self.flip).transpose(perm.inverse(self.perm))
         for axis, order in self.orders:
-            sizes = perm.reorder(order.perm, order.sizes)
-            back = Layout(perm.identity(source.ndim), ((axis, Order(tuple(sizes), perm.inverse(order.perm))),))
-            source = back.apply(source)
+            source = inverse(order).apply(source, axis)
         return contiguous(source)
 
     @property
@@ -43,8 +42,8 @@ class Change:
         return trivial and self.shape == self.source_shape and not self.orders and not self.flip
 
     def to_json(self) -> dict[str, Any]:
-        """``orders``: along the source's ``axis``, ``reshape(sizes).transpose(perm).ravel()``."""
-        orders = [{"axis": axis, "sizes": [*order.sizes], "perm": [*order.perm]} for axis, order in self.orders]
+        """``orders``: along the source's ``axis``, ``reshape(sizes).transpose(perm).ravel()``, by part."""
+        orders = [{"axis": axis, **order_json(order)} for axis, order in self.orders]
         return {
             "source_shape": [*self.source_shape],
             "shape": [*self.shape],
@@ -60,10 +59,39 @@ def unchanged(shape: tuple[int, ...]) -> Change:
 
 def of_json(data: dict[str, Any]) -> Change:
     """The change that ``to_json`` described."""
-    orders = tuple((o["axis"], Order(tuple(o["sizes"]), tuple(o["perm"]))) for o in data.get("orders", ()))
+    orders = tuple((entry["axis"], order_of(entry)) for entry in data.get("orders", ()))
     return Change(
         tuple(data["source_shape"]), tuple(data["perm"]), tuple(data["shape"]), orders, tuple(data.get("flip", ()))
     )
+
+
+def inverse(order: AxisOrder) -> AxisOrder:
+    if isinstance(order, Joined):
+        return Joined(tuple((n, part and back(part)) for n, part in order.parts))
+    return back(order)
+
+
+def back(order: Order) -> Order:
+    return Order(tuple(perm.reorder(order.perm, order.sizes)), perm.inverse(order.perm))
+
+
+def order_json(order: AxisOrder) -> dict[str, Any]:
+    if isinstance(order, Order):
+        return {"sizes": [*order.sizes], "perm": [*order.perm]}
+    parts = [whole(n) if part is None else part for n, part in order.parts]
+    return {"parts": [order_json(part) for part in parts]}
+
+
+def order_of(data: dict[str, Any]) -> AxisOrder:
+    if "parts" not in data:
+        return Order(tuple(data["sizes"]), tuple(data["perm"]))
+    parts = [Order(tuple(part["sizes"]), tuple(part["perm"])) for part in data["parts"]]
+    return Joined(tuple((part.length, part) for part in parts))
+
+
+def whole(length: int) -> Order:
+    """The order that changes nothing."""
+    return Order((length,), (0,))
 
 
 def contiguous(array: Array) -> Array:

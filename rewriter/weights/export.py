@@ -16,6 +16,7 @@ from onnx import ModelProto
 from passes import perm
 from passes.constants import Stored
 from passes.layout import ANY, AS_IS, Layout, of_rank
+from passes.order import Order
 from passes.ports import Port as FlowPort
 from passes.ports import flat
 from passes.rule import Expand, Move
@@ -24,7 +25,7 @@ from rewriter.errors import UsageError
 from rewriter.pipeline import Planned, plan_of, ports_of
 from rewriter.weights import targets
 from rewriter.weights.change import Change, unchanged
-from rewriter.weights.images import image_part, is_image, letters_of
+from rewriter.weights.images import image_part, is_image, letters_of, orders_in
 from rewriter.weights.layers import KERNEL_KINDS, Layer, Parameter, Use, find_layer, makers
 from rewriter.weights.letters import Array, perm_between, plain, written_shape
 from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
@@ -75,12 +76,15 @@ class _Exporter:
         self.manifest = Manifest(target, inputs=inputs, outputs=outputs)
         self.flips = any(port.flipped for port in (*inputs, *outputs))
         self.constants: dict[str, gs.Constant] = {}
+        self.shuffles: set[Order] = set()
         self.computing: set[int] = set()  # nodes that compute parameters
         self.seen: set[tuple[int, int]] = set()  # (node, input) of the constants that are parameters
 
     def run(self, model: str) -> Export:
         found = [layer for node in self.nodes if (layer := find_layer(node)) is not None]
         self.computing = {id(n) for layer in found for tensor in layer.computed.values() for n in makers(tensor)}
+        for layer in found:
+            self.shuffles |= self._orders_of_channels(layer)
         for layer in found:
             self._layer(layer)
         for node in self.nodes:
@@ -92,6 +96,13 @@ class _Exporter:
             name: tensor.change.apply(values(self.constants[name])) for name, tensor in self.manifest.tensors.items()
         }
         return Export(tensors, replace(self.manifest, model=model))
+
+    def _orders_of_channels(self, layer: Layer) -> set[Order]:
+        """Orders in which the plan reads or writes an image's channels, to spare a shuffle: the target shuffles."""
+        if layer.kind not in SPATIAL_KINDS:
+            return set()
+        move = self.moves[id(layer.node)]
+        return {part for at in (move.inputs[0], *move.outputs) for _, order in at.orders for part in orders_in(order)}
 
     def _layer(self, layer: Layer) -> None:
         name = self._unused(layer)
@@ -182,7 +193,7 @@ class _Exporter:
     def _layout(self, use: Use) -> Layout:
         """How the plan stores the constant for this reader."""
         at = self.moves[id(use.node)].inputs[use.number]
-        return AS_IS if at == ANY else image_part(at, len(use.constant.shape))
+        return AS_IS if at == ANY else image_part(at, len(use.constant.shape), self.shuffles)
 
     def _add(self, tensor: Tensor, use: Use) -> str:
         """The tensor's name in the file: its own, unless another reader needs it another way."""

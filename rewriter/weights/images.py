@@ -5,19 +5,22 @@ A plan may move other axes too, to spare a Transpose in an attention, say. No fr
 are left as they are.
 """
 
+from collections.abc import Collection
+
 from passes import layout as lay
 from passes import perm
-from passes.layout import Layout, Order, of_rank
+from passes.layout import Layout, of_rank
+from passes.order import AxisOrder, Order
 from passes.perm import Perm
 from rewriter.contract import SPATIAL_LETTERS
 
 LETTERS = {n + 2: f"NC{letters}" for n, letters in SPATIAL_LETTERS.items()}
 
 
-def image_part(layout: Layout, rank: int) -> Layout:
-    """The layout without what concerns no images."""
+def image_part(layout: Layout, rank: int, shuffles: Collection[Order] = ()) -> Layout:
+    """The layout without what concerns no images; ``shuffles`` are orders of channels, not of flattened maps."""
     p = of_rank(layout, rank).perm
-    kept = [(axis, order) for axis, order in layout.orders if is_map(order)]
+    kept = [(axis, order) for axis, order in layout.orders if is_map(order, shuffles)]
     return lay.make(p if is_image(p) else perm.identity(rank), kept)
 
 
@@ -29,9 +32,14 @@ def is_image(p: Perm) -> bool:
     return p in last or perm.inverse(p) in last
 
 
-def is_map(order: Order) -> bool:
-    """Whether an order is that of a flattened map of the other layout."""
-    return is_image(order.perm)
+def is_map(order: AxisOrder, shuffles: Collection[Order]) -> bool:
+    """Whether an order is that of flattened maps of the other layout."""
+    return all(is_image(part.perm) and part not in shuffles for part in orders_in(order))
+
+
+def orders_in(order: AxisOrder) -> list[Order]:
+    """The order, or those of the parts that a Concat puts one after the other."""
+    return [order] if isinstance(order, Order) else [part for _, part in order.parts if part is not None]
 
 
 def letters_of(p: Perm) -> tuple[str, str] | None:

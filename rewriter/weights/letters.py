@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from passes import perm
-from passes.layout import Layout, Order
+from passes.layout import Layout
+from passes.order import Order
 from passes.perm import Perm
 from rewriter.errors import UsageError
 
