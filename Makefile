@@ -1,13 +1,15 @@
-# Everything is installed into .venv (tool and tests) and .venv-export (PyTorch, TensorFlow; only `make models`).
+# Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`) and
+# .venv-interop (these and Flax, LiteRT; only `make interop`).
 PYTHON ?= python3
 VENV := .venv
 EXPORT := .venv-export
+INTEROP := .venv-interop
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check models models-full models-zoo conformance fuzz operators bench zoo zoo-latency clean
+.PHONY: help run test check interop models models-full models-zoo conformance fuzz operators bench zoo zoo-latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +24,9 @@ check: $(VENV)/ready  ## lint, formatting, import boundary, strict types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, by running these
+	$(INTEROP)/bin/python -m pytest tests/interop
 
 models: $(EXPORT)/ready  ## re-export the small models in models/
 	$(EXPORT)/bin/python models/export.py
@@ -51,7 +56,7 @@ zoo-latency: $(VENV)/ready  ## race over the zoo on a quiet machine; writes docs
 	PYTHONPATH=. $(VENV)/bin/python tests/zoo.py --latency
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(EXPORT) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
+	rm -rf $(VENV) $(EXPORT) $(INTEROP) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -61,4 +66,9 @@ $(VENV)/ready: pyproject.toml
 $(EXPORT)/ready: pyproject.toml
 	$(PYTHON) -m venv $(EXPORT)
 	$(EXPORT)/bin/python -m pip install -q --disable-pip-version-check -e '.[export]'
+	touch $@
+
+$(INTEROP)/ready: pyproject.toml
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install -q --disable-pip-version-check -e '.[interop]'
 	touch $@

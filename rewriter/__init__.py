@@ -12,6 +12,9 @@ from rewriter.pipeline import RewriteResult, rewrite
 from rewriter.report import Report
 from rewriter.validate import CouldNotValidate, ValidationReport, validate
 from rewriter.version import __version__
+from rewriter.weights.letters import convert_layout, flatten_order
+from rewriter.weights.padding import conv_padding, conv_transpose_padding
+from rewriter.weights.pooling import pool_padding
 
 __all__ = [
     "CouldNotValidate",
@@ -23,6 +26,11 @@ __all__ = [
     "ValidationReport",
     "VerificationError",
     "__version__",
+    "conv_padding",
+    "conv_transpose_padding",
+    "convert_layout",
+    "flatten_order",
+    "pool_padding",
     "rewrite",
     "validate",
 ]

@@ -71,11 +71,17 @@ def opset_of(model: ModelProto) -> int:
     return int(versions[0]) if versions else USUAL_OPSET
 
 
-def to_graph(model: ModelProto) -> gs.Graph:
-    """The model's graph with shapes, sorted; weights are read when they are needed. The model is left as it is."""
+def to_graph(model: ModelProto, own_weights: bool = False) -> gs.Graph:
+    """The model's graph with shapes, sorted; weights are read when they are needed. The model is left as it is.
+
+    ``own_weights``: weights keep their names; what the file makes of them is not computed here, however small.
+    """
     exact = with_exact_pools(skeleton(model, in_order(named_apart(model.graph))))
     bare = inferred(exact)
-    pairs = zip(bare.graph.node, exact.graph.node, strict=True)
+    pairs = list(zip(bare.graph.node, exact.graph.node, strict=True))
+    for new, old in pairs if own_weights else ():
+        if new.op_type == "Constant" != old.op_type and (len(new.attribute[0].t.dims) > 1 or old.op_type == "Identity"):
+            new.CopyFrom(old)
     nodes = [new if new.op_type == "Constant" else old for new, old in pairs]
     del bare.functions[:]
     graph = gs.import_onnx(bare)

@@ -115,6 +115,18 @@ def rewrite(
     return result
 
 
+def plan_of(model: ModelProto, to: str) -> Planned:
+    """The plan that ``rewrite`` makes for a model, which is left as it is; its weights keep their names.
+
+    Raises what ``rewrite`` does.
+    """
+    options = Options(to, Dialect(to == "nhwc"), {}, keep_io=False, input_shapes={}, time_limit=60.0, explain=())
+    with blaming(model):
+        read = model_io.to_graph(model, own_weights=True)
+        graph = _checked(lower(read, options.dialect.functions), "lower")
+        return _planned(graph, options, report.transposed_bytes(read, {}))
+
+
 def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteResult:
     with clock("read"):
         read = model_io.to_graph(original)
@@ -124,10 +136,7 @@ def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteR
         planned = _planned(graph, options, report.transposed_bytes(read, hints(read, options.input_shapes)))
     with clock("push"):
         moved = _checked(tidy(_checked(push(graph, planned.plan, planned.ends), "push")), "tidy")
-    ports = [
-        [port(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
-        for tensors in (graph.inputs, graph.outputs)
-    ]
+    ports = ports_of(planned)
     with clock("write"):
         result = model_io.to_model(moved, original)
         record(result, [*ports[0], *ports[1]])
@@ -138,6 +147,14 @@ def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteR
         explained = [_explained(planned, name) for name in options.explain]
     summary = _report(original, result, options, ports, planned, explained, clock.seconds)
     return RewriteResult(result, ports[0], ports[1], planned.plan, summary)
+
+
+def ports_of(planned: Planned) -> list[list[Port]]:
+    """The graph's inputs, and its outputs."""
+    return [
+        [port(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
+        for tensors in (planned.graph.inputs, planned.graph.outputs)
+    ]
 
 
 @contextmanager

@@ -1,0 +1,5 @@
+import sys
+
+from rewriter.weights.cli import main
+
+sys.exit(main())

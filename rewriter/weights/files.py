@@ -1,0 +1,106 @@
+"""Files of weights: .safetensors (the manifest in its metadata) or .npz, and the manifest beside it as .json."""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import ml_dtypes
+import numpy as np
+import safetensors.numpy
+
+from rewriter.errors import UsageError
+from rewriter.weights.export import Export
+from rewriter.weights.letters import Array
+
+MANIFEST = "manifest"  # the key in the safetensors metadata
+# what the metadata's "format" says to readers that look at it
+FORMATS = {"pytorch": "pt", "tensorflow": "tf", "flax": "flax", "tflite": "np"}
+DTYPES: dict[str, Any] = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+    "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U64": np.uint64,
+    "U32": np.uint32,
+    "U16": np.uint16,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+
+
+def save_weights(export: Export, path: str | Path) -> Path:
+    """Write ``path`` (.safetensors or .npz) and the manifest beside it, whose path is returned.
+
+    Both files appear whole or not at all. Raises UsageError on another ending, or a type that the format does not hold.
+    """
+    path = Path(path)
+    write = writer(path)
+    described = path.with_suffix(".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        weights, manifest = Path(folder, path.name), Path(folder, described.name)
+        with weights.open("wb") as file:
+            write(export, file)
+        manifest.write_text(export.manifest.dumps(lines=True), encoding="utf-8")
+        os.replace(manifest, described)
+        os.replace(weights, path)
+    return described
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The tensors of a file that ``save_weights`` wrote, and its manifest. Raises UsageError if it cannot be read."""
+    path = Path(path)
+    writer(path)
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as data:
+                return dict(data), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        with safetensors.safe_open(path, framework="np") as opened:
+            manifest = json.loads(opened.metadata()[MANIFEST])
+        tensors = safetensors.deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+        return {n: np.frombuffer(t["data"], DTYPES[t["dtype"]]).reshape(t["shape"]) for n, t in tensors}, manifest
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: not a file of weights from this tool ({error})") from None
+
+
+def writer(path: Path) -> Callable[[Export, IO[bytes]], None]:
+    """What writes files with the ending of ``path``. Raises UsageError on an unknown one."""
+    writers = {".safetensors": write_safetensors, ".npz": write_npz}
+    if path.suffix not in writers:
+        raise UsageError(f"{path}: weights are written as .safetensors or .npz; give the file one of these endings")
+    return writers[path.suffix]
+
+
+def write_safetensors(export: Export, file: IO[bytes]) -> None:
+    known = {np.dtype(dtype) for dtype in DTYPES.values()}
+    refuse_others(export, lambda dtype: dtype in known, ".safetensors")
+    metadata = {"format": FORMATS[export.manifest.target], MANIFEST: export.manifest.dumps()}
+    file.write(safetensors.numpy.save(export.tensors, metadata))
+
+
+def write_npz(export: Export, file: IO[bytes]) -> None:
+    """As ``np.savez``, which takes names for keyword arguments and so refuses ``file``."""
+    refuse_others(export, lambda dtype: dtype.isbuiltin == 1, ".npz")
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in export.tensors.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def refuse_others(export: Export, holds: Callable[["np.dtype[Any]"], bool], ending: str) -> None:
+    other = next(
+        (f"{name!r} is {array.dtype}" for name, array in export.tensors.items() if not holds(array.dtype)), None
+    )
+    if other:
+        advice = "write .safetensors instead" if ending == ".npz" else "dequantise the model first"
+        raise UsageError(f"the tensor {other}, which {ending} files do not hold: {advice}")

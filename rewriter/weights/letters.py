@@ -1,0 +1,130 @@
+"""Layouts as letters: where each axis of a tensor is stored.
+
+``N`` batch, ``C`` channels, ``D H W`` space; of a kernel ``O`` output channels, ``I`` input channels (of one group);
+``1`` an axis of size one. Of a depthwise kernel, ``C`` in "1HWC" are its output channels, and ``CM`` in "HWCM" the
+input channels and the multiplier: output channel ``c * M + m`` reads input channel ``c``.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from passes import perm
+from passes.layout import Layout
+from passes.order import Order
+from passes.perm import Perm
+from rewriter.errors import UsageError
+
+Array = NDArray[Any]
+
+
+def convert_layout(array: ArrayLike, old: str, new: str, *, groups: int | None = None) -> Array:
+    """``array``, whose axes are ``old`` ("OIHW"), with its axes as ``new`` ("HWIO").
+
+    ``groups``: the input channels of a depthwise convolution, for a ``new`` with a multiplier ("HWCM").
+    Layouts: PyTorch's documentation of ``Conv2d`` (OIHW) and ``ConvTranspose2d`` (IOHW); TensorFlow's of
+    ``tf.nn.conv2d`` (HWIO), ``tf.nn.conv2d_transpose`` (HWOI) and ``tf.nn.depthwise_conv2d`` (HWCM); TFLite's
+    CONV_2D (OHWI) and DEPTHWISE_CONV_2D (1HWC). Raises UsageError where letters do not match each other or the shape.
+    """
+    source = np.asarray(array)
+    check_letters(old, source.shape)
+    check_letters(new)
+    p = perm_between(old, new)
+    kernel = source.reshape(plain_shape(old, source.shape))
+    moved = kernel.transpose(p)
+    return np.ascontiguousarray(moved.reshape(written_shape(new, moved.shape, groups)))
+
+
+def flatten_order(array: ArrayLike, axis: int, chw: Sequence[int], to: str = "HWC", order: str = "CHW") -> Array:
+    """``array`` with the elements along ``axis``, a flattened map, in the order ``to`` instead of ``order``.
+
+    ``chw`` are the map's sizes, in the order that ``order`` names. A Linear ``[out, C*H*W]`` behind a Flatten is
+    reordered along axis 1, a Dense ``[C*H*W, out]`` along axis 0. Raises UsageError on sizes or letters that cannot be.
+    """
+    source = np.asarray(array)
+    check_letters(order, chw)
+    if sorted(order) != sorted(to):
+        raise UsageError(f"order {order!r} and order {to!r} name different axes: give each letter once in both")
+    if not -source.ndim <= axis < source.ndim:
+        raise UsageError(f"axis {axis} of an array of {source.ndim} axes: give one of its axes")
+    axis %= source.ndim
+    if source.shape[axis] != int(np.prod(chw)):
+        sizes = "x".join(map(str, chw))
+        raise UsageError(f"axis {axis} has {source.shape[axis]} elements, not {sizes} = {int(np.prod(chw))} ({order})")
+    moved = Order(tuple(chw), tuple(order.index(letter) for letter in to))
+    return np.ascontiguousarray(Layout(perm.identity(source.ndim), ((axis, moved),)).apply(source))
+
+
+def perm_between(old: str, new: str) -> Perm:
+    """The perm from the plain form of ``old`` to that of ``new``. Raises UsageError if they name different axes."""
+    before, after = plain(old), plain(new)
+    if Counter(before) != Counter(after):
+        raise UsageError(f"layouts {old!r} and {new!r} name different axes: no perm leads from one to the other")
+    return tuple(before.index(letter) for letter in after)
+
+
+def plain(letters: str) -> str:
+    """The layout as it is without axes of size one and multipliers: "HWCM" is HWOI, "1HWC" is IHWO, "O1WI" is OWI."""
+    if "M" in letters:
+        return letters.replace("CM", "OI")
+    if is_depthwise(letters):
+        letters = letters.replace("1", "I", 1).replace("C", "O")
+    return letters.replace("1", "")
+
+
+def is_depthwise(letters: str) -> bool:
+    return "M" in letters or ("1" in letters and "O" not in letters)
+
+
+def plain_shape(letters: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of an array in the plain form of its layout."""
+    sizes = list(shape)
+    if "M" in letters:
+        at = letters.index("C")
+        return (*sizes[:at], sizes[at] * sizes[at + 1], 1, *sizes[at + 2 :])
+    ones = [i for i, letter in enumerate(letters) if letter == "1"]
+    dropped = ones[1:] if is_depthwise(letters) else ones
+    return tuple(size for i, size in enumerate(sizes) if i not in dropped)
+
+
+def written_shape(letters: str, shape: Sequence[int], groups: int | None = None) -> tuple[int, ...]:
+    """The other way round: ``shape`` is that of the plain form of ``letters``."""
+    sizes = dict(zip(plain(letters), shape, strict=True))
+    if is_depthwise(letters):
+        sizes |= depthwise_sizes(letters, sizes, groups)
+    return tuple(1 if letter == "1" else sizes[letter] for letter in letters)
+
+
+def depthwise_sizes(letters: str, sizes: Mapping[str, int], groups: int | None) -> dict[str, int]:
+    out, per_group = sizes["O"], sizes["I"]
+    if per_group != 1:
+        raise UsageError(
+            f"{letters} is for depthwise kernels, with 1 input channel per group; this one has {per_group}"
+        )
+    if "M" not in letters:
+        return {"C": out}
+    if not groups or out % groups:
+        raise UsageError(f"{letters} needs groups=, the number of input channels, of which {out} is a multiple")
+    return {"C": groups, "M": out // groups}
+
+
+def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:
+    """Raises UsageError if ``letters`` are no layout, or not one of an array of this shape."""
+    repeated = [letter for letter, times in Counter(letters).items() if times > 1 and letter != "1"]
+    if (
+        repeated
+        or not letters
+        or not all(letter == "1" or (letter.isascii() and letter.isupper()) for letter in letters)
+    ):
+        raise UsageError(f"layout {letters!r}: write each axis as one capital letter, such as OIHW or NHWC")
+    if "M" in letters and "CM" not in letters:
+        raise UsageError(f"layout {letters!r}: a multiplier M stands behind its channels C, as in HWCM")
+    if shape is None:
+        return
+    if len(letters) != len(shape):
+        raise UsageError(f"layout {letters!r} has {len(letters)} axes, the array has {len(shape)}: {tuple(shape)}")
+    if any(letter == "1" and size != 1 for letter, size in zip(letters, shape, strict=True)):
+        raise UsageError(f"layout {letters!r}: the axis 1 must have size 1, the array has shape {tuple(shape)}")

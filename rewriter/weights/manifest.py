@@ -1,0 +1,104 @@
+"""The manifest: what each exported tensor is and was, and what each layer needs; JSON as it is written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rewriter.contract import Port
+from rewriter.version import __version__
+from rewriter.weights.change import Change
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the file. ``old`` and ``new``: layouts as letters, ``None`` if the axes have no known meaning."""
+
+    source: str
+    node: str
+    operator: str
+    dtype: str
+    change: Change
+    layer: str | None = None
+    parameter: str | None = None
+    collection: str | None = None
+    old: str | None = None
+    new: str | None = None
+
+    @property
+    def layout(self) -> str | list[str]:
+        """Letters before and after, or one word for a tensor that keeps them or has none."""
+        if self.change.is_identity:
+            return "as is"
+        if self.old and self.new and self.old != self.new:
+            return [self.old, self.new]
+        return "reordered" if self.change.orders else "permuted"
+
+    def to_json(self) -> dict[str, Any]:
+        named = {"layer": self.layer, "parameter": self.parameter, "collection": self.collection}
+        return {
+            "source": self.source,
+            "operator": self.operator,
+            "node": self.node,
+            **{key: value for key, value in named.items() if value},
+            "letters": self.new,
+            "layout": self.layout,
+            "dtype": self.dtype,
+            **self.change.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class LayerEntry:
+    """One layer: its kind, which tensor is which of its parameters, and its settings in the target's terms."""
+
+    kind: str
+    operator: str
+    parameters: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "operator": self.operator, "parameters": {**self.parameters}, **self.settings}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Tensors by their name in the file, layers by the name of their node, in the model's order."""
+
+    target: str
+    model: str = ""
+    inputs: list[Port] = field(default_factory=list)
+    outputs: list[Port] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    layers: dict[str, LayerEntry] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": f"onnx-layout-rewriter {__version__} weights",
+            "model": self.model,
+            "target": self.target,
+            "inputs": {port.name: port_json(port) for port in self.inputs},
+            "outputs": {port.name: port_json(port) for port in self.outputs},
+            "layers": {name: layer.to_json() for name, layer in self.layers.items()},
+            "tensors": {name: tensor.to_json() for name, tensor in self.tensors.items()},
+            "notes": self.notes,
+        }
+
+    def dumps(self, *, lines: bool = False) -> str:
+        """As JSON; with ``lines`` one tensor, layer or note per line."""
+        if not lines:
+            return json.dumps(self.to_json())
+        return "{\n" + ",\n".join(f"{json.dumps(k)}: {in_lines(v)}" for k, v in self.to_json().items()) + "\n}\n"
+
+
+def in_lines(value: Any) -> str:
+    if isinstance(value, dict) and value:
+        return "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n}"
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f"  {json.dumps(v)}" for v in value) + "\n]"
+    return json.dumps(value)
+
+
+def port_json(port: Port) -> dict[str, Any]:
+    return {"old": port.old_layout, "new": port.new_layout, "perm": None if port.perm is None else [*port.perm]}

@@ -1,0 +1,73 @@
+"""TFLite files as ONNX models, through tf2onnx (the extra ``tflite``)."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from rewriter.errors import UsageError
+
+OPSET = 17
+IDENTIFIER = b"TFL3"  # at byte 4: https://flatbuffers.dev/, "file identifier"; schema.fbs of TFLite
+
+
+def load_tflite(path: Path) -> ModelProto:
+    """The model of a .tflite file. Raises UsageError if it is none, or without tf2onnx."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    if head[4:] != IDENTIFIER:
+        raise UsageError(f"{path}: not a TFLite model")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr():
+        return with_constant_shapes(converted(path))
+
+
+def converted(path: Path) -> ModelProto:
+    """Not optimised: tf2onnx would fold kernels into constants of other names."""
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise UsageError(f"{path}: TFLite files are read by tf2onnx ({error}): pip install '.[tflite]'") from None
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    try:
+        graph = tf2onnx.tfonnx.process_tf_graph(None, opset=OPSET, tflite_path=str(path))
+        model: ModelProto = graph.make_model(path.name)
+    except Exception as error:  # whatever a file may bring about in tf2onnx
+        raise UsageError(f"{path}: tf2onnx does not convert it ({error})") from error
+    return model
+
+
+def with_constant_shapes(model: ModelProto) -> ModelProto:
+    """The model with Casts of integer constants done: tf2onnx casts the shape of each Reshape, which would hide it."""
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        tensor = held.get(node.input[0]) if node.op_type == "Cast" else None
+        to = next((attr.i for attr in node.attribute if attr.name == "to"), None)
+        if tensor is not None and tensor.data_type == TensorProto.INT32 and to == TensorProto.INT64:
+            array = numpy_helper.to_array(tensor).astype(np.int64)
+            constant = helper.make_node("Constant", [], list(node.output), value=numpy_helper.from_array(array))
+            node.CopyFrom(constant)
+    return model
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """TensorFlow's C++ writes to stderr before it reads any setting; errors are raised all the same."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,104 @@
+"""TFLite files: their kernels become those of the Keras model they were made of."""
+
+from pathlib import Path
+
+import in_tensorflow
+import in_torch
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from common import Array, Weights, agree, first, random
+
+from rewriter.weights import read_weights
+from rewriter.weights.cli import main
+
+
+def keras_net() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((20, 24, 3), batch_size=1)
+    x = keras.layers.Conv2D(16, 3, 2, "same", activation="relu", bias_initializer="normal")(inputs)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, bias_initializer="normal")(x)
+    x = keras.layers.Conv2D(7, (1, 3), activation="relu", bias_initializer="normal")(x)
+    x = keras.layers.Dense(10, bias_initializer="normal")(keras.layers.Flatten()(x))
+    return keras.Model(inputs, x)
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> keras.Model:
+    made = keras_net()
+    (tmp_path / "net.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(made).convert())
+    return made
+
+
+def converted(folder: Path, target: str) -> Weights:
+    """In one command."""
+    assert main([str(folder / "net.tflite"), "--for", target, "-o", str(folder / "out.safetensors"), "-q"]) == 0
+    return Weights(*read_weights(folder / "out.safetensors"))
+
+
+def tensor_names(folder: Path) -> set[str]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return {tensor["name"] for tensor in Interpreter(str(folder / "net.tflite")).get_tensor_details()}
+
+
+def tflite_run(folder: Path, x: Array) -> Array:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(folder / "net.tflite"))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def test_kernels_equal_those_of_the_keras_model(net: keras.Model, tmp_path: Path) -> None:
+    kept = converted(tmp_path, "tflite")
+    weights = converted(tmp_path, "tensorflow")
+    kernels = [weights.of(entry)["kernel"] for entry in weights.layers() if "kernel" in entry["parameters"]]
+    expected = [layer.get_weights()[0] for layer in net.layers if layer.weights]
+    conv = next(iter(kept.layers("conv")))
+    assert kept.of(conv)["filter"].shape == (16, 3, 3, 3)
+    name = conv["parameters"]["filter"]
+    assert name in tensor_names(tmp_path)
+    assert weights.manifest["tensors"][name]["layout"] == ["OHWI", "HWIO"]
+    assert kernels[0].shape == (3, 3, 3, 16)
+    assert [k.shape for k in kernels] == [e.shape for e in expected]
+    assert all(np.array_equal(k, e) for k, e in zip(kernels, expected, strict=True))
+
+
+def test_a_keras_model_filled_from_it_gives_the_same(net: keras.Model, tmp_path: Path) -> None:
+    x = random(1, 20, 24, 3)
+    expected = tflite_run(tmp_path, x)
+    weights = converted(tmp_path, "tensorflow")
+    for layer in net.layers:
+        layer.set_weights([np.zeros_like(array) for array in layer.get_weights()])
+    for layer, entry in zip((made for made in net.layers if made.weights), weights.layers(), strict=True):
+        layer.set_weights(list(weights.of(entry).values()))
+    agree(net(x), expected)
+
+
+def test_the_settings_too(net: keras.Model, tmp_path: Path) -> None:
+    """Layer by layer, with nothing of the Keras model."""
+    x = random(1, 20, 24, 3)
+    expected = tflite_run(tmp_path, x)
+    weights = converted(tmp_path, "tensorflow")
+    conv, depthwise, second, dense = weights.layers()
+    y = tf.nn.relu(in_tensorflow.layer(x, conv, weights))
+    y = tf.nn.relu(in_tensorflow.layer(in_tensorflow.layer(y, depthwise, weights), second, weights))
+    given = weights.of(dense)
+    agree(tf.reshape(y, (1, -1)) @ given["kernel"] + given["bias"], expected)
+
+
+def test_in_pytorch(net: keras.Model, tmp_path: Path) -> None:
+    """The Dense's rows come into the order C, H, W: the PyTorch model flattens channels first."""
+    x = random(1, 20, 24, 3)
+    expected = tflite_run(tmp_path, x)
+    weights = converted(tmp_path, "pytorch")
+    assert weights.manifest["notes"] == []
+    conv, depthwise, second, dense = weights.layers()
+    y = np.maximum(in_torch.layer(x, conv, weights), 0)
+    y = np.maximum(in_torch.layer(in_torch.layer(y, depthwise, weights), second, weights), 0)
+    given = weights.of(dense)
+    agree(first(y).reshape(1, -1) @ given["weight"].T + given["bias"], expected)
