@@ -25,7 +25,7 @@ from rewriter.model_io import to_graph
 
 STANDARD, FUNCTIONS = Dialect(functions=False), Dialect()
 MOST = 20_000  # assignments per graph
-GRAPHS = 60  # per chunk
+GRAPHS = 130  # per chunk
 
 Layouts = Mapping[str, Layout]
 
@@ -70,8 +70,8 @@ def axes(layout: Layout, tensor: gs.Tensor) -> tuple[int, ...]:
 
 def problems(chunk: int) -> Iterator[tuple[gs.Graph, dict[str, Layout], dict[str, Layout], Dialect]]:
     """Random graphs with random layouts at their ends."""
-    for seed in range(1000 * chunk, 1000 * (chunk + 1)):
-        graph, rng = read(grown(seed, 8, FEW)), np.random.default_rng(seed)
+    for seed in range(3000 * chunk, 3000 * (chunk + 1)):
+        graph, rng = read(grown(seed, 12, FEW)), np.random.default_rng(seed)
         yield graph, pinned(graph.inputs, rng), pinned(graph.outputs, rng), STANDARD if seed % 4 else FUNCTIONS
 
 

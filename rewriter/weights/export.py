@@ -230,6 +230,8 @@ class _Exporter:
 
     def _notes(self) -> None:
         """Where a plan that flips images must transpose them; other Transposes are the model's own."""
+        if not self.plan.roles:
+            return
         folded = made_of_constants(self.nodes)
         for change in self.plan.plan.changes:
             images = all(is_image(at.perm) for at in (change.stored, change.needed) if at.perm)
