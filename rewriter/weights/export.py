@@ -230,11 +230,10 @@ class _Exporter:
 
     def _notes(self) -> None:
         """Where a plan that flips images must transpose them; other Transposes are the model's own."""
-        if not self.plan.roles:
-            return
         folded = made_of_constants(self.nodes)
         for change in self.plan.plan.changes:
             images = all(is_image(at.perm) for at in (change.stored, change.needed) if at.perm)
+            images &= change.value in self.plan.roles
             if self.flips and images and change.op == "Transpose" and change.value not in folded:
                 self.manifest.notes.append(
                     f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "
