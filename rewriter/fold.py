@@ -29,7 +29,8 @@ Values = Mapping[str, ValueInfoProto]
 def fold(model: ModelProto) -> bool:
     """Put a Constant in the place of each node that computes a small constant; whether there were any.
 
-    The model has the shapes of its values. Graph outputs, and the bodies of If, Loop and Scan, stay as they are.
+    The model has the shapes of its values. Graph outputs, and the bodies of If, Loop and Scan, stay as they are; so
+    does a vector that a Range reads: computed it may have one element, constant it must be a scalar for onnxruntime.
     """
     graph = model.graph
     values = {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}
@@ -44,10 +45,17 @@ def fold(model: ModelProto) -> bool:
         if sizes is not None or all(name in known or name in computed for name in node.input if name):
             found[i] = node if sizes is None else sizes
             computed.add(node.output[0])
+    ranges = {name for node in graph.node if node.op_type == "Range" for name in node.input}
+    kept = {name for name in ranges if shape_of(values.get(name)) != []}
     constants = run(list(found.values()), known, model) if found else []
-    for i, constant in zip(found, constants, strict=bool(constants)):
+    folded = [
+        (i, constant)
+        for i, constant in zip(found, constants, strict=bool(constants))
+        if graph.node[i].output[0] not in kept
+    ]
+    for i, constant in folded:
         graph.node[i].CopyFrom(helper.make_node("Constant", [], list(graph.node[i].output), value=constant))
-    return bool(constants)
+    return bool(folded)
 
 
 def held_by(node: NodeProto) -> TensorProto | None:
