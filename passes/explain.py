@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from passes.layout import ANY, AS_IS, Layout
-from passes.plan import Plan, label
+from passes.plan import Plan, label, made_by, make_plan
 from passes.program import PlanError, Program
 from passes.rule import Slot
 
@@ -16,7 +16,7 @@ class Alternative:
     """A layout considered for the value, and the bytes that the best plan with it moves (``None``: why none)."""
 
     layout: Layout
-    bytes: float | None
+    bytes: int | None
     reason: str
 
 
@@ -45,11 +45,10 @@ def explain(program: Program, plan: Plan, name: str) -> Explanation:
     """The plan's reasons for one value of the graph; ``KeyError`` if it has none of that name."""
     if name not in program.tensors:
         raise KeyError(name)
-    made_by = label(program.found.nodes[program.producer[name][0]]) if name in program.producer else "graph input"
     stored = plan.stored.get(name, AS_IS)
     others = [layout for layout in program.found.layouts[name] if layout != stored]
     alternatives = [_alternative(program, name, layout) for layout in others]
-    return Explanation(name, made_by, stored, alternatives, _readings(program, plan, name, stored))
+    return Explanation(name, made_by(program, name), stored, alternatives, _readings(program, plan, name, stored))
 
 
 def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
@@ -60,10 +59,10 @@ def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
         return Alternative(layout, None, program.found.refusal(*program.producer[name], layout) or "no rule gives it")
     forbidden = [variable for at, variables in choices.items() if at != layout for variable in variables]
     try:
-        _, bound, _ = program.solve(TIME_LIMIT, forbidden)
+        best = make_plan(program, TIME_LIMIT, forbidden)
     except PlanError as error:
         return Alternative(layout, None, str(error))
-    return Alternative(layout, bound, "")
+    return Alternative(layout, best.bytes + best.inside, "")
 
 
 def _readings(program: Program, plan: Plan, name: str, stored: Layout) -> list[Reading]:

@@ -1,7 +1,7 @@
 """The plan of least transposed bytes: one move per node, and the changes of layout that remain, with their reasons."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import onnx_graphsurgeon as gs
@@ -23,6 +23,7 @@ class Change:
     needed: Layout
     op: str
     bytes: int
+    made_by: str
     readers: tuple[str, ...]  # empty: only the interface
     blame: str
 
@@ -60,9 +61,12 @@ def make_program(
     return Program(Candidates(graph, {**pins, **outputs}, dialect), graph, pins, outputs, hints or {})
 
 
-def make_plan(program: Program, time_limit: float = 60.0) -> Plan:
-    """The cheapest plan. Raises PlanError if the solver finds none within ``time_limit`` seconds."""
-    chosen, bound, optimal = program.solve(time_limit)
+def make_plan(program: Program, time_limit: float = 60.0, forbidden: Collection[int] = ()) -> Plan:
+    """The cheapest plan without the ``forbidden`` variables.
+
+    Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds.
+    """
+    chosen, bound, optimal = program.solve(time_limit, forbidden)
     stored = stored_layouts(program, chosen)
     changes = changes_of(program, chosen, stored)
     total, inside = sum(change.bytes for change in changes), program.inside(chosen)
@@ -94,9 +98,14 @@ def changes_of(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
         moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else program.bytes_of(name)
         labels = tuple(label(program.found.nodes[i]) for i, _ in readers)
         culprit = blame(program, name, have[0], readers)
-        changes.append(Change(name, at, needed, change_op(tensor, at, needed), moved, labels, culprit))
+        op, maker = change_op(tensor, at, needed), made_by(program, name)
+        changes.append(Change(name, at, needed, op, moved, maker, labels, culprit))
         have.append(needed)
     return changes
+
+
+def made_by(program: Program, name: str) -> str:
+    return label(program.found.nodes[program.producer[name][0]]) if name in program.producer else "graph input"
 
 
 def blame(program: Program, name: str, at: Layout, readers: Sequence[tuple[int, Slot]]) -> str:

@@ -68,20 +68,20 @@ def _ops(report: Report, most: int | None) -> Table:
 
 def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
     table = Table(title="What remains", title_justify="left", box=None)
-    for column in ("bytes", "of", "from", "to", "because"):
+    for column in ("bytes", "of", "made by", "from", "to", "because"):
         table.add_column(column, overflow="fold")
     for change in changes[:most]:
         size = f"{change.bytes:,}" if change.op == "Transpose" else "0 (Reshape)"
-        table.add_row(size, change.value, change.stored, change.needed, change.blocked_by)
+        table.add_row(size, change.value, change.made_by, change.stored, change.needed, change.blocked_by)
     if most is not None and len(changes) > most:
-        table.add_row("", f"and {len(changes) - most} more (-v)", "", "", "")
+        table.add_row("", f"and {len(changes) - most} more (-v)", *[""] * 4)
     return table
 
 
 def _explained(found: Explained) -> str:
     lines = [f"{found.value}: made by {found.made_by}, stored {found.stored}"]
     lines += [f"  {reading}" for reading in found.readings]
-    lines += [f"  stored {alternative}" for alternative in found.alternatives]
+    lines += [f"  stored {alternative}" for alternative in found.alternatives or ["otherwise: no rule asks for it"]]
     return "\n".join(lines)
 
 

@@ -28,6 +28,7 @@ class Remaining:
     stored: str
     needed: str
     bytes: int
+    made_by: str
     readers: tuple[str, ...]
     blocked_by: str
 
@@ -110,6 +111,7 @@ def remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
             layout_text(change.stored, roles.get(change.value)),
             layout_text(change.needed, roles.get(change.value)),
             change.bytes,
+            change.made_by,
             change.readers,
             change.blame,
         )
@@ -130,7 +132,7 @@ def explained(found: Explanation, roles: str | None) -> Explained:
     def cost(alternative: Alternative) -> str:
         if alternative.bytes is None:
             return f"not possible: {alternative.reason}"
-        return f"then {alternative.bytes:,.0f} bytes in all would be moved"
+        return f"then {alternative.bytes:,} bytes in all would be moved"
 
     others = [f"{layout_text(other.layout, roles)}: {cost(other)}" for other in found.alternatives]
     readings = [

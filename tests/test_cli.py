@@ -145,7 +145,8 @@ def test_the_summary(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(path, "--dialect", "onnx") == 0
     out = " ".join(capsys.readouterr().out.split())
     for part in ("Transposes 0 -> 2", "x 1x3x5x7 NCHW 1x5x7x3 NHWC (0, 2, 3, 1)", "means 1x3 1x3 unchanged",
-                 "proven least", "420 x NHWC NCHW", "outputs unchanged", "Wrote"):  # fmt: skip
+                 "proven least", "0 before, 840 now", "420 x graph input NHWC NCHW", "outputs unchanged",
+                 "Wrote"):  # fmt: skip
         assert part in out
 
 
@@ -162,7 +163,22 @@ def test_json_to_stdout_is_all_there_is(path: Path, capsys: pytest.CaptureFixtur
     assert [port["name"] for port in rewrite["outputs"]] == ["y", "means"]
     assert rewrite["ops"]["Transpose"] == [0, 2]
     assert {change["value"]: change["bytes"] for change in rewrite["remaining"]} == {"x": 420, "c": 420}
-    assert all(change["blocked_by"] for change in rewrite["remaining"])
+    assert all(change["blocked_by"] and change["made_by"] for change in rewrite["remaining"])
+    assert (rewrite["bytes_before"], rewrite["bytes"], rewrite["inside"], rewrite["bound"]) == (0, 840, 0, 840)
+
+
+def test_explain(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who makes a value, who reads it how, and what another layout would cost: all of it found by solving again."""
+    assert convert(path, "--dialect", "onnx", "--no-validate", "--explain", "c", "--explain", "x") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for part in ("c: made by Conv", "stored NHWC: not possible", "x: made by graph input, stored NHWC",
+                 "reads it as NCHW, 420 bytes are moved: standard ONNX defines Conv channels-first only"):  # fmt: skip
+        assert part in out
+
+
+def test_explain_of_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(path, "--explain", "nope") == USAGE
+    assert "--explain nope: the model computes no value of that name" in capsys.readouterr().err
 
 
 def test_json_to_a_file(path: Path) -> None:

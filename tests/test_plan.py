@@ -15,6 +15,7 @@ import passes.rules  # noqa: F401  (fills the registry)
 from passes import layout as lay
 from passes.candidates import Candidates, live_slots
 from passes.dialect import Dialect
+from passes.explain import explain
 from passes.layout import ANY, AS_IS, Layout, of_rank
 from passes.lower import lower
 from passes.plan import Change, Plan, make_plan, make_program
@@ -204,3 +205,19 @@ def test_what_a_body_reads_is_paid_too() -> None:
     inputs = [value("x", IMAGE), value("flag", [], BOOL)]
     made = model(nodes, inputs, {"y": doubled}, {"w": random(3, 3, 3, 3)})
     assert summary(planned(made, FUNCTIONS, x=NHWC).changes) == [("c", BYTES)]
+
+
+def test_an_alternative_costs_what_its_plan_would() -> None:
+    """A Conv reads ``x`` channels-first anyway; a Relu that did so, too, would need a Transpose behind it."""
+    nodes = [conv("x", "c"), node("Relu", ["x"], ["r"]), node("Neg", ["r"], ["y"])]
+    graph = read(model(nodes, {"x": IMAGE}, {"c": None, "y": IMAGE}, {"w": random(3, 3, 3, 3)}))
+    program = make_program(graph, {"x": NHWC}, {"c": AS_IS, "y": NHWC}, STANDARD)
+    plan = make_plan(program)
+    assert plan.bytes == BYTES
+    found = explain(program, plan, "r")
+    assert (found.made_by, found.stored) == ("Relu", NHWC)
+    assert [(other.layout, other.bytes) for other in found.alternatives] == [(AS_IS, 2 * BYTES)]
+    assert [(one.reader, one.needed, one.bytes) for one in found.readings] == [("Neg", NHWC, 0)]
+    (conv_reads, _) = explain(program, plan, "x").readings
+    assert (conv_reads.needed, conv_reads.bytes) == (AS_IS, BYTES)
+    assert "channels-first only" in conv_reads.reason
