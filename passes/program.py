@@ -139,7 +139,7 @@ class Program:
 
     def inside_of(self, i: int, move: Move) -> int:
         """What node ``i``, so moved, moves itself per inference."""
-        return move.inside and move.inside * self.bytes_of(self.found.nodes[i].tensor(OUT(0)).name)
+        return int(move.inside * self.bytes_of(self.found.nodes[i].tensor(OUT(0)).name)) if move.inside else 0
 
     def inside(self, chosen: list[Move]) -> int:
         return sum(self.inside_of(i, move) for i, move in enumerate(chosen))

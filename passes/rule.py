@@ -121,7 +121,7 @@ class Move:
     domain: str | None = None
     order: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
-    inside: int = 0
+    inside: float = 0.0
 
     def at(self, slot: Slot) -> Layout:
         return (self.inputs if slot.side == "in" else self.outputs)[slot.number]
@@ -245,7 +245,7 @@ class Rule:
     anew: bool = False  # written anew even where its layout stays: the file's form is not safe next to a Transpose
     pinned: bool = False  # channels-last wherever the dialect can say it
     back: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the pivot
-    inside: "Callable[[Node, Move], int] | None" = None  # what Move.inside is
+    inside: "Callable[[Node, Move], float] | None" = None  # what Move.inside is
     roles: bool = True  # axes of inputs and outputs mean the same, so roles pass
 
     def slots(self, node: Node) -> tuple[Slot, ...]:

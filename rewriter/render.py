@@ -88,7 +88,7 @@ def _explained(found: Explained) -> str:
 def _certificate(report: Report) -> str:
     moved = f"Transposed bytes per inference: {report.bytes_before:,} before, {report.bytes:,} now"
     if report.inside:
-        moved += f" and {report.inside:,} inside operators (a Softmax along an axis that is not the last)"
+        moved += f" and {report.inside:,} inside operators, because of how they are stored"
     if report.optimal:
         return f"{moved}, proven least for these rules and this interface."
     gap = report.bytes + report.inside - report.bound

@@ -45,10 +45,10 @@ conversions to and from blocked layouts (NCHWc) that ORT_ENABLE_ALL puts around 
 Where ours moves more bytes than naive, the figure is **bold**.
 
 In the onnx dialect that is never so. In the function dialect *file* is what a backend with channels-last kernels
-executes. onnxruntime's CPU provider has none: it takes each function apart into Transpose, operator, Transpose and cancels
-what it can. Where its optimiser pushes no Transpose through an operator between two convolutions (a channel shuffle, a
-Reshape of patches, a reduction or a Gather in channels-last form) it keeps both; after the last pooling one of a few
-kilobytes stays. For onnxruntime's CPU provider take the onnx dialect.
+executes. onnxruntime's CPU provider has none: it takes each function apart into Transpose, operator, Transpose and
+cancels what it can. Where its optimiser pushes no Transpose through an operator between two convolutions (a channel
+shuffle, a Reshape of patches, a reduction or a Gather in channels-last form) it keeps both; after the last pooling one
+of a few kilobytes stays. For onnxruntime's CPU provider take the onnx dialect.
 """
 LATENCY_HEAD = """# Latency of the zoo
 
