@@ -16,7 +16,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from rewriter.fold import fold
 from rewriter.names import bodies
 from rewriter.skeleton import SMALL, Shape, elements, infer, shape_of
-from rewriter.stand_ins import with_stand_ins
+from rewriter.stand_ins import DOMAIN, SAME_RANK, with_stand_ins
 
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
 UNKNOWN = "?"  # their prefix here
@@ -79,7 +79,7 @@ def _resolve(model: ModelProto) -> bool:
     values = {v.name: v for v in (*model.graph.input, *model.graph.output, *model.graph.value_info)}
     declared = {v.name: v for v in model.graph.value_info}
     sizes, found = _Sizes(model, values), False
-    for node in (n for n in model.graph.node if n.op_type in _RESOLVED and n.domain in ("", "ai.onnx")):
+    for node in (n for n in model.graph.node if n.op_type in _RESOLVED and n.domain in ("", "ai.onnx", DOMAIN)):
         source, known = shape_of(values.get(node.input[0])), shape_of(values.get(node.output[0]))
         if source is None or (known is not None and (_unknowns(known) == 0 or node.output[0] not in declared)):
             continue
@@ -105,9 +105,14 @@ def _reshape(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape | None:
 # operators whose output shape onnx does not, or not always, infer
 _RESOLVED: dict[str, Callable[..., Shape | None]] = {
     "Reshape": _reshape,
-    "Conv": lambda node, source, sizes: [source[0], *[None] * (len(source) - 1)],  # of a kernel of unknown size
+    "Conv": lambda node, source, sizes: _same_rank(source),  # of a kernel of unknown size
+    SAME_RANK: lambda node, source, sizes: _same_rank(source),
     "GroupNormalization": lambda node, source, sizes: source,
 }
+
+
+def _same_rank(source: Shape) -> Shape:
+    return [source[0], *[None] * (len(source) - 1)]
 
 
 def reshaped(shape: Shape, entries: Shape) -> Shape:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import onnx
 from onnx import ModelProto, NodeProto
 
+DOMAIN, SAME_RANK = "rewriter.stand_in", "SameRank"  # an operator whose result has the batch and rank of its input
 # which standard operator, on which of the inputs
 STAND_INS: dict[str, tuple[str, Sequence[int]]] = {
     **dict.fromkeys(("Gelu", "FastGelu", "QuickGelu", "BiasGelu", "QLinearLeakyRelu", "QLinearSigmoid"), ("Relu", [0])),
@@ -31,7 +32,7 @@ OTHER_SHAPES = {"channels_last", "transA", "transB", "transBatchA", "transBatchB
 def stand_in(node: NodeProto, opset: int) -> NodeProto:
     """A node with the shapes of ``node``, which is itself if onnx infers these."""
     if node.op_type == "ConvTranspose" and node.domain in ("", "ai.onnx"):
-        return without_output_padding(node)
+        return of_unknown_size(node)
     op, data = STAND_INS.get(node.op_type, ("", ()))
     if node.domain != "com.microsoft" or not onnx.defs.has(op, opset):
         return node
@@ -46,15 +47,13 @@ def stand_in(node: NodeProto, opset: int) -> NodeProto:
     return proto
 
 
-def without_output_padding(node: NodeProto) -> NodeProto:
-    """A ConvTranspose with padding ``SAME`` has sizes times strides (its specification); onnx adds output_padding."""
-    if not any(attr.name == "auto_pad" and attr.s.startswith(b"SAME") for attr in node.attribute):
+def of_unknown_size(node: NodeProto) -> NodeProto:
+    """Of ConvTranspose with padding ``SAME`` and output_padding, onnx, onnxruntime and the specification each have
+    other sizes: none is told."""
+    attrs = {attr.name: attr for attr in node.attribute}
+    if "output_padding" not in attrs or "auto_pad" not in attrs or not attrs["auto_pad"].s.startswith(b"SAME"):
         return node
-    proto = NodeProto()
-    proto.CopyFrom(node)
-    del proto.attribute[:]
-    proto.attribute.extend(attr for attr in node.attribute if attr.name != "output_padding")
-    return proto
+    return NodeProto(op_type=SAME_RANK, domain=DOMAIN, name=node.name, input=node.input[:1], output=node.output)
 
 
 def with_stand_ins(bare: ModelProto) -> ModelProto:
@@ -65,6 +64,7 @@ def with_stand_ins(bare: ModelProto) -> ModelProto:
     model.CopyFrom(bare)
     opset = next((o.version for o in bare.opset_import if o.domain in ("", "ai.onnx")), 0)
     if opset:
+        model.opset_import.add(domain=DOMAIN, version=1)
         del model.graph.node[:]
         model.graph.node.extend(stand_in(node, opset) for node in bare.graph.node)
     return model

@@ -30,6 +30,8 @@ ROWS = [
     case("ConvTranspose", 11, (1, 6, 5, 7), W(6, 5, 2, 3), group=2, dilations=[2, 3], pads=[1, 0, 2, 1]),
     case("ConvTranspose", 22, (1, 2, 3, 5), W(2, 3, 2, 3), strides=[2, 1], output_padding=[1, 0],
          auto_pad="SAME_UPPER", accepts="none"),
+    case("ConvTranspose", 13, (1, 5, 2, 3), W(5, 2, 2, 1), strides=[1, 2], output_padding=[0, 1],
+         auto_pad="SAME_UPPER", accepts="none"),
     case("ConvTranspose", 1, (1, 3, 5, 7), (3, 2, 2, 3), (2,)),
     case("ConvTranspose", 11, (1, 2, 3, 5, 7), W(2, 3, 2, 3, 1), strides=[2, 1, 3]),
     case("AveragePool", 11, (2, 3, 11), kernel_shape=[3], strides=[2], tolerance=TOLERANCE),
