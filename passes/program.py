@@ -7,10 +7,13 @@ are free: they are folded. The program is solved by HiGHS (scipy.optimize.milp) 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import onnx_graphsurgeon as gs
+from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
@@ -65,18 +68,13 @@ class Program:
 
         ``forbidden`` are variables that must be 0. Raises PlanError if there is no plan, or none found in time.
         """
-        every = [(i, move) for i, moves in enumerate(self.moves) for move in moves]
-        moved = [any(at not in (AS_IS, ANY) for at in (*move.inputs, *move.outputs)) for _, move in every]
-        inside = [self.inside_of(i, move) for i, move in every]
-        costs, rows = [0.0, *(MOVES_PRICE / len(every) * a + b for a, b in zip(moved, inside, strict=True))], Rows()
-        for begin, end in pairwise(self.first):
-            rows.add(range(begin, end), (), at_most=1.0, at_least=1.0)
-        ties = MOVES_PRICE + sum(self._price(name, tensor, rows, costs) for name, tensor in self.tensors.items())
+        built = self._built
+        variables = np.arange(len(built.costs))
         result = milp(
-            np.asarray(costs),
-            constraints=rows.constraint(len(costs)),
-            integrality=(np.arange(len(costs)) < self.first[-1]).astype(int),
-            bounds=Bounds((np.arange(len(costs)) == ONE).astype(float), ~np.isin(np.arange(len(costs)), [*forbidden])),
+            built.costs,
+            constraints=built.constraint,
+            integrality=(variables < self.first[-1]).astype(int),
+            bounds=Bounds((variables == ONE).astype(float), ~np.isin(variables, [*forbidden])),
             options={"mip_rel_gap": 0.0, "time_limit": time_limit},
         )
         if result.status == INFEASIBLE:
@@ -85,7 +83,18 @@ class Program:
             raise PlanError(f"the planner found no plan within {time_limit:g} s: {result.message}")
         ranges = zip(self.moves, pairwise(self.first), strict=True)
         chosen = [moves[int(np.argmax(result.x[begin:end]))] for moves, (begin, end) in ranges]
-        return chosen, max(float(result.mip_dual_bound or 0.0) - ties, 0.0), result.status == 0
+        return chosen, max(float(result.mip_dual_bound or 0.0) - built.ties, 0.0), result.status == 0
+
+    @cached_property
+    def _built(self) -> "Built":
+        every = [(i, move) for i, moves in enumerate(self.moves) for move in moves]
+        moved = [any(at not in (AS_IS, ANY) for at in (*move.inputs, *move.outputs)) for _, move in every]
+        inside = [self.inside_of(i, move) for i, move in every]
+        costs, rows = [0.0, *(MOVES_PRICE / len(every) * a + b for a, b in zip(moved, inside, strict=True))], Rows()
+        for begin, end in pairwise(self.first):
+            rows.add(range(begin, end), (), at_most=1.0, at_least=1.0)
+        ties = MOVES_PRICE + sum(self._price(name, tensor, rows, costs) for name, tensor in self.tensors.items())
+        return Built(np.asarray(costs), rows.constraint(len(costs)), ties)
 
     def _price(self, name: str, tensor: gs.Tensor, rows: "Rows", costs: list[float]) -> float:
         """One variable per layout a reader may need, and one constraint per reader who may need it.
@@ -151,6 +160,14 @@ class Program:
             if move.at(slot) != ANY:
                 choices[move.at(slot)].append(k)
         return choices
+
+
+class Built(NamedTuple):
+    """Costs of the variables, constraints on them, and how much of the costs breaks ties at most."""
+
+    costs: NDArray[np.float64]
+    constraint: LinearConstraint
+    ties: float
 
 
 class Rows:

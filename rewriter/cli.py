@@ -69,11 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(args)
     except VerificationError as error:
-        return _failed(args, error, DIFFERS)
+        return failed(args, error, DIFFERS)
     except CouldNotValidate as error:
-        return _failed(args, error, NOT_VALIDATED)
+        return failed(args, error, NOT_VALIDATED)
     except (RewriterError, OSError) as error:
-        return _failed(args, error, USAGE)
+        return failed(args, error, USAGE)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -168,7 +168,8 @@ def _write_json(path: Path | None, result: RewriteResult, verdict: ValidationRep
         path.write_text(text)
 
 
-def _failed(args: argparse.Namespace, error: Exception, code: int) -> int:
+def failed(args: argparse.Namespace, error: Exception, code: int) -> int:
+    """Print an error in a sentence, with ``-vv`` its traceback, too; returns the exit code."""
     if args.verbose >= 2:
         traceback.print_exception(error)
     Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
-import onnxruntime as ort
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from rewriter.skeleton import SMALL, shape_of
+from passes.graph import is_standard
+from rewriter.runtime import RunFailed, Session
+from rewriter.skeleton import SMALL, is_static, shape_of, values_of
 
 # operators that give the same results on any machine
 EXACT = """Abs Add And Cast Ceil Concat ConstantOfShape Div Equal Expand Flatten Floor Gather GatherElements GatherND
@@ -33,7 +34,7 @@ def fold(model: ModelProto) -> bool:
     does a vector that a Range reads: computed it may have one element, constant it must be a scalar for onnxruntime.
     """
     graph = model.graph
-    values = {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}
+    values = values_of(graph)
     known = {tensor.name: tensor for tensor in graph.initializer}
     known |= {node.output[0]: held for node in graph.node if (held := held_by(node)) is not None}
     outputs, found = {value.name for value in graph.output}, dict[int, NodeProto]()
@@ -71,13 +72,13 @@ def held_by(node: NodeProto) -> TensorProto | None:
 
 def is_small(node: NodeProto, values: Values) -> bool:
     """Whether the node may be folded, were its inputs known."""
-    if node.op_type not in FOLDED or node.domain not in ("", "ai.onnx") or len(node.output) != 1:
+    if node.op_type not in FOLDED or not is_standard(node) or len(node.output) != 1:
         return False
     value = values.get(node.output[0])
     if value is None or value.type.tensor_type.elem_type not in ELEMENT_TYPES:
         return False
     shape = shape_of(value)
-    if shape is None or not all(isinstance(size, int) for size in shape):
+    if shape is None or not is_static(shape):
         return node.op_type not in GROWING
     return prod(shape) <= SMALL
 
@@ -85,7 +86,7 @@ def is_small(node: NodeProto, values: Values) -> bool:
 def sizes_of(node: NodeProto, values: Values) -> NodeProto | None:
     """A Shape or Size of a value whose shape is static, as a Constant."""
     shape = shape_of(values.get(node.input[0])) if node.op_type in OF_SHAPE else None
-    if shape is None or not all(isinstance(size, int) for size in shape):
+    if shape is None or not is_static(shape):
         return None
     attrs = {attr.name: attr.i for attr in node.attribute}
     sizes = prod(shape) if node.op_type == "Size" else shape[attrs.get("start") : attrs.get("end")]
@@ -101,12 +102,10 @@ def run(nodes: Sequence[NodeProto], known: Mapping[str, TensorProto], model: Mod
     for name in read & known.keys():
         graph.initializer.add().CopyFrom(known[name])
         graph.initializer[-1].name = name
-    standard = [opset for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
+    standard = [opset for opset in model.opset_import if is_standard(opset)]
     alone = helper.make_model(graph, opset_imports=standard, ir_version=model.ir_version)
-    options = ort.SessionOptions()
-    options.graph_optimization_level, options.log_severity_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL, 4
     try:
-        results = ort.InferenceSession(alone.SerializeToString(), options, ["CPUExecutionProvider"]).run(None, {})
-    except Exception:  # of many types, as for an opset it does not know: then these nodes are no constants here
+        results = Session(alone.SerializeToString(), "cpu", "disabled").run({})
+    except RunFailed:  # as for an opset that onnxruntime does not know: then these nodes are no constants here
         return []
     return [numpy_helper.from_array(np.asarray(result)) for result in results]

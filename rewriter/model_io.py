@@ -8,7 +8,8 @@ changes only what a pass changed.
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -27,7 +28,7 @@ from rewriter.names import named_apart
 from rewriter.order import in_order
 from rewriter.pools import with_exact_pools
 from rewriter.shapes import UNKNOWN, inferred
-from rewriter.skeleton import FREE_INITIALIZERS_IR_VERSION, dense, skeleton
+from rewriter.skeleton import FREE_INITIALIZERS_IR_VERSION, dense, skeleton, standard_opset, values_of
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
 FUNCTION_IR_VERSION = 8
@@ -50,9 +51,8 @@ def load(path: str | Path) -> ModelProto:
 
 def save(model: ModelProto, path: Path) -> None:
     """Write a model so that ``path`` appears whole or not at all; over 2 GiB, weights go to ``path.data`` first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        made = Path(folder, path.name)
+    with folder_beside(path) as folder:
+        made = folder / path.name
         if weight_bytes(model) < TWO_GIB:
             made.write_bytes(model.SerializeToString())
         else:
@@ -61,14 +61,21 @@ def save(model: ModelProto, path: Path) -> None:
         os.replace(made, path)
 
 
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder for files that are to appear whole in the place of ``path``, by ``os.replace``, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        yield Path(folder)
+
+
 def weight_bytes(model: ModelProto) -> int:
     return sum(tensor.ByteSize() for tensor in model.graph.initializer)
 
 
 def opset_of(model: ModelProto) -> int:
     """The version of the standard operators that the model imports; if it uses none, one that every runtime knows."""
-    versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
-    return int(versions[0]) if versions else USUAL_OPSET
+    return standard_opset(model) or USUAL_OPSET
 
 
 def to_graph(model: ModelProto, own_weights: bool = False) -> gs.Graph:
@@ -137,7 +144,7 @@ def _add_functions(model: ModelProto, graph: gs.Graph, original: ModelProto) -> 
     called = sorted({(n.domain, n.op) for n in every_node(graph) if n.domain and parse_domain(n.domain)})
     model.functions.extend(function_proto(domain, name, graph.opset) for domain, name in called)
     model.opset_import.extend(o for o in original.opset_import if parse_domain(o.domain) is None)
-    if not any(o.domain in ("", "ai.onnx") for o in model.opset_import) and any(map(is_standard, every_node(graph))):
+    if not any(map(is_standard, model.opset_import)) and any(map(is_standard, every_node(graph))):
         model.opset_import.append(helper.make_opsetid("", graph.opset))
     model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in sorted({domain for domain, _ in called}))
 
@@ -148,7 +155,7 @@ def _fill_graph(
     """``around`` are the constants that graphs around this one hold."""
     target.name, target.doc_string = original.name, original.doc_string
     target.metadata_props.extend(original.metadata_props)
-    declared = {value.name: value for value in (*original.input, *original.output, *original.value_info)}
+    declared = values_of(original)
     for values, protos in ((graph.inputs, target.input), (graph.outputs, target.output)):
         for tensor in values:
             protos.add().CopyFrom(_value_info(tensor, declared))

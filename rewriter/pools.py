@@ -11,8 +11,9 @@ from typing import Any
 
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
+from passes.graph import is_standard
 from rewriter.names import bodies
-from rewriter.skeleton import Shape, infer, shape_of
+from rewriter.skeleton import Shape, infer, is_static, shape_of, values_of
 from rewriter.stand_ins import with_stand_ins
 
 POOLS = {"AveragePool", "LpPool", "MaxPool"}
@@ -38,8 +39,7 @@ def has_ceil_mode(graph: GraphProto) -> bool:
 
 def _correct(graph: GraphProto, inferred: GraphProto, around: Mapping[str, Shape | None]) -> bool:
     """Put floor pools into a graph and its bodies; whether there were any. ``around``: shapes of values it captures."""
-    values = (*inferred.input, *inferred.output, *inferred.value_info)
-    shapes, found = {**around, **{value.name: shape_of(value) for value in values}}, False
+    shapes, found = {**around, **{name: shape_of(value) for name, value in values_of(inferred).items()}}, False
     for node, same in zip(graph.node, inferred.node, strict=True):
         for body, same_body in zip(bodies(node), bodies(same), strict=True):
             found |= _correct(body, same_body, shapes)
@@ -51,13 +51,13 @@ def _correct(graph: GraphProto, inferred: GraphProto, around: Mapping[str, Shape
 
 
 def _exact(node: NodeProto, shapes: Mapping[str, Shape | None]) -> NodeProto | None:
-    if node.op_type not in POOLS or node.domain not in ("", "ai.onnx"):
+    if node.op_type not in POOLS or not is_standard(node):
         return None
     attrs = {attr.name: helper.get_attribute_value(attr) for attr in node.attribute}
     if not attrs.get("ceil_mode") or attrs.get("auto_pad", b"NOTSET") != b"NOTSET":
         return None
     sizes = (shapes.get(node.input[0]) or [None] * 3)[2:]
-    return _floor_pool(node, attrs, sizes) if all(isinstance(size, int) for size in sizes) else None
+    return _floor_pool(node, attrs, sizes) if is_static(sizes) else None
 
 
 def _floor_pool(node: NodeProto, attrs: Mapping[str, Any], sizes: Sequence[int]) -> NodeProto | None:

@@ -13,9 +13,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from passes.graph import is_standard
 from rewriter.fold import fold
 from rewriter.names import bodies
-from rewriter.skeleton import SMALL, Shape, elements, infer, shape_of
+from rewriter.skeleton import SMALL, Shape, infer, is_static, shape_of, standard_opset, values_of
 from rewriter.stand_ins import DOMAIN, SAME_RANK, with_stand_ins
 
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
@@ -50,13 +51,13 @@ def inferred(bare: ModelProto) -> ModelProto:
 
 def _declare_slices(bare: ModelProto, model: ModelProto) -> bool:
     """Declare that a dynamic axis has another size when it is sliced: for opset 10 onnx infers the same one."""
-    if next((opset.version for opset in bare.opset_import if opset.domain in ("", "ai.onnx")), 0) != 10:
+    if standard_opset(bare) != 10:
         return False
-    values = {v.name: v for v in (*model.graph.input, *model.graph.output, *model.graph.value_info)}
+    values = values_of(model.graph)
     before = len(bare.graph.value_info)
     for i, node in enumerate(node for node in model.graph.node if node.op_type == "Slice"):
         shape, made = shape_of(values.get(node.input[0])), values.get(node.output[0])
-        if shape is not None and made is not None and not all(isinstance(size, int) for size in shape):
+        if shape is not None and made is not None and not is_static(shape):
             sliced = [size if isinstance(size, int) else f"{INVENTED}{i}_{axis}" for axis, size in enumerate(shape)]
             both = zip(shape_of(made) or [], sliced, strict=True)
             known = [new if isinstance(new, int) else other for new, other in both]
@@ -76,10 +77,10 @@ def _dims(graph: GraphProto) -> Iterator[Any]:
 
 def _resolve(model: ModelProto) -> bool:
     """Declare output shapes of which more can be told than onnx does; whether there were any."""
-    values = {v.name: v for v in (*model.graph.input, *model.graph.output, *model.graph.value_info)}
+    values = values_of(model.graph)
     declared = {v.name: v for v in model.graph.value_info}
     sizes, found = _Sizes(model, values), False
-    for node in (n for n in model.graph.node if n.op_type in _RESOLVED and n.domain in ("", "ai.onnx", DOMAIN)):
+    for node in (n for n in model.graph.node if n.op_type in _RESOLVED and (is_standard(n) or n.domain == DOMAIN)):
         source, known = shape_of(values.get(node.input[0])), shape_of(values.get(node.output[0]))
         if source is None or (known is not None and (_unknowns(known) == 0 or node.output[0] not in declared)):
             continue
@@ -160,7 +161,7 @@ class _Sizes:
         if name in self.constants:
             return _entries(self.constants[name])
         node = self.makers.get(name)
-        if node is None or node.op_type not in _FOLLOWED or node.domain not in ("", "ai.onnx"):
+        if node is None or node.op_type not in _FOLLOWED or not is_standard(node):
             return None
         if node.op_type == "Shape":
             shape = shape_of(self.values.get(node.input[0]))
@@ -171,7 +172,7 @@ class _Sizes:
 
 
 def _entries(tensor: TensorProto) -> Entries | None:
-    if elements(tensor) > SMALL or tensor.data_type not in (TensorProto.INT64, TensorProto.INT32):
+    if prod(tensor.dims) > SMALL or tensor.data_type not in (TensorProto.INT64, TensorProto.INT32):
         return None
     return numpy_helper.to_array(tensor).astype(object)
 

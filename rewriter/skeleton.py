@@ -1,11 +1,14 @@
 """A model without the data of its weights: what shape inference and checks need, however large the model."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+from passes.graph import is_standard
 
 SMALL = 4096  # elements; smaller initializers take part in shape inference
 FREE_INITIALIZERS_IR_VERSION = 4
@@ -29,7 +32,7 @@ def skeleton(model: ModelProto, nodes: Sequence[NodeProto] | None = None) -> Mod
     held = {tensor.name for tensor in model.graph.initializer}
     graph.input.extend(value for value in model.graph.input if value.name not in held)
     for tensor in (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)):
-        if elements(tensor) <= SMALL:
+        if prod(tensor.dims) <= SMALL:
             graph.initializer.append(tensor)
         else:
             graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
@@ -44,13 +47,6 @@ def dense(sparse: SparseTensorProto) -> TensorProto:
     return numpy_helper.from_array(array, sparse.values.name)
 
 
-def elements(tensor: TensorProto) -> int:
-    count = 1
-    for dim in tensor.dims:
-        count *= dim
-    return count
-
-
 def infer(bare: ModelProto) -> ModelProto:
     """A skeleton with shapes by onnx's inference; where declared shapes contradict the operators', without those."""
     try:
@@ -62,7 +58,21 @@ def infer(bare: ModelProto) -> ModelProto:
         return onnx.shape_inference.infer_shapes(free, strict_mode=False, data_prop=True)
 
 
-def shape_of(value: onnx.ValueInfoProto | None) -> Shape | None:
+def standard_opset(model: ModelProto) -> int:
+    """The version of the standard operators that a model imports, 0 if it uses none."""
+    return next((int(opset.version) for opset in model.opset_import if is_standard(opset)), 0)
+
+
+def values_of(graph: GraphProto) -> dict[str, ValueInfoProto]:
+    """All that a graph declares of its values, by name."""
+    return {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}
+
+
+def is_static(shape: Shape) -> bool:
+    return all(isinstance(size, int) for size in shape)
+
+
+def shape_of(value: ValueInfoProto | None) -> Shape | None:
     """Dims of a declared value: sizes, symbols, ``None``; ``None`` if not even the rank is known."""
     if value is None or not value.type.tensor_type.HasField("shape"):
         return None

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import onnx
 from onnx import ModelProto, NodeProto
 
+from passes.graph import is_standard
+from rewriter.skeleton import standard_opset
+
 DOMAIN, SAME_RANK = "rewriter.stand_in", "SameRank"  # an operator whose result has the batch and rank of its input
 # which standard operator, on which of the inputs
 STAND_INS: dict[str, tuple[str, Sequence[int]]] = {
@@ -31,7 +34,7 @@ OTHER_SHAPES = {"channels_last", "transA", "transB", "transBatchA", "transBatchB
 
 def stand_in(node: NodeProto, opset: int) -> NodeProto:
     """A node with the shapes of ``node``, which is itself if onnx infers these."""
-    if node.op_type == "ConvTranspose" and node.domain in ("", "ai.onnx"):
+    if node.op_type == "ConvTranspose" and is_standard(node):
         return of_unknown_size(node)
     op, data = STAND_INS.get(node.op_type, ("", ()))
     if node.domain != "com.microsoft" or not onnx.defs.has(op, opset):
@@ -62,7 +65,7 @@ def with_stand_ins(bare: ModelProto) -> ModelProto:
         return bare
     model = ModelProto()
     model.CopyFrom(bare)
-    opset = next((o.version for o in bare.opset_import if o.domain in ("", "ai.onnx")), 0)
+    opset = standard_opset(bare)
     if opset:
         model.opset_import.add(domain=DOMAIN, version=1)
         del model.graph.node[:]

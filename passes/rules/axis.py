@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from passes import layout as lay
 from passes import order, perm
 from passes.layout import Layout
 from passes.order import AxisOrder, Order
@@ -86,8 +87,7 @@ def lengths(node: Node, slots: Callable[[int], Slot], axis: int) -> list[int]:
 
 def with_order(layout: Layout, axis: int, along: AxisOrder | None) -> Layout:
     """``layout`` with another order along an axis."""
-    orders = {**dict(layout.orders), axis: along}
-    return Layout(layout.perm, tuple((a, o) for a, o in sorted(orders.items()) if o is not None))
+    return lay.make(layout.perm, {**dict(layout.orders), axis: along}.items())
 
 
 def flattening(symmetric: bool = False) -> RuleFn:

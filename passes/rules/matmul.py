@@ -3,6 +3,7 @@ transposed result is the product of the transposed operands in the other order."
 
 from collections.abc import Mapping, Sequence
 
+from passes import layout as lay
 from passes import perm
 from passes.layout import Layout
 from passes.order import AxisOrder
@@ -22,7 +23,7 @@ def gemm(node: Node, left: Layout, result: Layout) -> Move:
     rows, columns = (1, 0) if transposed_b else (0, 1)
     if left.order(m) != result.order(0):
         raise Refusal("Gemm keeps the order of its rows")
-    right = Layout((0, 1), orders((rows, left.order(k)), (columns, result.order(1))))
+    right = lay.make((0, 1), [(rows, left.order(k)), (columns, result.order(1))])
     inputs, edits = {0: left, 1: right}, {}
     if node.has(IN(2)):
         inputs[2], missing = operand(node, 2, result)
@@ -81,7 +82,7 @@ def multiplied(node: Node, given: Layout, result: Layout, side: int, swap: bool)
     mine, wanted = by_axis(operands[side], given), by_axis(axes, result)
     other = other_orders(operands, side, mine, wanted)
     layouts = [given, given]
-    layouts[1 - side] = Layout(perms[1 - side], orders(*((i, other.get(a)) for i, a in enumerate(operands[1 - side]))))
+    layouts[1 - side] = lay.make(perms[1 - side], [(i, other.get(a)) for i, a in enumerate(operands[1 - side])])
     missing = {i: absent(stored, own) for i, own in enumerate(operands)}
     edits: dict[int, Edit] = {i: Expand(places) for i, places in missing.items() if places}
     order = exchanged(node) if swapped else ()
@@ -149,10 +150,6 @@ def absent(stored: Axes, own: Axes) -> Perm:
     """The axes to insert in an operand of lower rank so that its batches are in their places."""
     axes = tuple(i for i, axis in enumerate(stored) if axis >= 0 and axis not in own)
     return axes if len(own) > 2 and axes != tuple(range(len(axes))) else ()
-
-
-def orders(*pairs: tuple[int, AxisOrder | None]) -> tuple[tuple[int, AxisOrder], ...]:
-    return tuple((axis, order) for axis, order in sorted(pairs, key=lambda pair: pair[0]) if order is not None)
 
 
 def data_and_result(node: Node) -> tuple[Slot, ...]:

@@ -1,7 +1,6 @@
 """``python -m rewriter.weights``: a model's weights for another framework, as a file."""
 
 import argparse
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rewriter import model_io
+from rewriter.cli import OK, USAGE, failed
 from rewriter.errors import RewriterError, UsageError
 from rewriter.version import __version__
 from rewriter.weights.export import Export, export_weights
@@ -18,7 +18,6 @@ from rewriter.weights.manifest import LayerEntry, Tensor
 from rewriter.weights.padding import TARGETS
 from rewriter.weights.tflite import load_tflite
 
-OK, USAGE = 0, 2
 MOST_ROWS = 12
 EPILOG = "exit codes: 0 written; 2 bad usage, unreadable or unsupported model, nothing written."
 
@@ -49,10 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(args)
     except (RewriterError, OSError) as error:
-        if args.verbose >= 2:
-            traceback.print_exception(error)
-        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
-        return USAGE
+        return failed(args, error, USAGE)
 
 
 def run(args: argparse.Namespace) -> int:

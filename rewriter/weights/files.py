@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import safetensors.numpy
 
 from rewriter.errors import UsageError
+from rewriter.model_io import folder_beside
 from rewriter.weights.export import Export
 from rewriter.weights.letters import Array
 
@@ -46,9 +46,8 @@ def save_weights(export: Export, path: str | Path) -> Path:
     path = Path(path)
     write = writer(path)
     described = path.with_suffix(".json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        weights, manifest = Path(folder, path.name), Path(folder, described.name)
+    with folder_beside(path) as folder:
+        weights, manifest = folder / path.name, folder / described.name
         with weights.open("wb") as file:
             write(export, file)
         manifest.write_text(export.manifest.dumps(lines=True), encoding="utf-8")
