@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto
 
 from rewriter.errors import UsageError
 
@@ -27,7 +26,7 @@ def load_tflite(path: Path) -> ModelProto:
         raise UsageError(f"{path}: not a TFLite model")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr():
-        return with_constant_shapes(converted(path))
+        return converted(path)
 
 
 def converted(path: Path) -> ModelProto:
@@ -42,19 +41,6 @@ def converted(path: Path) -> ModelProto:
         model: ModelProto = graph.make_model(path.name)
     except Exception as error:  # whatever a file may bring about in tf2onnx
         raise UsageError(f"{path}: tf2onnx does not convert it ({error})") from error
-    return model
-
-
-def with_constant_shapes(model: ModelProto) -> ModelProto:
-    """The model with Casts of integer constants done: tf2onnx casts the shape of each Reshape, which would hide it."""
-    held = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        tensor = held.get(node.input[0]) if node.op_type == "Cast" else None
-        to = next((attr.i for attr in node.attribute if attr.name == "to"), None)
-        if tensor is not None and tensor.data_type == TensorProto.INT32 and to == TensorProto.INT64:
-            array = numpy_helper.to_array(tensor).astype(np.int64)
-            constant = helper.make_node("Constant", [], list(node.output), value=numpy_helper.from_array(array))
-            node.CopyFrom(constant)
     return model
 
 
