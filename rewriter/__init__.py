@@ -6,11 +6,11 @@
 True
 """
 
-from rewriter.contract import Port
 from rewriter.errors import RewriterError, UsageError, VerificationError
+from rewriter.interface import Port
 from rewriter.pipeline import RewriteResult, rewrite
-from rewriter.report import Report
-from rewriter.validate import CouldNotValidate, ValidationReport, validate
+from rewriter.report.report import Report
+from rewriter.validation.validate import CouldNotValidate, ValidationReport, validate
 from rewriter.version import __version__
 from rewriter.weights.letters import convert_layout, flatten_order
 from rewriter.weights.padding import conv_padding, conv_transpose_padding

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from rewriter import model_io, render
 from rewriter.errors import RewriterError, UsageError, VerificationError
+from rewriter.files import model_io
 from rewriter.pipeline import CHOICES, DIALECTS, TARGETS, RewriteResult, rewrite
-from rewriter.runtime import PROVIDERS
-from rewriter.validate import CouldNotValidate, ValidationReport, validate
+from rewriter.report import text as render
+from rewriter.validation.session import PROVIDERS
+from rewriter.validation.validate import CouldNotValidate, ValidationReport, validate
 from rewriter.version import __version__
 
 OK, DIFFERS, USAGE, NOT_VALIDATED = 0, 1, 2, 3

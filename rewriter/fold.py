@@ -10,9 +10,9 @@ from math import prod
 import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from passes.graph import is_standard
-from rewriter.runtime import RunFailed, Session
+from passes.ir.graph import is_standard
 from rewriter.skeleton import SMALL, is_static, shape_of, values_of
+from rewriter.validation.session import RunFailed, Session
 
 # operators that give the same results on any machine
 EXACT = """Abs Add And Cast Ceil Concat ConstantOfShape Div Equal Expand Flatten Floor Gather GatherElements GatherND

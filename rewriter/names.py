@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from onnx import AttributeProto, GraphProto, NodeProto
 
-from passes.graph import unused
+from passes.ir.graph import unused
 
 
 def named_apart(graph: GraphProto) -> list[NodeProto]:

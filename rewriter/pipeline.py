@@ -12,20 +12,21 @@ import onnx_graphsurgeon as gs
 from onnx import GraphProto, ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
-from passes.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
-from passes.explain import explain as explain_value
-from passes.layout import Layout
-from passes.lower import lower
-from passes.plan import Plan, make_plan, make_program
-from passes.program import PlanError, Program
-from passes.push import push
-from passes.roles import find_roles, interface
-from passes.tidy import tidy
-from rewriter import model_io, report
-from rewriter.contract import Port, port, record
+from passes.apply.push_transposes import push
+from passes.apply.tidy import tidy
+from passes.dialects.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
+from passes.layout.layout import Layout
+from passes.normalize.lower import lower
+from passes.plan.explain import explain as explain_value
+from passes.plan.plan import Plan, make_plan, make_program
+from passes.plan.program import PlanError, Program
+from passes.plan.roles import find_roles, interface
 from rewriter.errors import UsageError
+from rewriter.files import model_io
+from rewriter.interface import Port, port, record
 from rewriter.names import bodies
-from rewriter.report import Explained, Report
+from rewriter.report import report
+from rewriter.report.report import Explained, Report
 from rewriter.verify import onnx_fault, verify_graph, verify_model
 
 TARGETS = ("nhwc", "nchw")

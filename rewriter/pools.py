@@ -11,7 +11,7 @@ from typing import Any
 
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
-from passes.graph import is_standard
+from passes.ir.graph import is_standard
 from rewriter.names import bodies
 from rewriter.skeleton import Shape, infer, is_static, shape_of, values_of
 from rewriter.stand_ins import with_stand_ins

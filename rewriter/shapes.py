@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from passes.graph import is_standard
+from passes.ir.graph import is_standard
 from rewriter.fold import fold
 from rewriter.names import bodies
 from rewriter.skeleton import SMALL, Shape, infer, is_static, shape_of, standard_opset, values_of

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from passes.graph import is_standard
+from passes.ir.graph import is_standard
 
 SMALL = 4096  # elements; smaller initializers take part in shape inference
 FREE_INITIALIZERS_IR_VERSION = 4

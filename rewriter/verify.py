@@ -6,7 +6,7 @@ import onnx
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
-from passes.graph import bodies, every_node
+from passes.ir.graph import bodies, every_node
 from rewriter.errors import VerificationError
 from rewriter.shapes import UNKNOWN
 from rewriter.skeleton import shape_of, skeleton

@@ -5,10 +5,11 @@ from pathlib import Path
 import onnx
 
 import passes.rules  # noqa: F401  (fills RULES)
-from passes.groups import DOMAIN as GROUPS
-from passes.ports import DOMAIN as PORTS
-from passes.rule import RULES, Row, Rule
+from passes.ir.control_flow import DOMAIN as PORTS
+from passes.normalize.group_norm import DOMAIN as GROUPS
 from passes.rules.barriers import BARRIERS
+from passes.rules.registry import RULES, Row
+from passes.rules.rule import Rule
 
 PATH = Path(__file__).parent.parent / "docs" / "operators.md"
 
@@ -25,7 +26,7 @@ def page() -> str:
             f"Written by `make operators`. {len(rules)} operators have a rule, {standard} of them of ai.onnx; "
             f"{len(BARRIERS)} of ai.onnx are barriers: they stay as they are, and so do the layouts they read and "
             "give. So do operators that are not listed here. Layouts pass through If, Loop and Scan without a rule of "
-            "their own (passes/ports.py).",
+            "their own (passes/ir/control_flow.py).",
             "",
             "## Rules",
             "",

@@ -20,18 +20,18 @@ from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
 
 import passes.rules  # noqa: F401  (fills the registry)
-from passes import layout as lay
-from passes import perm
-from passes.dialect import Dialect
-from passes.layout import AS_IS, Layout
-from passes.lower import lower
-from passes.perm import Perm
-from passes.plan import make_plan, make_program
-from passes.push import push
-from passes.tidy import tidy
+from passes.apply.push_transposes import push
+from passes.apply.tidy import tidy
+from passes.dialects.dialect import Dialect
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.layout import AS_IS, Layout
+from passes.layout.perm import Perm
+from passes.normalize.lower import lower
+from passes.plan.plan import make_plan, make_program
 from rewriter import rewrite
-from rewriter.model_io import to_graph, to_model
-from rewriter.runtime import Session
+from rewriter.files.model_io import to_graph, to_model
+from rewriter.validation.session import Session
 from rewriter.verify import onnx_fault, verify_graph
 
 Array = NDArray[Any]

@@ -14,11 +14,14 @@ import pytest
 from graphs import COMMITTED, ROOT, conv, count, dims, ints, model, node, random
 from onnx import ModelProto
 
-from passes.layout import Layout
-from passes.rule import IN, RULES, Move, Node, Row, Rule
+from passes.layout.layout import Layout
+from passes.rules.move import IN, Move
+from passes.rules.node import Node
+from passes.rules.registry import RULES, Row
+from passes.rules.rule import Rule
 from rewriter import __version__
 from rewriter.cli import main
-from rewriter.contract import LAYOUTS_KEY
+from rewriter.interface import LAYOUTS_KEY
 
 IMAGE, FLIPPED, HEIGHTS = [1, 3, 5, 7], [1, 5, 7, 3], [1, 7, 3, 5]
 DIFFERS, USAGE, NOT_VALIDATED = 1, 2, 3

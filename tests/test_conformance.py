@@ -6,8 +6,10 @@ import pytest
 from conformance import SUITES, Example, examples, outcome
 from modes import KINDS
 
-from passes.layout import Layout
-from passes.rule import RULES, Move, Node, Row, lookup
+from passes.layout.layout import Layout
+from passes.rules.move import Move
+from passes.rules.node import Node
+from passes.rules.registry import RULES, Row, lookup
 
 
 @pytest.fixture(scope="module")

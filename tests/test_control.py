@@ -12,15 +12,15 @@ from graphs import DIRECTIONS, Array
 from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
 import passes.rules  # noqa: F401  (fills the registry)
-from passes import layout as lay
-from passes.dialect import Dialect
-from passes.layout import AS_IS, Layout
-from passes.lower import lower
-from passes.plan import make_plan, make_program
-from passes.push import push
-from passes.tidy import tidy
+from passes.apply.push_transposes import push
+from passes.apply.tidy import tidy
+from passes.dialects.dialect import Dialect
+from passes.layout import layout as lay
+from passes.layout.layout import AS_IS, Layout
+from passes.normalize.lower import lower
+from passes.plan.plan import make_plan, make_program
 from rewriter import rewrite, validate
-from rewriter.model_io import to_graph, to_model
+from rewriter.files.model_io import to_graph, to_model
 from rewriter.names import bodies
 from rewriter.verify import verify_graph
 

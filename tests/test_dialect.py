@@ -10,8 +10,7 @@ from cases import CASES, TOLERANCE, Array, Case, element_type
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
 from test_law import oracles, reference, runtime
 
-from passes import perm
-from passes.dialect import (
+from passes.dialects.dialect import (
     FUNCTIONS,
     LAYOUT_NAMES,
     WEIGHT_LAYOUTS,
@@ -22,9 +21,10 @@ from passes.dialect import (
     parse_domain,
     spec_of,
 )
-from passes.rule import Node
+from passes.layout import perm
+from passes.rules.node import Node
 from passes.rules.spatial import function_name
-from rewriter.model_io import to_graph
+from rewriter.files.model_io import to_graph
 
 STANDARD = {spec.op for specs in FUNCTIONS.values() for spec in specs}
 LEVELS = (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)

@@ -9,9 +9,9 @@ import pytest
 from graphs import DIRECTIONS, Array, conv, model, node, value
 from onnx import ModelProto, TensorProto, TypeProto, ValueInfoProto, helper
 
-from passes import constants
-from passes.layout import Layout
-from passes.perm import Perm
+from passes.ir import constants
+from passes.layout.layout import Layout
+from passes.layout.perm import Perm
 from rewriter import rewrite
 
 BITS = {

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from passes import factors, perm
-from passes.factors import Dim
-from passes.layout import Layout
-from passes.order import Order
-from passes.rule import Refusal
+from passes.layout import factors, perm
+from passes.layout.factors import Dim
+from passes.layout.layout import Layout
+from passes.layout.order import Order
+from passes.refusal import Refusal
 
 Shape = tuple[int, ...]
 

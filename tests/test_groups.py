@@ -4,7 +4,7 @@ import pytest
 from graphs import Dims, conv, converted, count, ints, model, node, op_types, random
 from onnx import ModelProto
 
-from passes.groups import NAME
+from passes.normalize.group_norm import NAME
 from rewriter import rewrite
 
 CONSTANTS = {"w": random(6, 6, 3, 3), "scale": random(2), "bias": random(2), "k": random(6, 1, 1), "to": ints(0, 2, -1)}

@@ -21,16 +21,23 @@ from onnx import ModelProto
 from onnx.reference import ReferenceEvaluator
 
 import passes.rules  # noqa: F401  (fills RULES)
-from passes import groups, perm, ports
-from passes import layout as lay
-from passes.dialect import Dialect
-from passes.layout import ANY, AS_IS, Layout
-from passes.order import AxisOrder, Joined, Order
-from passes.perm import Perm
-from passes.plan import Plan
-from passes.push import push
-from passes.rule import IN, OUT, RULES, Lookup, Move, Node, Refusal, Rule, RuleFn, Take, lookup
-from rewriter.model_io import to_graph, to_model
+from passes.apply.push_transposes import push
+from passes.dialects.dialect import Dialect
+from passes.ir import control_flow as ports
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.edit import Lookup, Take
+from passes.layout.layout import ANY, AS_IS, Layout
+from passes.layout.order import AxisOrder, Joined, Order
+from passes.layout.perm import Perm
+from passes.normalize import group_norm as groups
+from passes.plan.plan import Plan
+from passes.refusal import Refusal
+from passes.rules.move import IN, OUT, Move
+from passes.rules.node import Node
+from passes.rules.registry import RULES, lookup
+from passes.rules.rule import Rule, RuleFn
+from rewriter.files.model_io import to_graph, to_model
 
 # ports: tests/test_control.py, groups: tests/test_groups.py
 OPERATORS = {key: rows for key, rows in RULES.items() if key[0] not in (ports.DOMAIN, groups.DOMAIN)}

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passes import layout as lay
-from passes import perm
-from passes.layout import AS_IS, Layout
-from passes.order import Order
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.layout import AS_IS, Layout
+from passes.layout.order import Order
 
 
 @st.composite

@@ -8,8 +8,8 @@ import pytest
 from graphs import COMMITTED, DIRECTIONS, LIGHT, converted, count, dims, weights
 from onnx import ModelProto
 
-from passes import perm
-from passes.dialect import kernel_perm, spec_of
+from passes.dialects.dialect import kernel_perm, spec_of
+from passes.layout import perm
 from rewriter import rewrite
 
 # Transposes of the result's main graph: to nhwc with functions, to nhwc and to nchw in standard operators

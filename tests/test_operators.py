@@ -10,11 +10,12 @@ from make_operators import PATH, page
 from onnx.defs import OpSchema
 
 import passes.rules  # noqa: F401  (fills RULES)
-from passes.candidates import Candidates
-from passes.dialect import Dialect
-from passes.rule import RULES, Refusal, lookup
+from passes.dialects.dialect import Dialect
+from passes.plan.candidates import Candidates
+from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
-from rewriter.model_io import to_graph
+from passes.rules.registry import RULES, lookup
+from rewriter.files.model_io import to_graph
 
 OLDEST, NEWEST = 7, 26
 PORTS = {"If", "Loop", "Scan"}  # their rules are those of their ports (passes/rules/control.py, tests/test_control.py)

@@ -5,8 +5,8 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from passes import perm
-from passes.perm import Perm
+from passes.layout import perm
+from passes.layout.perm import Perm
 
 PERMS = [p for rank in range(5) for p in permutations(range(rank))]
 SIZES = (2, 3, 5, 7)

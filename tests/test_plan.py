@@ -12,17 +12,17 @@ from onnx import ModelProto
 from random_graphs import DOMAIN, FEW, ODD, grown
 
 import passes.rules  # noqa: F401  (fills the registry)
-from passes import layout as lay
-from passes.candidates import Candidates, live_slots
-from passes.dialect import Dialect
-from passes.explain import explain
-from passes.layout import ANY, AS_IS, Layout, of_rank
-from passes.lower import lower
-from passes.plan import Change, Plan, make_plan, make_program
-from passes.push import push
-from passes.rule import OUT, Move
+from passes.apply.push_transposes import push
+from passes.dialects.dialect import Dialect
+from passes.layout import layout as lay
+from passes.layout.layout import ANY, AS_IS, Layout, of_rank
+from passes.normalize.lower import lower
+from passes.plan.candidates import Candidates, live_slots
+from passes.plan.explain import explain
+from passes.plan.plan import Change, Plan, make_plan, make_program
+from passes.rules.move import OUT, Move
 from rewriter import rewrite
-from rewriter.model_io import to_graph
+from rewriter.files.model_io import to_graph
 
 STANDARD, FUNCTIONS = Dialect(functions=False), Dialect()
 MOST = 20_000  # assignments per graph

@@ -9,7 +9,7 @@ import pytest
 from graphs import ROOT, conv, converted, model, node, random
 from onnx import AttributeProto, FunctionProto, ModelProto, helper, save
 
-from passes.rule import RULES, lookup
+from passes.rules.registry import RULES, lookup
 from rewriter import rewrite
 
 RULES_MODULE, USE = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.DOTALL)

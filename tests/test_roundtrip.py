@@ -9,7 +9,7 @@ from graphs import COMMITTED, DIRECTIONS, Array, converted, dims, weights
 from onnx import ModelProto, numpy_helper
 
 from rewriter import rewrite, validate
-from rewriter.contract import LAYOUTS_KEY
+from rewriter.interface import LAYOUTS_KEY
 
 TORCH = {name: path for name, path in COMMITTED.items() if name.startswith("torch")}
 GONE = ("Identity",)

@@ -9,7 +9,7 @@ from graphs import INT64, Array, conv, converted, count, dims, graph, ints, mode
 from modes import DIRECTIONS, MODES, check_same, check_valid, convert, default, disabled, names_and_results
 from onnx import ModelProto
 
-from passes import perm
+from passes.layout import perm
 
 IMAGE = (2, 3, 5, 7)
 KERNEL = random(3, 3, 3, 3)

@@ -8,9 +8,9 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from rewriter import runtime
-from rewriter.compare import difference
-from rewriter.validate import NOISE_FACTOR, CouldNotValidate, ValidationReport, validate
+from rewriter.validation import session as runtime
+from rewriter.validation.compare import difference
+from rewriter.validation.validate import NOISE_FACTOR, CouldNotValidate, ValidationReport, validate
 
 NHWC = (0, 2, 3, 1)
 NCHW = (0, 3, 1, 2)

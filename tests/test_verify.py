@@ -7,9 +7,9 @@ import pytest
 from graphs import COMMITTED, conv, dims, model, node, random, value
 from onnx import ModelProto
 
-from passes.graph import assemble
+from passes.ir.graph import assemble
 from rewriter import VerificationError, pipeline, rewrite
-from rewriter.model_io import to_graph
+from rewriter.files.model_io import to_graph
 from rewriter.verify import onnx_fault, verify_graph, verify_model
 
 IMAGE = [1, 3, 5, 7]

@@ -20,8 +20,8 @@ import onnxruntime as ort
 from bench import feed, race
 from onnx import ModelProto, ValueInfoProto, helper
 
-from passes.perm import Perm, inverse
-from passes.plan import Plan
+from passes.layout.perm import Perm, inverse
+from passes.plan.plan import Plan
 from rewriter import Port, RewriteResult, rewrite, validate
 
 ROOT = Path(__file__).parent.parent

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 
-from passes import layout as lay
-from passes import order, perm
-from passes.layout import Layout
-from passes.order import AxisOrder, Order
-from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, Slot, register
+from passes.layout import layout as lay
+from passes.layout import order, perm
+from passes.layout.layout import Layout
+from passes.layout.order import AxisOrder, Order
+from passes.refusal import Refusal
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule, RuleFn
 
 
 def unordered(layout: Layout, axis: int, why: str) -> Layout:

@@ -2,15 +2,19 @@
 
 from functools import wraps
 
-from passes import layout as lay
-from passes import perm
-from passes.dialect import Spec
-from passes.layout import Layout
-from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, Slot, register
+from passes.dialects.dialect import Spec
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.axis import along_axis, flattening
 from passes.rules.elementwise import SAME, broadcast
 from passes.rules.matmul import gemm, gemm_in_order, matmul_in_order
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
 from passes.rules.quant import LINEAR, Product, on, parameter, product
+from passes.rules.registry import register
+from passes.rules.rule import Rule, RuleFn
 from passes.rules.spatial import channels_first, spatial_attrs
 
 SOFTMAX, FLAT_SOFTMAX = along_axis(-1, symmetric=True), flattening(symmetric=True)

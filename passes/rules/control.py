@@ -1,10 +1,14 @@
 """The ports of If, Loop and Scan (see ``passes.ports``): values that are stored alike inside and outside of bodies."""
 
-from passes import perm
-from passes.layout import Layout
-from passes.ports import DOMAIN
-from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, Slot, register
+from passes.ir.control_flow import DOMAIN
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.axis import dropped, unordered
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule, RuleFn
 
 
 def joined(node: Node, layout: Layout) -> Move:

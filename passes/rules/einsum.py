@@ -2,10 +2,14 @@
 
 from string import ascii_letters
 
-from passes import perm
-from passes.layout import Layout
-from passes.order import AxisOrder
-from passes.rule import IN, OUT, Move, Node, Refusal, Rule, Shape, Slot, register
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.layout.order import AxisOrder
+from passes.refusal import Refusal
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node, Shape
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 MOST_OPERANDS = 3
 

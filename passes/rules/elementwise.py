@@ -1,9 +1,14 @@
 """Operators that treat every element alike: unary ones, and broadcasting ones."""
 
-from passes import perm
-from passes.layout import ANY, Layout
-from passes.order import AxisOrder
-from passes.rule import IN, OUT, Edit, Expand, Move, Node, Refusal, Rule, register
+from passes.layout import perm
+from passes.layout.edit import Edit, Expand
+from passes.layout.layout import ANY, Layout
+from passes.layout.order import AxisOrder
+from passes.refusal import Refusal
+from passes.rules.move import IN, OUT, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def same(node: Node, layout: Layout) -> Move:

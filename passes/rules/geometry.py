@@ -3,9 +3,13 @@
 Positions name the spatial axes by x and y, so these stay in order; only the channels move, in a function.
 """
 
-from passes import perm
-from passes.layout import Layout
-from passes.rule import IN, Move, Node, Refusal, Rule, register
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
+from passes.rules.move import IN, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 from passes.rules.spatial import spatial
 
 

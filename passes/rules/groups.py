@@ -1,10 +1,14 @@
 """InstanceNormalization of groups of channels (see ``passes.groups``)."""
 
-from passes import perm
-from passes.dialect import spec_of
-from passes.groups import DOMAIN, NAME
-from passes.layout import AS_IS, Layout
-from passes.rule import IN, PREVIOUS, Move, Node, Refusal, Rule, Step, register
+from passes.dialects.dialect import spec_of
+from passes.layout import perm
+from passes.layout.layout import AS_IS, Layout
+from passes.normalize.group_norm import DOMAIN, NAME
+from passes.refusal import Refusal
+from passes.rules.move import IN, PREVIOUS, Move, Step
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def grouped_norm(node: Node, layout: Layout) -> Move:

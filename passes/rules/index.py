@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from passes import perm
-from passes.layout import Layout
-from passes.rule import IN, OUT, PREVIOUS, Move, Node, Refusal, Rule, Step, register
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.axis import along_axis, dropped, unordered
+from passes.rules.move import IN, OUT, PREVIOUS, Move, Step
+from passes.rules.node import Node
 from passes.rules.per_axis import whole
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def elements(node: Node, layout: Layout) -> Move:

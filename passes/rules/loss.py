@@ -1,8 +1,12 @@
 """Losses of class scores: classes are axis 1; labels and losses have the other axes."""
 
-from passes.layout import AS_IS, Layout
-from passes.rule import IN, Move, Node, Refusal, Rule, register
+from passes.layout.layout import AS_IS, Layout
+from passes.refusal import Refusal
 from passes.rules.axis import dropped, unordered
+from passes.rules.move import IN, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def class_loss(node: Node, layout: Layout) -> Move:

@@ -3,13 +3,18 @@ transposed result is the product of the transposed operands in the other order."
 
 from collections.abc import Mapping, Sequence
 
-from passes import layout as lay
-from passes import perm
-from passes.layout import Layout
-from passes.order import AxisOrder
-from passes.perm import Perm
-from passes.rule import IN, OUT, Edit, Expand, Move, Node, Refusal, Rule, Slot, register
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.edit import Edit, Expand
+from passes.layout.layout import Layout
+from passes.layout.order import AxisOrder
+from passes.layout.perm import Perm
+from passes.refusal import Refusal
 from passes.rules.elementwise import operand
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 # what the axes of a MatMul are, apart from its batch axes, which are numbered: rows, contracted, columns
 M, K, N = -3, -2, -1

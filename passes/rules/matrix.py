@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from passes.layout import Layout
-from passes.rule import IN, Move, Node, Put, Refusal, Rule, register
+from passes.layout.edit import Put
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.axis import dropped, unordered
+from passes.rules.move import IN, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def matrices(node: Node, layout: Layout) -> bool:

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
-from passes import perm
-from passes.layout import Layout
-from passes.perm import Perm
-from passes.rule import IN, OUT, Lookup, Move, Node, Refusal, Rule, Take, register
+from passes.layout import perm
+from passes.layout.edit import Lookup, Take
+from passes.layout.layout import Layout
+from passes.layout.perm import Perm
+from passes.refusal import Refusal
 from passes.rules.axis import dropped, unordered
+from passes.rules.move import IN, OUT, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def transpose(node: Node, layout: Layout) -> Move:

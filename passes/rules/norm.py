@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from passes import perm
-from passes.dialect import spec_of
-from passes.layout import Layout
-from passes.rule import IN, OUT, PREVIOUS, Move, Node, Refusal, Rule, Step, register
+from passes.dialects.dialect import spec_of
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.elementwise import operand
+from passes.rules.move import IN, OUT, PREVIOUS, Move, Step
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 from passes.rules.spatial import channels_last
 
 

@@ -2,11 +2,16 @@
 
 import numpy as np
 
-from passes import perm
-from passes.layout import Layout
-from passes.rule import IN, OUT, Array, Edit, Expand, Lookup, Move, Node, Omit, Put, Refusal, Rule, Take, register
+from passes.layout import perm
+from passes.layout.edit import Array, Edit, Expand, Lookup, Omit, Put, Take
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.axis import unordered
 from passes.rules.elementwise import operand
+from passes.rules.move import IN, OUT, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def whole(node: Node, layout: Layout) -> Layout:

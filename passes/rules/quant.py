@@ -6,13 +6,17 @@ A scale or zero point is a scalar, a vector with one entry per element of an axi
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from passes import layout as lay
-from passes import perm
-from passes.layout import Layout
-from passes.rule import IN, OUT, Move, Node, Refusal, Rule, RuleFn, register
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.axis import unordered
 from passes.rules.elementwise import operand
 from passes.rules.matmul import matmul_in_order
+from passes.rules.move import IN, OUT, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule, RuleFn
 from passes.rules.spatial import SPATIAL
 
 

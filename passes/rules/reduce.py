@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable
 
-from passes import perm
-from passes.layout import Layout
-from passes.rule import IN, Lookup, Move, Node, Rule, register
+from passes.layout import perm
+from passes.layout.edit import Lookup
+from passes.layout.layout import Layout
 from passes.rules.axis import dropped
+from passes.rules.move import IN, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def reduce_attr(node: Node, layout: Layout) -> Move:

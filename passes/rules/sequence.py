@@ -2,11 +2,16 @@
 
 import numpy as np
 
-from passes import perm
-from passes.layout import Layout
-from passes.rule import IN, Edit, Lookup, Move, Node, Put, Refusal, Rule, register
+from passes.layout import perm
+from passes.layout.edit import Edit, Lookup, Put
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
 from passes.rules.axis import unordered
+from passes.rules.move import IN, Move
+from passes.rules.node import Node
 from passes.rules.per_axis import whole
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def axis_input(node: Node, index: int, layout: Layout) -> Edit:

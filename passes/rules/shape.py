@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from passes import factors, perm
-from passes.layout import Layout
-from passes.rule import IN, OUT, Edit, Move, Node, Put, Refusal, Rule, Slot, Take, register
+from passes.layout import factors, perm
+from passes.layout.edit import Edit, Put, Take
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 
 def reshape(node: Node, layout: Layout) -> list[Move]:

@@ -11,16 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from passes import layout as lay
-from passes import perm
-from passes.dialect import LAYOUT_NAMES, Spec, kernel_perm, spec_of
-from passes.layout import Layout
-from passes.order import AxisOrder, Order
-from passes.perm import Perm
-from passes.rule import IN, OUT, Edit, Move, Node, Put, Refusal, Rule, Slot, Take, register
+from passes.dialects.dialect import LAYOUT_NAMES, Spec, kernel_perm, spec_of
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.edit import Edit, Put, Take
+from passes.layout.layout import Layout
+from passes.layout.order import AxisOrder, Order
+from passes.layout.perm import Perm
+from passes.refusal import Refusal
 from passes.rules.elementwise import same
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
 from passes.rules.per_axis import dense
 from passes.rules.per_axis import resize as resize_any
+from passes.rules.registry import register
+from passes.rules.rule import Rule
 
 # optional inputs, and the end of the function's name if one and all after it are absent
 OPTIONAL_INPUTS = {

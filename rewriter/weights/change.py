@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from passes import perm
-from passes.layout import Layout
-from passes.order import AxisOrder, Joined, Order
-from passes.perm import Perm
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.layout.order import AxisOrder, Joined, Order
+from passes.layout.perm import Perm
 from rewriter.weights.letters import Array
 
 

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rewriter import model_io
 from rewriter.cli import OK, USAGE, failed
 from rewriter.errors import RewriterError, UsageError
+from rewriter.files import model_io
 from rewriter.version import __version__
 from rewriter.weights.export import Export, export_weights
 from rewriter.weights.files import save_weights, writer

@@ -13,15 +13,16 @@ import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
-from passes import perm
-from passes.constants import Stored
-from passes.layout import ANY, AS_IS, Layout, of_rank
-from passes.order import Order
-from passes.ports import Port as FlowPort
-from passes.ports import flat
-from passes.rule import Expand, Move
-from rewriter import model_io
+from passes.ir.constants import Stored
+from passes.ir.control_flow import Port as FlowPort
+from passes.ir.control_flow import flat
+from passes.layout import perm
+from passes.layout.edit import Expand
+from passes.layout.layout import ANY, AS_IS, Layout, of_rank
+from passes.layout.order import Order
+from passes.rules.move import Move
 from rewriter.errors import UsageError
+from rewriter.files import model_io
 from rewriter.pipeline import Planned, plan_of, ports_of
 from rewriter.weights import targets
 from rewriter.weights.change import Change, unchanged

@@ -7,12 +7,12 @@ are left as they are.
 
 from collections.abc import Collection
 
-from passes import layout as lay
-from passes import perm
-from passes.layout import Layout, of_rank
-from passes.order import AxisOrder, Order
-from passes.perm import Perm
-from rewriter.contract import SPATIAL_LETTERS
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.layout import Layout, of_rank
+from passes.layout.order import AxisOrder, Order
+from passes.layout.perm import Perm
+from rewriter.interface import SPATIAL_LETTERS
 
 LETTERS = {n + 2: f"NC{letters}" for n, letters in SPATIAL_LETTERS.items()}
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes import perm
-from passes.graph import is_standard
-from passes.perm import Perm
-from passes.ports import Port
+from passes.ir.control_flow import Port
+from passes.ir.graph import is_standard
+from passes.layout import perm
+from passes.layout.perm import Perm
 
 # operator -> kind of layer, and the inputs that are its parameters, in the order of ``targets.NAMES``
 OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {

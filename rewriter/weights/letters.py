@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passes import perm
-from passes.layout import Layout
-from passes.order import Order
-from passes.perm import Perm
+from passes.layout import perm
+from passes.layout.layout import Layout
+from passes.layout.order import Order
+from passes.layout.perm import Perm
 from rewriter.errors import UsageError
 
 Array = NDArray[Any]

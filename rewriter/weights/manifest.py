@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rewriter.contract import Port
+from rewriter.interface import Port
 from rewriter.version import __version__
 from rewriter.weights.change import Change
 

@@ -1,0 +1,87 @@
+"""Constants: read lazily, stored another way lazily, never edited in place (they may be shared)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_graphsurgeon as gs
+from onnx import TensorProto, helper, numpy_helper
+from onnx_graphsurgeon.ir.tensor import LazyValues
+
+from passes.layout.edit import Array, ArrayEdit
+from passes.layout.layout import AS_IS, Layout
+
+
+class Stored(LazyValues):  # type: ignore[misc]
+    """An initializer of the model, changed by ``steps`` (layouts and edits, in order) when it is read."""
+
+    def __init__(self, proto: TensorProto, steps: Sequence[Layout | ArrayEdit] = (), shape: Sequence[int] = ()) -> None:
+        self.tensor = proto
+        self.steps = tuple(steps)
+        self.shape = list(shape if steps else proto.dims)
+        self.dtype = numpy_type(proto.data_type)
+
+    def load(self) -> Array:
+        array: Array = numpy_helper.to_array(self.tensor)
+        for step in self.steps:
+            array = step.apply(array)
+        return array
+
+
+def numpy_type(onnx_type: int) -> "np.dtype[Any] | None":
+    """The numpy (or ml_dtypes) type of an ONNX element type, ``None`` if it is not known."""
+    if onnx_type == TensorProto.UNDEFINED:
+        return None
+    return np.dtype(helper.tensor_dtype_to_np_dtype(onnx_type))
+
+
+def of_array(name: str, array: Array) -> gs.Constant:
+    return gs.Constant(name, np.asarray(array, order="C"))  # ascontiguousarray would give a scalar an axis
+
+
+def of_proto(name: str, proto: TensorProto) -> gs.Constant:
+    return gs.Constant(name, Stored(proto))
+
+
+def changed(constant: gs.Constant, name: str, *steps: Layout | ArrayEdit) -> gs.Constant:
+    """A new constant: ``constant`` changed by ``steps``, computed when it is read."""
+    values = constant._values
+    wanted = [step for step in steps if step != AS_IS]
+    shape: Array = np.broadcast_to(np.uint8(0), constant.shape)
+    if isinstance(values, Stored) and all(isinstance(step, Layout) for step in wanted):
+        for step in wanted:
+            shape = step.apply(shape) if not step.orders else shape.transpose(step.perm)  # type: ignore[union-attr]
+        return gs.Constant(name, Stored(values.tensor, (*values.steps, *wanted), shape.shape))
+    array: Array = values.load() if isinstance(values, LazyValues) else values
+    for step in wanted:
+        array = step.apply(array)
+    return gs.Constant(name, array)
+
+
+def is_as_read(constant: gs.Constant) -> bool:
+    """Whether the constant is an initializer of the model that nothing changed."""
+    return isinstance(constant._values, Stored) and not constant._values.steps
+
+
+def write(constant: gs.Constant, proto: TensorProto) -> None:
+    """Fill an empty initializer: from the model's own where nothing changed, else of the same element type."""
+    values = constant._values
+    if isinstance(values, Stored) and not values.steps:
+        proto.CopyFrom(values.tensor)
+    elif isinstance(values, Stored):
+        array = values.load()
+        if is_plain(values.tensor.data_type):  # spares a copy
+            proto.dims.extend(array.shape)
+            proto.raw_data = array.tobytes()
+        else:
+            proto.CopyFrom(numpy_helper.from_array(np.asarray(array, order="C")))
+        proto.data_type, proto.doc_string = values.tensor.data_type, values.tensor.doc_string
+        proto.metadata_props.extend(values.tensor.metadata_props)
+    else:
+        proto.CopyFrom(numpy_helper.from_array(np.asarray(constant.values)))
+    proto.name = constant.name
+
+
+def is_plain(onnx_type: int) -> bool:
+    """Whether ``raw_data`` holds the bytes of a numpy array: not of strings, nor of types that share bytes."""
+    return TensorProto.DataType.Name(onnx_type) not in ("STRING", "INT2", "UINT2", "INT4", "UINT4", "FLOAT4E2M1")

@@ -1,0 +1,130 @@
+"""Which graph inputs and outputs are images: what decides the layout of the model's interface.
+
+A spatial operator reads axes (batch, channel, spatial...), written "BCSS". From there the knowledge travels both ways
+through the rules; where they do not keep the meaning of axes (Reshape, MatMul, reductions that drop axes), or two ways
+disagree, it ends.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+
+import onnx_graphsurgeon as gs
+
+from passes.dialects.dialect import LAYOUT_NAMES, Dialect
+from passes.layout import layout as lay
+from passes.layout import perm
+from passes.layout.layout import ANY, AS_IS, Layout
+from passes.layout.perm import Perm
+from passes.plan.candidates import Candidates, known_rank, live_slots
+from passes.refusal import Refusal
+from passes.rules.move import IN, Move, Slot
+from passes.rules.moves import named_axes
+from passes.rules.node import Node
+
+Roles = str
+SPATIAL = "S"
+
+
+def find_roles(graph: gs.Graph) -> dict[str, Roles]:
+    """The roles of the axes of each value for which they are known."""
+    return _Search(graph).run()
+
+
+def channels_last_perm(roles: Roles) -> Perm | None:
+    """The perm that stores a value with these roles as batch, spatial axes in their order, channel; ``None`` if these
+    are not all there, once."""
+    if len(roles) not in LAYOUT_NAMES or sorted(roles) != sorted("BC" + SPATIAL * (len(roles) - 2)):
+        return None
+    return tuple(sorted(range(len(roles)), key=lambda a: "BSC".index(roles[a])))
+
+
+class _Search:
+    def __init__(self, graph: gs.Graph) -> None:
+        self.rules = Candidates(graph, {}, Dialect(functions=True), spread=False)
+        self.roles: dict[str, Roles | None] = {}
+        self.queue: deque[str] = deque()
+
+    def run(self) -> dict[str, Roles]:
+        for node, rule in zip(self.rules.nodes, self.rules.rules, strict=True):
+            rank = known_rank(node, IN(0))
+            if rule is None or not rule.seed or rank not in LAYOUT_NAMES:
+                continue
+            for slot in live_slots(node):
+                if slot.number == 0 and known_rank(node, slot) == rank:
+                    self._learn(node.tensor(slot).name, "BC" + SPATIAL * (rank - 2))
+        while self.queue:
+            name = self.queue.popleft()
+            for i, slot in self.rules.touching[name]:
+                roles = self.roles[name]
+                if roles is not None:
+                    self._spread(i, slot, roles)
+        return {name: roles for name, roles in self.roles.items() if roles is not None}
+
+    def _learn(self, name: str, roles: Roles) -> None:
+        if name not in self.roles:
+            self.roles[name] = roles
+            self.queue.append(name)
+        elif self.roles[name] != roles:
+            self.roles[name] = None
+
+    def _spread(self, i: int, slot: Slot, roles: Roles) -> None:
+        rule, node = self.rules.rules[i], self.rules.nodes[i]
+        if rule is None or rule.seed or not rule.roles:
+            return
+        if node.op in ("Squeeze", "Unsqueeze"):
+            self._across_unit_axes(node, slot, roles)
+            return
+        p = tuple(sorted(range(len(roles)), key=lambda a: ("BSC".index(roles[a]), a)))
+        move = next(iter(self.rules.moves_with(i, slot, lay.make(p))), None)
+        if move is not None:
+            self._follow(node, move, [roles[a] for a in p])
+
+    def _follow(self, node: Node, move: Move, stored: list[str]) -> None:
+        """Every value of the same rank has the roles in the same stored order."""
+        for slot in live_slots(node):
+            side = move.inputs if slot.side == "in" else move.outputs
+            rank = known_rank(node, slot)
+            if slot.number >= len(side) or rank != len(stored) or side[slot.number] == ANY:
+                continue
+            q = lay.of_rank(side[slot.number], rank).perm
+            self._learn(node.tensor(slot).name, "".join(perm.reorder(perm.inverse(q), stored)))
+
+    def _across_unit_axes(self, node: Node, slot: Slot, roles: Roles) -> None:
+        """An axis of size 1 that comes or goes is taken for a spatial one."""
+        wide, narrow = (Slot("in", 0), Slot("out", 0)) if node.op == "Squeeze" else (Slot("out", 0), Slot("in", 0))
+        rank = known_rank(node, wide)
+        if not rank:
+            return
+        try:
+            gone = named_axes(node, rank)
+        except Refusal:
+            return
+        if slot == wide and all(roles[a] == SPATIAL for a in gone):
+            self._learn(node.tensor(narrow).name, "".join(r for a, r in enumerate(roles) if a not in gone))
+        elif slot == narrow:
+            rest = iter(roles)
+            self._learn(node.tensor(wide).name, "".join(SPATIAL if a in gone else next(rest) for a in range(rank)))
+
+
+def interface(
+    graph: gs.Graph, roles: Mapping[str, Roles], to: str, choices: Mapping[str, str], keep: bool
+) -> tuple[dict[str, Layout], dict[str, Layout]]:
+    """The layouts of graph inputs and of graph outputs when the model is converted to ``nhwc`` or ``nchw``.
+
+    ``choices`` gives ``nhwc``, ``nchw`` or ``keep`` by name; with ``keep`` nothing else flips.
+    """
+
+    def wanted(tensor: gs.Tensor) -> Layout:
+        choice = choices.get(tensor.name, "keep" if keep else to)
+        rank = len(tensor.shape or ())
+        if choice == "keep" or rank not in LAYOUT_NAMES:
+            return AS_IS
+        p = channels_last_perm(roles.get(tensor.name, ""))
+        if p is None and tensor.name not in choices:
+            return AS_IS
+        if p is None:
+            return lay.make(perm.channels_last(rank) if choice == "nhwc" else perm.channels_first(rank))
+        return lay.make(p if choice == "nhwc" else perm.then(p, perm.channels_first(rank)))
+
+    inputs = {tensor.name: wanted(tensor) for tensor in graph.inputs}
+    return inputs, {tensor.name: inputs.get(tensor.name, wanted(tensor)) for tensor in graph.outputs}

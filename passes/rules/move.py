@@ -1,0 +1,61 @@
+"""What a rule answers: layouts, attributes, edits and steps of one node."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from passes.layout.edit import Array, Edit
+from passes.layout.layout import Layout
+
+
+class Slot(NamedTuple):
+    """One input or output of a node."""
+
+    side: str
+    number: int
+
+
+def IN(index: int) -> Slot:
+    return Slot("in", index)
+
+
+def OUT(index: int) -> Slot:
+    return Slot("out", index)
+
+
+PREVIOUS = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One node of a chain that replaces an operator; operands are input indices, new constants or ``PREVIOUS``."""
+
+    op: str
+    operands: tuple[int | Array, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    same_shape: bool = True  # as the operator's result
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """What must change for one node: everything not named here stays as it is.
+
+    ``attrs`` with value ``None`` are removed. ``edits`` act on inputs after they are in the layout ``inputs`` asks
+    for, ``results`` on outputs. ``order`` (if any): the inputs the new node reads, one after the other. ``steps``
+    (if any) replace the node by a chain whose last result is its output. ``inside`` is how often runtimes move all of
+    the first output's data within the operator, because of how it is stored.
+    """
+
+    inputs: tuple[Layout, ...]
+    outputs: tuple[Layout, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    edits: Mapping[int, Edit] = field(default_factory=dict)
+    results: Mapping[int, Edit] = field(default_factory=dict)
+    op: str | None = None
+    domain: str | None = None
+    order: tuple[int, ...] = ()
+    steps: tuple[Step, ...] = ()
+    inside: float = 0.0
+
+    def at(self, slot: Slot) -> Layout:
+        return (self.inputs if slot.side == "in" else self.outputs)[slot.number]

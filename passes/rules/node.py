@@ -1,0 +1,120 @@
+"""A node as rules see it: read-only, without the graph around it."""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from passes.dialects.dialect import Dialect
+from passes.layout import layout as lay
+from passes.layout.edit import Array, changes_nothing
+from passes.layout.layout import AS_IS, Layout
+from passes.refusal import Refusal
+from passes.rules.move import IN, Move, Slot
+
+Shape = list[int | str | None]
+# operators that compute target shapes, and how many of their inputs hold sizes (the others hold positions)
+SIZE_OPS = {"Shape": 0, "Concat": None, "Unsqueeze": 1, "Squeeze": 1, "Gather": 1, "Slice": 1, "Cast": 1, "Mul": None}
+SMALL = 4096  # elements; larger constants are weights, which no rule needs to read
+
+
+class Node:
+    """A read-only view of a node, with shapes and small constants, for rules."""
+
+    def __init__(self, node: gs.Node, opset: int, dialect: Dialect) -> None:
+        self.op: str = node.op
+        self.domain: str = "" if node.domain in (None, "ai.onnx") else node.domain
+        self.name: str = node.name
+        self.opset = opset
+        self.dialect = dialect
+        self._inputs: list[gs.Tensor] = list(node.inputs)
+        self._outputs: list[gs.Tensor] = list(node.outputs)
+        self._attrs: Mapping[str, Any] = node.attrs
+
+    def part(self, *inputs: int) -> "Node":
+        """The same node with only these inputs, for rules that know nothing of the others."""
+        part = copy(self)
+        part._inputs = [self._inputs[i] for i in inputs if self.has(IN(i))]
+        return part
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        return self._attrs.get(name, default)
+
+    def tensor(self, slot: Slot) -> gs.Tensor:
+        return (self._inputs if slot.side == "in" else self._outputs)[slot.number]
+
+    def has(self, slot: Slot) -> bool:
+        side = self._inputs if slot.side == "in" else self._outputs
+        return slot.number < len(side) and side[slot.number].name != ""
+
+    @property
+    def arity(self) -> tuple[int, int]:
+        return len(self._inputs), len(self._outputs)
+
+    def shape(self, slot: Slot) -> Shape:
+        """Dims: sizes, symbols, or ``None``. Refuses if not even the rank is known."""
+        shape = self.tensor(slot).shape
+        if shape is None:
+            raise Refusal(f"the rank of {self.tensor(slot).name!r} is unknown")
+        return list(shape)
+
+    def rank(self, slot: Slot) -> int:
+        return len(self.shape(slot))
+
+    def sizes(self, slot: Slot) -> list[int]:
+        """The shape, which must be static."""
+        shape = self.shape(slot)
+        if not all(isinstance(d, int) for d in shape):
+            raise Refusal(f"{self.tensor(slot).name!r} has dynamic dims {shape}")
+        return [d for d in shape if isinstance(d, int)]
+
+    def const(self, index: int) -> Array:
+        """The value of a small constant input. Refuses if it is computed, or large."""
+        tensor = self.tensor(IN(index))
+        if not isinstance(tensor, gs.Constant):
+            raise Refusal(f"input {index} ({tensor.name!r}) is not a constant")
+        if int(np.prod(tensor.shape, dtype=np.int64)) > SMALL:
+            raise Refusal(f"input {index} ({tensor.name!r}) is too large to be a parameter")
+        return np.asarray(tensor.values)
+
+    def ints(self, index: int) -> list[int]:
+        return [int(v) for v in self.const(index).reshape(-1)]
+
+    def is_constant(self, index: int) -> bool:
+        return isinstance(self.tensor(IN(index)), gs.Constant)
+
+    def weights(self, index: int) -> Array:
+        """The value of a constant input of any size. Refuses if it is computed."""
+        if not self.is_constant(index):
+            raise Refusal(f"input {index} ({self.tensor(IN(index)).name!r}) is not a constant")
+        return np.asarray(self.tensor(IN(index)).values)
+
+    def may_hold_zero(self, index: int) -> bool:
+        """Whether a computed vector of sizes could hold a 0: not if it is made of Shapes and non-zero constants."""
+        pending, seen = [self.tensor(IN(index))], 0
+        while pending:
+            tensor, seen = pending.pop(), seen + 1
+            if isinstance(tensor, gs.Constant):
+                if int(np.prod(tensor.shape)) > SMALL or 0 in np.asarray(tensor.values):
+                    return True
+            elif not tensor.inputs or seen > SMALL or tensor.inputs[0].op not in SIZE_OPS:
+                return True
+            elif tensor.inputs[0].op != "Shape":
+                pending.extend(tensor.inputs[0].inputs[: SIZE_OPS[tensor.inputs[0].op]])
+        return False
+
+    def move(
+        self, inputs: Mapping[int, Layout] | None = None, outputs: Mapping[int, Layout] | None = None, **changes: Any
+    ) -> Move:
+        """A Move with ``AS_IS`` for every slot not named, layouts in canonical form, without edits that do nothing."""
+        n_in, n_out = self.arity
+        changes["edits"] = {i: edit for i, edit in changes.get("edits", {}).items() if not changes_nothing(edit)}
+        n_in = max(n_in, 1 + max(changes["edits"], default=-1))
+        ins, outs = inputs or {}, outputs or {}
+        return Move(
+            tuple(lay.make(*ins.get(i, AS_IS)) for i in range(n_in)),
+            tuple(lay.make(*outs.get(j, AS_IS)) for j in range(n_out)),
+            **changes,
+        )

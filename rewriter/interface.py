@@ -1,0 +1,93 @@
+"""The I/O contract: how each graph input and output was stored and is stored now, and its record in the model."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import onnx_graphsurgeon as gs
+from onnx import ModelProto
+
+from passes.layout import perm
+from passes.layout.layout import Layout, of_rank
+from passes.layout.perm import Perm
+from rewriter.errors import UsageError
+from rewriter.shapes import UNKNOWN
+
+LAYOUTS_KEY = "rewriter.layouts"  # metadata: JSON {name: {"from": "NCHW", "to": "NHWC", "perm": [0, 2, 3, 1]}}
+SPATIAL_LETTERS = {1: "W", 2: "HW", 3: "DHW"}
+# https://github.com/onnx/onnx/blob/main/docs/DimensionDenotation.md
+DENOTATIONS = {"N": "DATA_BATCH", "C": "DATA_CHANNEL", "D": "DATA_FEATURE", "H": "DATA_FEATURE", "W": "DATA_FEATURE"}
+
+
+@dataclass(frozen=True)
+class Port:
+    """A graph input or output. Shapes hold sizes, symbols or ``None``; layouts are letters (``None``: not an image)."""
+
+    name: str
+    old_shape: list[int | str | None] | None
+    new_shape: list[int | str | None] | None
+    old_layout: str | None
+    new_layout: str | None
+    perm: Perm | None
+
+    @property
+    def flipped(self) -> bool:
+        return self.perm is not None and self.perm != perm.identity(len(self.perm))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def port(tensor: gs.Tensor, layout: Layout, roles: str | None) -> Port:
+    """``tensor`` is the original's; ``roles`` those of its axes, if they are known."""
+    if tensor.shape is None:
+        return Port(tensor.name, None, None, None, None, None)
+    shape = [None if isinstance(d, str) and d.startswith(UNKNOWN) else d for d in tensor.shape]
+    p = of_rank(layout, len(shape)).perm
+    old = letters(roles) if roles else None
+    new = "".join(perm.reorder(p, old)) if old else None
+    return Port(tensor.name, shape, perm.reorder(p, shape), old, new, p)
+
+
+def letters(roles: str) -> str | None:
+    """Roles "BCSS" as the letters "NCHW"; ``None`` if they are not those of an image."""
+    count = roles.count("S")
+    if count not in SPATIAL_LETTERS or sorted(roles) != sorted("BC" + "S" * count):
+        return None
+    spatial = iter(SPATIAL_LETTERS[count])
+    return "".join({"B": "N", "C": "C"}.get(role) or next(spatial) for role in roles)
+
+
+def record(model: ModelProto, ports: Sequence[Port]) -> None:
+    """Write the contract into the model: metadata of what differs from the first original, dimension denotations."""
+    known = read_record(model)
+    for p in ports:
+        if p.perm is None or not p.flipped:
+            continue
+        before = known.pop(p.name, None)
+        total = perm.then(tuple(before["perm"]), p.perm) if before else p.perm
+        if total != perm.identity(len(total)):
+            origin = before["from"] if before else p.old_layout
+            known[p.name] = {"from": origin, "to": p.new_layout, "perm": list(total)}
+    others = [entry for entry in model.metadata_props if entry.key != LAYOUTS_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(others)
+    if known:
+        model.metadata_props.add(key=LAYOUTS_KEY, value=json.dumps(known, sort_keys=True))
+    layouts = {p.name: p.new_layout for p in ports if p.flipped and p.new_layout}
+    for value in (*model.graph.input, *model.graph.output):
+        for dim, letter in zip(value.type.tensor_type.shape.dim, layouts.get(value.name, ""), strict=False):
+            dim.denotation = DENOTATIONS[letter]
+
+
+def read_record(model: ModelProto) -> dict[str, Mapping[str, Any]]:
+    """What ``record`` wrote; empty if the model was never rewritten. Raises UsageError if that is broken."""
+    text = next((entry.value for entry in model.metadata_props if entry.key == LAYOUTS_KEY), "{}")
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in (*model.graph.input, *model.graph.output)}
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        known: dict[str, Mapping[str, Any]] = json.loads(text)
+        if all(sorted(entry["perm"]) == [*range(ranks[name])] and "from" in entry for name, entry in known.items()):
+            return known
+    raise UsageError(f"the model's metadata {LAYOUTS_KEY} does not fit its inputs and outputs: remove it")

@@ -1,0 +1,107 @@
+"""Reports as text for people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rewriter.interface import Port
+from rewriter.report.report import Explained, Remaining, Report
+from rewriter.validation.validate import ProviderResult, ValidationReport
+
+MOST_ROWS = 12  # of a table, unless asked for more
+
+
+def rewritten(console: Console, path: Path, report: Report, verbose: int) -> None:
+    """What the rewrite did: interface, operators, remaining Transposes, times."""
+    before, after = report.transposes
+    console.print(f"[bold]{path}[/] to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}")
+    console.print(_ports(report.inputs, report.outputs))
+    most = None if verbose else MOST_ROWS
+    console.print(_ops(report, most))
+    if report.remaining:
+        console.print(_remaining(report.remaining, most))
+    console.print(_certificate(report))
+    if report.barriers:
+        listed = ", ".join(f"{name} ({count})" for name, count in report.barriers.items())
+        console.print(f"Operators without a rule, left in their original layout: {listed}")
+    for value in report.explained:
+        console.print(_explained(value), markup=False)
+    for note in report.notes:
+        console.print(f"Note: {note}")
+    stages = ", ".join(f"{stage} {seconds * 1000:.0f}" for stage, seconds in report.seconds.items())
+    console.print(f"Times in ms: {stages}")
+
+
+def validated(console: Console, report: ValidationReport) -> None:
+    """The verdict of onnxruntime, provider by provider."""
+    for result in report.providers:
+        console.print(_verdict(result))
+
+
+def _ports(inputs: Sequence[Port], outputs: Sequence[Port]) -> Table:
+    table = Table("", "name", "old", "", "new", "", "perm", title="Interface", title_justify="left", box=None)
+    for kind, ports in (("input", inputs), ("output", outputs)):
+        for p in ports:
+            perm = str(p.perm) if p.flipped else "unchanged"
+            table.add_row(kind, p.name, *_shape(p.old_shape, p.old_layout), *_shape(p.new_shape, p.new_layout), perm)
+    return table
+
+
+def _shape(shape: "list[int | str | None] | None", layout: str | None) -> tuple[str, str]:
+    return "unknown" if shape is None else "x".join("?" if d is None else str(d) for d in shape), layout or ""
+
+
+def _ops(report: Report, most: int | None) -> Table:
+    """Operators whose number changed; with ``most`` unset, all."""
+    rows = [(name, *counts) for name, counts in report.ops.items() if most is None or counts[0] != counts[1]]
+    table = Table("operator", "before", "after", title="Operators", title_justify="left", box=None)
+    for name, before, after in rows:
+        table.add_row(name, str(before), str(after))
+    same = len(report.ops) - len(rows)
+    if same:
+        table.add_row(f"({same} more, unchanged in number)", "", "")
+    return table
+
+
+def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
+    table = Table(title="What remains", title_justify="left", box=None)
+    for column in ("bytes", "of", "made by", "from", "to", "because"):
+        table.add_column(column, overflow="fold")
+    for change in changes[:most]:
+        size = f"{change.bytes:,}" if change.op == "Transpose" else "0 (Reshape)"
+        table.add_row(size, change.value, change.made_by, change.stored, change.needed, change.blocked_by)
+    if most is not None and len(changes) > most:
+        table.add_row("", f"and {len(changes) - most} more (-v)", *[""] * 4)
+    return table
+
+
+def _explained(found: Explained) -> str:
+    lines = [f"{found.value}: made by {found.made_by}, stored {found.stored}"]
+    lines += [f"  {reading}" for reading in found.readings]
+    lines += [f"  stored {alternative}" for alternative in found.alternatives or ["otherwise: no rule asks for it"]]
+    return "\n".join(lines)
+
+
+def _certificate(report: Report) -> str:
+    moved = f"Transposed bytes per inference: {report.bytes_before:,} before, {report.bytes:,} now"
+    if report.inside:
+        moved += f" and {report.inside:,} inside operators, because of how they are stored"
+    if report.optimal:
+        return f"{moved}, proven least for these rules and this interface."
+    gap = report.bytes + report.inside - report.bound
+    return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f})."
+
+
+def _verdict(result: ProviderResult) -> str:
+    if result.status == "unavailable":
+        return f"[yellow]{result.name}: not validated.[/] {escape(result.reason)}"
+    if result.status == "failed" or result.max_abs is None:
+        return f"[red]{result.name}: {result.status}.[/] {escape(result.reason)}"
+    return (
+        f"[green]{result.name}: outputs unchanged.[/] Largest error {result.max_rel:.1e} of the output's scale "
+        f"({result.max_abs:.1e} absolute); allowed {result.rtol:.1e}; the original differs from itself by "
+        f"{result.noise:.1e}."
+    )
