@@ -38,22 +38,22 @@ models-zoo: $(EXPORT)/ready  ## export the zoo to models/zoo (not in git; for ma
 	$(EXPORT)/bin/python models/export.py --zoo
 
 conformance: $(VENV)/ready  ## onnx's own conformance suite, converted every way
-	PYTHONPATH=. $(VENV)/bin/python tests/conformance.py
+	$(VENV)/bin/python -m tests.tools.conformance
 
 fuzz: $(VENV)/ready  ## random graphs, converted every way (GRAPHS=1000)
-	PYTHONPATH=. $(VENV)/bin/python tests/fuzz.py $(GRAPHS)
+	$(VENV)/bin/python -m tests.tools.fuzz $(GRAPHS)
 
 operators: $(VENV)/ready  ## write docs/operators.md from the registry
-	PYTHONPATH=. $(VENV)/bin/python tests/make_operators.py
+	$(VENV)/bin/python -m tests.tools.make_operators
 
 bench: $(VENV)/ready  ## measure; writes docs/benchmarks.md (needs make models-full once)
-	PYTHONPATH=. $(VENV)/bin/python tests/bench.py
+	$(VENV)/bin/python -m tests.tools.bench
 
 zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs make models-zoo once)
-	PYTHONPATH=. $(VENV)/bin/python tests/zoo.py
+	$(VENV)/bin/python -m tests.tools.zoo
 
 zoo-latency: $(VENV)/ready  ## race over the zoo on a quiet machine; writes docs/zoo-latency.md
-	PYTHONPATH=. $(VENV)/bin/python tests/zoo.py --latency
+	$(VENV)/bin/python -m tests.tools.zoo --latency
 
 clean:  ## remove the virtual environments and caches
 	rm -rf $(VENV) $(EXPORT) $(INTEROP) .mypy_cache .ruff_cache .pytest_cache *.egg-info build

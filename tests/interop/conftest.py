@@ -10,7 +10,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The largest error of each file of tests, as a fraction of the original's scale."""
-    from common import largest
+    from tests.interop.common import largest
 
     for file, error in sorted(largest.items()):
         terminalreporter.write_line(f"{file}: largest error {error:.1e}")

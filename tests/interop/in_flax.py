@@ -5,7 +5,8 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from common import Array, Weights
+
+from tests.interop.common import Array, Weights
 
 
 def variables(entry: Mapping[str, Any], weights: Weights) -> dict[str, dict[str, Array]]:

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from common import Array, Weights
-from in_tensorflow import convolution
+
+from tests.interop.common import Array, Weights
+from tests.interop.in_tensorflow import convolution
 
 OPERATORS = {
     schema.BuiltinOperator.CONV_2D,

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from common import Array, Weights
+
+from tests.interop.common import Array, Weights
 
 TRANSPOSED = {1: tf.nn.conv1d_transpose, 2: tf.nn.conv2d_transpose, 3: tf.nn.conv3d_transpose}
 DEPTHWISE = {1: keras.layers.DepthwiseConv1D, 2: keras.layers.DepthwiseConv2D}

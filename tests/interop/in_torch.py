@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Array, Weights, first, last
 from torch.nn import functional
+
+from tests.interop.common import Array, Weights, first, last
 
 CONVS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 TRANSPOSED = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import in_flax
-import in_litert
-import in_tensorflow
-import in_torch
 import numpy as np
 import pytest
 import torch
-from common import agree, first, last, onnx_of, ort_run, random, spread, torch_run, written
+
+from tests.interop import in_flax, in_litert, in_tensorflow, in_torch
+from tests.interop.common import agree, first, last, onnx_of, ort_run, random, spread, torch_run, written
 
 CONVS = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
 SIZES = (13, 11, 9)

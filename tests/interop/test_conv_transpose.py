@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import in_flax
-import in_litert
-import in_tensorflow
-import in_torch
 import numpy as np
 import onnx
 import pytest
 import torch
-from common import Weights, agree, first, last, onnx_of, ort_run, random, torch_run, written
 from onnx import ModelProto, helper
 
 from rewriter import conv_transpose_padding, convert_layout
+from tests.interop import in_flax, in_litert, in_tensorflow, in_torch
+from tests.interop.common import Weights, agree, first, last, onnx_of, ort_run, random, torch_run, written
 
 NETS = {1: torch.nn.ConvTranspose1d, 2: torch.nn.ConvTranspose2d, 3: torch.nn.ConvTranspose3d}
 SIZES = (7, 6, 5)

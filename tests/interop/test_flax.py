@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
-import in_flax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from common import Weights, agree, first, last, onnx_of, random, torch_run, written
+
+from tests.interop import in_flax
+from tests.interop.common import Weights, agree, first, last, onnx_of, random, torch_run, written
 
 
 def filled(weights: Weights, **names: str) -> dict[str, Any]:

@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import in_flax
-import in_tensorflow
-import in_torch
 import keras
 import numpy as np
 import onnx
 import pytest
 import torch
-from common import agree, first, last, onnx_of, ort_run, random, torch_run, written
-from test_flax import randomise
+
+from tests.interop import in_flax, in_tensorflow, in_torch
+from tests.interop.common import agree, first, last, onnx_of, ort_run, random, torch_run, written
+from tests.interop.test_flax import randomise
 
 AVERAGES = {1: torch.nn.AvgPool1d, 2: torch.nn.AvgPool2d, 3: torch.nn.AvgPool3d}
 MAXIMA = {1: torch.nn.MaxPool1d, 2: torch.nn.MaxPool2d, 3: torch.nn.MaxPool3d}

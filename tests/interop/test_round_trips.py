@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from common import Array, Weights, onnx_of, random, written
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from rewriter import convert_layout, flatten_order
 from rewriter.weights import TARGETS
 from rewriter.weights.change import Change, of_json
+from tests.interop.common import Array, Weights, onnx_of, random, written
 
 MODELS = Path(__file__).parents[2] / "models"
 TYPES = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import in_tensorflow
-import in_torch
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from common import Array, Weights, agree, first, random
 
 from rewriter.weights import read_weights
 from rewriter.weights.cli import main
+from tests.interop import in_tensorflow, in_torch
+from tests.interop.common import Array, Weights, agree, first, random
 
 
 def keras_net() -> keras.Model:

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 import pytest
 import torch
-from common import TOLERANCE, Weights, agree, last, onnx_of, random, torch_run, written
+
+from tests.interop.common import TOLERANCE, Weights, agree, last, onnx_of, random, torch_run, written
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
 

@@ -1,0 +1,1 @@
+"""Weights, run by the frameworks they are for (``make interop``)."""

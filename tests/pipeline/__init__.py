@@ -1,0 +1,1 @@
+"""Whole models, from file to file, and the command line."""

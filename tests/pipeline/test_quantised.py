@@ -1,0 +1,184 @@
+"""Quantised models, made by onnxruntime's quantiser, end to end: right, and onnxruntime fuses as much as before."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import ModelProto
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+
+from rewriter import rewrite
+from rewriter.stand_ins import with_stand_ins
+from tests.support.graphs import COMMITTED, DIRECTIONS, Array, conv, converted, count, dims, model, node, random
+
+NAMES = ("torch_resnet", "torch_mobilenet_v2", "keras_resnet")
+TRANSPOSES = {  # Transposes of the result
+    **{(name, "nhwc", "function"): 0 for name in NAMES},
+    **{(name, "nhwc", "onnx"): 1 for name in NAMES},
+    ("keras_resnet", "nchw", "onnx"): 0,
+}
+INT8, UINT8 = QuantType.QInt8, QuantType.QUInt8
+KINDS = list(product((False, True), (INT8, UINT8)))  # weights per channel, type of the activations
+QDQ, QOPERATOR = QuantFormat.QDQ, QuantFormat.QOperator
+
+
+class Random(CalibrationDataReader):
+    """One batch."""
+
+    def __init__(self, original: ModelProto) -> None:
+        rng, shapes = np.random.default_rng(0), dims(original.graph.input)
+        sizes = {name: [d if isinstance(d, int) else 1 for d in shape] for name, shape in shapes.items()}
+        batch = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in sizes.items()}
+        self.batches: Iterator[dict[str, Array]] = iter([batch])
+
+    def get_next(self) -> dict[str, Array] | None:
+        return next(self.batches, None)
+
+
+@cache
+def quantised(name: str, form: QuantFormat, per_channel: bool, activations: QuantType) -> ModelProto:
+    original = onnx.load(COMMITTED[name])
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "model.onnx")
+        quantize_static(
+            original, made, Random(original), form,
+            per_channel=per_channel, activation_type=activations, weight_type=INT8,
+        )  # fmt: skip
+        return onnx.load(made)
+
+
+def shaped(bare: ModelProto) -> ModelProto:
+    """The model with the shapes of all values, most of which onnxruntime leaves out."""
+    known = onnx.shape_inference.infer_shapes(with_stand_ins(bare), strict_mode=True)
+    del known.graph.node[:]
+    known.graph.node.extend(bare.graph.node)
+    return known
+
+
+@cache
+def fused(name: str, form: QuantFormat, per_channel: bool, activations: QuantType) -> int:
+    return fusions(quantised(name, form, per_channel, activations))
+
+
+def fusions(quantised: ModelProto) -> int:
+    """Quantised convolutions in the model as onnxruntime runs it."""
+    return count(saved(quantised, ort.GraphOptimizationLevel.ORT_ENABLE_ALL), "QLinearConv")
+
+
+def saved(original: ModelProto, level: Any) -> ModelProto:
+    """The model as onnxruntime saves it, optimised."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ort.SessionOptions()
+        options.optimized_model_filepath, options.log_severity_level = os.path.join(folder, "model.onnx"), 4
+        options.graph_optimization_level = level
+        ort.InferenceSession(original.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return onnx.load(options.optimized_model_filepath)
+
+
+def in_pairs(made: ModelProto) -> int:
+    """Convolutions that stand between DequantizeLinear, of data and of weights, and QuantizeLinear."""
+    makers = {name: node.op_type for node in made.graph.node for name in node.output}
+    readers = {name: node.op_type for node in made.graph.node for name in node.input}
+    return sum(
+        {makers.get(name) for name in node.input} == {"DequantizeLinear"}
+        and readers.get(node.output[0]) == "QuantizeLinear"
+        for node in made.graph.node
+        if node.op_type.startswith("Conv")
+    )
+
+
+@pytest.mark.parametrize(("per_channel", "activations"), KINDS)
+@pytest.mark.parametrize("form", [QDQ, QOPERATOR], ids=["QDQ", "QOperator"])
+@pytest.mark.parametrize(("name", "to", "dialect"), TRANSPOSES)
+def test_conversion(
+    name: str, to: str, dialect: str, form: QuantFormat, per_channel: bool, activations: QuantType
+) -> None:
+    original = quantised(name, form, per_channel, activations)
+    result = converted(original, to, dialect)
+    assert result.report.transposes[1] == TRANSPOSES[name, to, dialect]
+    assert result.report.barriers == {}
+    assert fusions(result.model) == fused(name, form, per_channel, activations) > 0
+    assert in_pairs(result.model) == in_pairs(original)
+    assert in_pairs(original) == (count(original, "Conv") if form == QDQ else 0)
+
+
+@pytest.mark.parametrize(("per_channel", "activations"), KINDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_both_ways_give_the_original_weights(name: str, per_channel: bool, activations: QuantType) -> None:
+    original = quantised(name, QDQ, per_channel, activations)
+    back = rewrite(rewrite(original, "nhwc").model, "nchw")
+    before, after = ({t.name: t for t in made.graph.initializer} for made in (original, back.model))
+    int8 = {name for name, t in before.items() if t.data_type == onnx.TensorProto.INT8 and t.dims}
+    assert int8 <= set(after)
+    assert all(before[name].raw_data == after[name].raw_data for name in int8)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize(("name", "to", "dialect"), TRANSPOSES)
+def test_dynamic_quantisation(name: str, to: str, dialect: str, per_channel: bool, tmp_path: Path) -> None:
+    original = onnx.load(COMMITTED[name])
+    del original.graph.value_info[:]  # the quantiser transposes weights, and forgets these
+    quantize_dynamic(original, tmp_path / "model.onnx", per_channel=per_channel, weight_type=UINT8)
+    result = converted(tmp_path / "model.onnx", to, dialect)
+    assert result.report.transposes[1] == TRANSPOSES[name, to, dialect]
+    assert result.report.barriers == {}
+    assert sum(n.op_type.startswith("ConvInteger") for n in result.model.graph.node) == count(original, "Conv")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+def test_a_file_that_onnxruntime_fused(name: str, to: str, dialect: str) -> None:
+    """FusedConv, QLinearAdd, QGemm and the like have rules."""
+    for original in (onnx.load(COMMITTED[name]), quantised(name, QDQ, True, UINT8)):
+        made = saved(original, ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED)
+        assert any(n.domain == "com.microsoft" for n in made.graph.node)
+        assert converted(made, to, dialect).report.barriers == {}
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+@pytest.mark.parametrize(("axis", "size"), [(0, 2), (1, 2), (2, 3)])
+def test_weights_in_blocks_are_refolded(axis: int, size: int, to: str, dialect: str) -> None:
+    kernel = np.arange(-108, 108).reshape(6, 4, 3, 3).astype(np.int8).astype(ml_dtypes.int4)
+    scales = random(*(n // size if a == axis else n for a, n in enumerate(kernel.shape)))
+    nodes = [node("DequantizeLinear", ["k", "s"], ["w"], axis=axis, block_size=size), conv(), conv("c", "y", "v")]
+    constants = {"k": kernel, "s": scales, "v": random(2, 6, 3, 3)}
+    original = model(nodes, {"x": (1, 4, 5, 7)}, {"y": (1, 2, 5, 7)}, constants, opset=21, ir=10)
+    result = converted(original, to, dialect)
+    assert result.report.transposes[1] == (2 if (to, dialect) == ("nhwc", "onnx") else 0)
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+def test_activations_in_blocks_run_in_onnxruntime(to: str, dialect: str) -> None:
+    """It pushes Transposes through them, and fails: there must be none that it would."""
+    blocks = {"axis": 1, "block_size": 2}
+    nodes = [
+        conv(),
+        node("QuantizeLinear", ["c", "s", "z"], ["q"], **blocks),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"], **blocks),
+        conv("d", "y", "v"),
+    ]
+    constants = {"s": random(1, 3, 5, 7) ** 2 + 1, "z": np.zeros((1, 3, 5, 7), np.int8)}
+    constants |= {"w": random(6, 4, 3, 3), "v": random(2, 6, 3, 3)}
+    converted(model(nodes, {"x": (1, 4, 5, 7)}, {"y": (1, 2, 5, 7)}, constants, opset=21, ir=10), to, dialect)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stand_ins_have_the_shapes_of_the_quantised_operators(name: str) -> None:
+    """Those of the float model's values."""
+    floats = onnx.shape_inference.infer_shapes(onnx.load(COMMITTED[name]), strict_mode=True).graph.value_info
+    known = shaped(quantised(name, QOPERATOR, False, UINT8))
+    wanted, found = dims(floats), dims(known.graph.value_info)
+    made = [n.output[0] for n in known.graph.node if n.domain == "com.microsoft"]
+    assert made
+    for value in made:
+        assert found[value] == wanted.get(value.removesuffix("_quantized"), found[value]) != []
+    assert any(value.removesuffix("_quantized") in wanted for value in made)

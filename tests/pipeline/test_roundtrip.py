@@ -1,0 +1,79 @@
+"""To channels-last and back: the original returns, its weights bit for bit; and twice is the same as once."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, numpy_helper
+
+from rewriter import rewrite, validate
+from rewriter.interface import LAYOUTS_KEY
+from tests.support.graphs import COMMITTED, DIRECTIONS, Array, converted, dims, weights
+
+TORCH = {name: path for name, path in COMMITTED.items() if name.startswith("torch")}
+GONE = ("Identity",)
+
+
+def constants(model: ModelProto) -> dict[str, Array]:
+    """Initializers, and what Constant nodes hold."""
+    held = {
+        node.output[0]: numpy_helper.to_array(attr.t)
+        for node in model.graph.node
+        for attr in node.attribute
+        if node.op_type == "Constant" and attr.name == "value"
+    }
+    return held | weights(model)
+
+
+def nodes(model: ModelProto) -> list[str]:
+    """What is left of the model's nodes without those that compute constants."""
+    held, kept = {tensor.name for tensor in model.graph.initializer}, []
+    for n in model.graph.node:
+        if held.issuperset(n.input):
+            held.update(n.output)
+        elif n.op_type not in GONE:
+            kept.append(f"{n.domain}{n.op_type}")
+    return kept
+
+
+def there_and_back(path: Path, weight_layout: str) -> tuple[ModelProto, ModelProto]:
+    last = converted(path, "nhwc", "function", weight_layout=weight_layout).model
+    return last, converted(last, "nchw", "onnx").model
+
+
+@pytest.mark.parametrize("weight_layout", ["ohwi", "hwio"])
+@pytest.mark.parametrize("path", TORCH.values(), ids=TORCH)
+def test_the_original_returns(path: Path, weight_layout: str) -> None:
+    original = onnx.load(path)
+    last, back = there_and_back(path, weight_layout)
+    assert any(node.domain.startswith("rewriter.") for node in last.graph.node)
+    assert nodes(back) == nodes(original)
+    assert not back.functions
+    assert [opset.domain for opset in back.opset_import] == [opset.domain for opset in original.opset_import]
+    assert LAYOUTS_KEY not in {entry.key for entry in back.metadata_props}
+    for side in ("input", "output"):
+        assert dims(getattr(back.graph, side)) == dims(getattr(original.graph, side))
+    assert validate(path, back, runs=1, providers=["cpu"]).ok
+
+
+@pytest.mark.parametrize("weight_layout", ["ohwi", "hwio"])
+@pytest.mark.parametrize("path", TORCH.values(), ids=TORCH)
+def test_weights_return_bit_for_bit_under_their_names(path: Path, weight_layout: str) -> None:
+    before, after = constants(onnx.load(path)), constants(there_and_back(path, weight_layout)[1])
+    assert {name for name, array in after.items() if array.dtype.kind == "f"} == {
+        name for name, array in before.items() if array.dtype.kind == "f"
+    }
+    for name, array in after.items():
+        if array.dtype.kind == "f":
+            np.testing.assert_array_equal(array.view(np.uint32), before[name].view(np.uint32), err_msg=name)
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+@pytest.mark.parametrize("path", COMMITTED.values(), ids=COMMITTED)
+def test_a_second_rewrite_changes_nothing(path: Path, to: str, dialect: str) -> None:
+    once = rewrite(path, to, dialect=dialect).model
+    again = rewrite(once, to, dialect=dialect)
+    assert not again.report.changed
+    assert again.layouts == {}
+    assert nodes(again.model) == nodes(once)

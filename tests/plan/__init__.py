@@ -1,0 +1,1 @@
+"""The plan is the cheapest."""

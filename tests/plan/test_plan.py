@@ -1,0 +1,223 @@
+"""The plan is the cheapest there is: nothing that could be enumerated is cheaper, on many random small graphs."""
+
+from collections.abc import Iterator, Mapping
+from itertools import permutations, product
+from math import inf, prod
+
+import numpy as np
+import onnx_graphsurgeon as gs
+import pytest
+from onnx import ModelProto
+
+import passes.rules  # noqa: F401  (fills the registry)
+from passes.apply.push_transposes import push
+from passes.dialects.dialect import Dialect
+from passes.layout import layout as lay
+from passes.layout.layout import ANY, AS_IS, Layout, of_rank
+from passes.normalize.lower import lower
+from passes.plan.candidates import Candidates, live_slots
+from passes.plan.explain import explain
+from passes.plan.plan import Change, Plan, make_plan, make_program
+from passes.rules.move import OUT, Move
+from rewriter import rewrite
+from rewriter.files.model_io import to_graph
+from tests.support.graphs import BOOL, conv, graph, model, node, random, value
+from tests.support.random_graphs import DOMAIN, FEW, ODD, grown
+
+STANDARD, FUNCTIONS = Dialect(functions=False), Dialect()
+MOST = 20_000  # assignments per graph
+GRAPHS = 130  # per chunk
+
+Layouts = Mapping[str, Layout]
+
+
+def read(a_model: ModelProto) -> gs.Graph:
+    return lower(to_graph(a_model))
+
+
+def pinned(tensors: list[gs.Tensor], rng: np.random.Generator) -> dict[str, Layout]:
+    """Every other value in a random layout."""
+    every = {t.name: list(permutations(range(len(t.shape)))) for t in tensors}
+    return {
+        name: lay.make(perms[int(rng.integers(len(perms)))]) if rng.integers(2) else AS_IS
+        for name, perms in every.items()
+    }
+
+
+def bytes_moved(found: Candidates, moves: tuple[Move, ...], tensors: Mapping[str, gs.Tensor], pins: Layouts,
+                outputs: Layouts) -> float:  # fmt: skip
+    """The price of an assignment: per value one Transpose for each order of the data that is not as it is stored."""
+    stored, needed = dict(pins), {(name, layout) for name, layout in outputs.items()}
+    for at, move in zip(found.nodes, moves, strict=True):
+        for slot in live_slots(at):
+            if slot.side == "out":
+                stored[at.tensor(slot).name] = move.at(slot)
+            elif move.at(slot) != ANY:
+                needed.add((at.tensor(slot).name, move.at(slot)))
+    if any(layout.orders != stored[name].orders for name, layout in needed):
+        return inf  # no Transpose changes the order of elements within an axis
+    changed = {(name, axes(layout, tensors[name])) for name, layout in needed}
+    changed -= {(name, axes(layout, tensors[name])) for name, layout in stored.items()}
+    results = [
+        (move.inside, at.tensor(OUT(0)).name) for at, move in zip(found.nodes, moves, strict=True) if move.inside
+    ]
+    return sum(4 * prod(tensors[name].shape) * times for times, name in [*((1, name) for name, _ in changed), *results])
+
+
+def axes(layout: Layout, tensor: gs.Tensor) -> tuple[int, ...]:
+    """Axes in stored order; those of size 1 may be anywhere."""
+    return tuple(a for a in of_rank(layout, len(tensor.shape)).perm if tensor.shape[a] != 1)
+
+
+def problems(chunk: int) -> Iterator[tuple[gs.Graph, dict[str, Layout], dict[str, Layout], Dialect]]:
+    """Random graphs with random layouts at their ends."""
+    for seed in range(3000 * chunk, 3000 * (chunk + 1)):
+        graph, rng = read(grown(seed, 12, FEW)), np.random.default_rng(seed)
+        yield graph, pinned(graph.inputs, rng), pinned(graph.outputs, rng), STANDARD if seed % 4 else FUNCTIONS
+
+
+@pytest.mark.parametrize("chunk", range(8))
+def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None:
+    compared = 0
+    for net, pins, outputs, dialect in problems(chunk):
+        found = Candidates(net, {**pins, **outputs}, dialect)
+        choices = [list(moves.values()) for moves in found.moves]
+        if prod(map(len, choices)) > MOST:
+            continue
+        tensors = net.tensors()
+        least = min(bytes_moved(found, moves, tensors, pins, outputs) for moves in product(*choices))
+        plan = make_plan(make_program(net, pins, outputs, dialect))
+        found_by_hand = bytes_moved(found, tuple(plan.moves), tensors, pins, outputs)
+        assert plan.bytes + plan.inside == plan.bound == found_by_hand == least
+        compared += 1
+        if compared == GRAPHS:
+            return
+    raise AssertionError(f"only {compared} graphs could be enumerated")
+
+
+def planned(a_model: ModelProto, dialect: Dialect = STANDARD, **ends: Layout) -> Plan:
+    """The plan where graph inputs and outputs are as they are, but for ``ends``."""
+    graph = read(a_model)
+    pins, outputs = ({t.name: ends.get(t.name, AS_IS) for t in side} for side in (graph.inputs, graph.outputs))
+    return make_plan(make_program(graph, pins, outputs, dialect))
+
+
+def summary(changes: list[Change]) -> list[tuple[str, int]]:
+    return [(change.value, change.bytes) for change in changes]
+
+
+IMAGE, NHWC = [1, 3, 5, 7], lay.make((0, 2, 3, 1))
+BYTES = 4 * 3 * 5 * 7
+
+
+def test_a_transpose_is_paid_once_for_all_readers() -> None:
+    """Three Convs, which standard ONNX defines channels-first, read one channels-last input."""
+    branches = [conv("x", f"c{i}", f"w{i}") for i in range(3)]
+    total = node("Sum", ["c0", "c1", "c2"], ["y"])
+    kernels = {f"w{i}": random(3, 3, 3, 3) for i in range(3)}
+    plan = planned(model([*branches, total], {"x": IMAGE}, {"y": IMAGE}, kernels), x=NHWC)
+    assert summary(plan.changes) == [("x", BYTES)]
+    assert len(plan.changes[0].readers) == 3
+
+
+def test_two_layouts_of_the_same_bytes_are_paid_once() -> None:
+    """``y`` and ``z`` are stored with the axis of size 1 in different places: a Transpose, and a Reshape of it."""
+    nodes = [node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["z"])]
+    made = model(nodes, {"x": IMAGE}, {"y": IMAGE, "z": IMAGE})
+    plan = planned(made, y=lay.make((0, 2, 3, 1)), z=lay.make((2, 0, 3, 1)))
+    assert [change.op for change in plan.changes].count("Transpose") == 1
+    assert plan.bytes == BYTES
+
+
+def test_constants_are_free() -> None:
+    """A constant of any size is folded, however many layouts it is needed in."""
+    nodes = [node("Add", ["x", "k"], ["a"]), node("Mul", ["a", "k"], ["y"]), node("Add", ["z", "k"], ["b"])]
+    made = model(nodes, {"x": IMAGE, "z": IMAGE}, {"y": IMAGE, "b": IMAGE}, {"k": random(1, 3, 5, 7)})
+    assert planned(made, x=NHWC, y=NHWC).changes == []
+
+
+def test_an_edge_may_be_cheaper_than_the_whole() -> None:
+    """A reduction makes the value small: the Transpose goes behind it."""
+    nodes = [node("ReduceMax", ["x"], ["r"], axes=[2, 3]), node("Odd", ["r"], ["y"], domain=DOMAIN)]
+    made = model(nodes, {"x": [2, 3, 5, 7]}, {"y": [2, 3, 1, 1]}, domains=[DOMAIN], functions=[ODD])
+    assert summary(planned(made, x=lay.make((1, 0, 2, 3))).changes) == [("r", 4 * 2 * 3)]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_with_its_interface_kept_a_model_never_gets_worse(seed: int) -> None:
+    original = grown(seed, 12, FEW)
+    graph, result = read(original), rewrite(original, "nhwc", dialect="onnx", keep_io=True)
+    assert result.plan.bytes + result.plan.inside <= transposed_bytes(graph) + inside(graph)
+    assert result.plan.bytes == transposed_bytes(push(graph, result.plan, {}))
+
+
+def transposed_bytes(graph: gs.Graph) -> int:
+    return sum(4 * prod(node.outputs[0].shape) for node in graph.nodes if node.op == "Transpose")
+
+
+def inside(graph: gs.Graph) -> int:
+    """What the Softmaxes of the graph move themselves: twice, if not along the last axis."""
+    found = Candidates(graph, {}, STANDARD, spread=False)
+    along = [(at, at.attr("axis", -1) % at.rank(OUT(0))) for at in found.nodes if at.op == "Softmax"]
+    return sum(2 * 4 * prod(at.sizes(OUT(0))) for at, axis in along if axis != at.rank(OUT(0)) - 1)
+
+
+def test_the_same_model_gets_the_same_plan() -> None:
+    for net, pins, outputs, dialect in list(problems(0))[:20]:
+        assert len({repr(make_plan(make_program(net, pins, outputs, dialect))) for _ in range(3)}) == 1
+
+
+def blamed(a_model: ModelProto, **ends: Layout) -> list[str]:
+    """Who is said to need each of the Transposes."""
+    return [change.blame.partition(":")[0] for change in planned(a_model, **ends).changes]
+
+
+def test_the_node_without_a_rule_is_blamed() -> None:
+    nodes = [node("Relu", ["x"], ["r"], "first"), node("Odd", ["r"], ["y"], "culprit", domain=DOMAIN)]
+    made = model(nodes, {"x": IMAGE}, {"y": IMAGE}, domains=[DOMAIN], functions=[ODD])
+    assert blamed(made, x=NHWC) == ["Odd 'culprit'"]
+
+
+def test_the_node_behind_others_is_blamed() -> None:
+    """The Conv refuses; the Relu and the Concat that stand before it would not."""
+    nodes = [
+        node("Concat", ["x", "x"], ["c"], "joins", axis=2),
+        node("Relu", ["c"], ["r"], "passes"),
+        node("Conv", ["r", "w"], ["y"], "refuses"),
+    ]
+    made = model(nodes, {"x": IMAGE}, {"y": [1, 3, 10, 7]}, {"w": random(3, 3, 1, 1)})
+    assert blamed(made, x=NHWC) == ["Conv 'refuses'"]
+
+
+def test_the_fixed_output_is_blamed() -> None:
+    made = model([node("Relu", ["x"], ["y"], "passes")], {"x": IMAGE}, {"y": IMAGE})
+    assert blamed(made, x=NHWC) == ["graph output 'y' has a fixed layout"]
+
+
+def test_what_a_body_reads_is_paid_too() -> None:
+    """The Conv's result is transposed before it doubles in size, as nobody but the bodies reads the double."""
+    doubled = [2, 3, 5, 7]
+    branches = {
+        f"{name}_branch": graph([node(op, ["d"], [f"{op}_out"])], {}, {f"{op}_out": doubled})
+        for name, op in (("then", "Relu"), ("else", "Neg"))
+    }
+    nodes = [conv("x", "c"), node("Concat", ["c", "c"], ["d"], axis=0), node("If", ["flag"], ["y"], **branches)]
+    inputs = [value("x", IMAGE), value("flag", [], BOOL)]
+    made = model(nodes, inputs, {"y": doubled}, {"w": random(3, 3, 3, 3)})
+    assert summary(planned(made, FUNCTIONS, x=NHWC).changes) == [("c", BYTES)]
+
+
+def test_an_alternative_costs_what_its_plan_would() -> None:
+    """A Conv reads ``x`` channels-first anyway; a Relu that did so, too, would need a Transpose behind it."""
+    nodes = [conv("x", "c"), node("Relu", ["x"], ["r"]), node("Neg", ["r"], ["y"])]
+    graph = read(model(nodes, {"x": IMAGE}, {"c": None, "y": IMAGE}, {"w": random(3, 3, 3, 3)}))
+    program = make_program(graph, {"x": NHWC}, {"c": AS_IS, "y": NHWC}, STANDARD)
+    plan = make_plan(program)
+    assert plan.bytes == BYTES
+    found = explain(program, plan, "r")
+    assert (found.made_by, found.stored) == ("Relu", NHWC)
+    assert [(other.layout, other.bytes) for other in found.alternatives] == [(AS_IS, 2 * BYTES)]
+    assert [(one.reader, one.needed, one.bytes) for one in found.readings] == [("Neg", NHWC, 0)]
+    (conv_reads, _) = explain(program, plan, "x").readings
+    assert (conv_reads.needed, conv_reads.bytes) == (AS_IS, BYTES)
+    assert "channels-first only" in conv_reads.reason

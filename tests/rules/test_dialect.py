@@ -1,0 +1,144 @@
+"""Channels-last functions: each builds, is valid, and is the standard operator on channels-last data."""
+
+from itertools import product
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
+
+from passes.dialects.dialect import (
+    FUNCTIONS,
+    LAYOUT_NAMES,
+    WEIGHT_LAYOUTS,
+    Dialect,
+    Spec,
+    function_proto,
+    kernel_perm,
+    parse_domain,
+    spec_of,
+)
+from passes.layout import perm
+from passes.rules.node import Node
+from passes.rules.spatial import function_name
+from rewriter.files.model_io import to_graph
+from tests.rules.cases import CASES, TOLERANCE, Array, Case, element_type
+from tests.rules.test_law import oracles, reference, runtime
+
+STANDARD = {spec.op for specs in FUNCTIONS.values() for spec in specs}
+LEVELS = (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+
+
+def name_of(row: Case) -> str:
+    graph = to_graph(row.model())
+    return function_name(Node(graph.nodes[0], graph.opset, Dialect()))
+
+
+def rank_of(row: Case) -> int:
+    return int(row.feeds()["x0"].ndim)
+
+
+CALLS = [
+    (name_of(row), row, weights)
+    for row, weights in product(CASES, WEIGHT_LAYOUTS)
+    if row.op in STANDARD and not row.domain and rank_of(row) in LAYOUT_NAMES
+    if row.accepts not in ("none", "together") and "axes" not in row.attrs and spec_of(row.op, row.opset)
+]
+
+
+def operands(row: Case) -> dict[str, Array]:
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in row.model().graph.initializer}
+    return {**constants, **row.feeds()}
+
+
+def channels_last(row: Case, spec: Spec, weights: str) -> dict[str, Array]:
+    """The operands as the function takes them."""
+    rank, given = rank_of(row), operands(row)
+    for i, kind in enumerate(spec.inputs):
+        name = f"x{i}"
+        if name in given and kind == "x":
+            given[name] = given[name].transpose(perm.channels_last(rank))
+        elif name in given and kind == "w":
+            given[name] = given[name].transpose(kernel_perm(spec.op, rank, weights))
+        elif name in given and kind == "v":
+            given[name] = given[name][list(perm.channels_last(rank))]
+    return {name: np.asarray(value, order="C") for name, value in given.items()}
+
+
+def info(name: str, value: Array) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, element_type(value.dtype), value.shape)
+
+
+def call(row: Case, name: str, weights: str, given: dict[str, Array], results: dict[str, Array]) -> ModelProto:
+    """A model that calls the function ``name`` once."""
+    domain = Dialect(weight_layout=weights).domain(rank_of(row))
+    inputs = [f"x{i}" if operand is not None else "" for i, operand in enumerate(row.operands)]
+    while not inputs[-1]:
+        inputs.pop()
+    node = helper.make_node(name, inputs, list(results), domain=domain, **row.attrs)
+    fed = [info(key, value) for key, value in given.items() if key in row.feeds()]
+    constants = [numpy_helper.from_array(value, key) for key, value in given.items() if key not in row.feeds()]
+    graph = helper.make_graph([node], "call", fed, [info(*result) for result in results.items()], constants)
+    opsets = [helper.make_opsetid("", row.opset), helper.make_opsetid(domain, 1)]
+    function = function_proto(domain, name, row.opset)
+    return helper.make_model(graph, ir_version=10, opset_imports=opsets, functions=[function])
+
+
+@pytest.mark.parametrize(("name", "row", "weights"), CALLS, ids=lambda value: getattr(value, "label", value))
+def test_a_function_is_the_standard_operator_on_channels_last_data(name: str, row: Case, weights: str) -> None:
+    spec = spec_of(name, row.opset)
+    assert spec is not None
+    given = channels_last(row, spec, weights)
+    expected = [result.transpose(perm.channels_last(result.ndim)) for result in runtime(row.model(), row.feeds())]
+    model = call(row, name, weights, given, {f"y{j}": result for j, result in enumerate(expected)})
+    if not onnx.defs.get_schema(row.op, row.opset).deprecated:
+        onnx.checker.check_model(model, full_check=True)
+    feeds = {key: given[key] for key in row.feeds()}
+    found = [runtime(model, feeds, level) for level in LEVELS]
+    if name == row.op and reference in oracles(row):
+        found.append(reference(model, feeds))
+    for results in found:
+        for result, wanted in zip(results, expected, strict=True):
+            assert result.dtype == wanted.dtype
+            np.testing.assert_allclose(result, wanted, rtol=0.0, atol=TOLERANCE * np.abs(wanted).max())
+
+
+def test_every_function_is_called_at_every_opset_it_changes() -> None:
+    called = {(name, spec_of(name, row.opset)) for name, row, _ in CALLS}
+    assert called == {(name, spec) for name, specs in FUNCTIONS.items() for spec in specs if not spec.grouped}
+    assert {rank_of(row) for _, row, _ in CALLS} == set(LAYOUT_NAMES)
+
+
+def test_function_names_do_not_collide_with_other_operators() -> None:
+    for name, specs in FUNCTIONS.items():
+        assert not onnx.defs.has(name) or {spec.op for spec in specs} == {name}
+
+
+@pytest.mark.parametrize(("rank", "weights"), list(product(LAYOUT_NAMES, WEIGHT_LAYOUTS)))
+def test_domains_parse_back(rank: int, weights: str) -> None:
+    assert parse_domain(Dialect(weight_layout=weights).domain(rank)) == (rank, weights)
+
+
+@pytest.mark.parametrize(
+    "domain", ["", "ai.onnx", "rewriter", "rewriter.nchw", "rewriter.nhwc.oihw", "com.ms.internal.nhwc", "my.nhwc"]
+)
+def test_other_domains_are_not_ours(domain: str) -> None:
+    assert parse_domain(domain) is None
+    with pytest.raises(ValueError, match="not a function of this dialect"):
+        function_proto(domain, "Conv", 13)
+
+
+@pytest.mark.parametrize(
+    ("op", "weights", "standard", "stored"),
+    [
+        ("Conv", "ohwi", "OIHW", "OHWI"),
+        ("Conv", "hwio", "OIHW", "HWIO"),
+        ("ConvTranspose", "ohwi", "IOHW", "OHWI"),
+        ("ConvTranspose", "hwio", "IOHW", "HWIO"),
+        ("Conv", "ohwi", "OIDHW", "ODHWI"),
+        ("Conv", "hwio", "OIW", "WIO"),
+    ],
+)
+def test_kernels_are_stored_as_the_layout_says(op: str, weights: str, standard: str, stored: str) -> None:
+    assert "".join(perm.reorder(kernel_perm(op, len(standard), weights), standard)) == stored

@@ -1,0 +1,74 @@
+"""Orders of channels and of flattened positions are folded into the weights before and behind them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+
+from tests.support.graphs import DIRECTIONS, Array, conv, converted, count, ints, model, node, random
+
+IMAGE = [2, 6, 5, 7]
+
+
+def shuffled(x: str, y: str) -> list[Any]:
+    """A channel shuffle of six channels in two groups."""
+    return [
+        node("Reshape", [x, "split"], [f"{x}_s"]),
+        node("Transpose", [f"{x}_s"], [f"{x}_t"], perm=[0, 2, 1, 3, 4]),
+        node("Reshape", [f"{x}_t", "merged"], [y]),
+    ]
+
+
+SHUFFLE = {"split": ints(0, 2, 3, 5, 7), "merged": ints(0, 6, 5, 7)}
+
+
+def net(*nodes: Any, shape: list[int] | None = None, **constants: Array) -> ModelProto:
+    return model(nodes, {"x": shape or IMAGE}, {"y": None}, {**SHUFFLE, **constants})
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+@pytest.mark.parametrize("between", ["nothing", "depthwise", "norm", "pool"])
+def test_a_shuffle_before_a_conv_is_folded_into_it(between: str, to: str, dialect: str) -> None:
+    middle = {
+        "nothing": node("Identity", ["s"], ["m"]),
+        "depthwise": conv("s", "m", "depth", group=6),
+        "norm": node("BatchNormalization", ["s", "v", "v", "v", "v"], ["m"]),
+        "pool": node("MaxPool", ["s"], ["m"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    }
+    weights = {"w": random(6, 6, 3, 3), "depth": random(6, 1, 3, 3), "v": np.abs(random(6)) + 1}
+    nodes = [conv("x", "c"), *shuffled("c", "s"), middle[between], node("Relu", ["m"], ["r"]), conv("r", "y")]
+    assert count(converted(net(*nodes, **weights), to, dialect).model) == (
+        2 if (to, dialect) == ("nhwc", "onnx") else 0
+    )
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+def test_a_shuffle_behind_a_conv_is_folded_into_it(to: str, dialect: str) -> None:
+    """Whatever reads the channels in their original order: the Conv before gives them so."""
+    nodes = [conv("x", "c"), node("Relu", ["c"], ["r"]), *shuffled("r", "s"), node("Split", ["s"], ["a", "b"], axis=1),
+             node("Mul", ["a", "b"], ["y"])]  # fmt: skip
+    made = converted(net(*nodes, w=random(6, 6, 3, 3)), to, dialect, layouts={"y": to} if to == "nhwc" else {}).model
+    assert count(made) == (2 if (to, dialect) == ("nhwc", "onnx") else 0)
+
+
+def test_a_shuffle_between_grouped_convs_moves_data() -> None:
+    """Each group reads channels of all groups before."""
+    nodes = [conv("x", "c", group=2), *shuffled("c", "s"), conv("s", "y", group=2)]
+    assert count(converted(net(*nodes, w=random(6, 3, 3, 3)), "nchw", "onnx").model) == 1
+
+
+@pytest.mark.parametrize("meta", [7, 35])
+def test_flatten_concat_gemm(meta: int) -> None:
+    """Two flattened images of different depth and a vector in one Gemm; two heads read the first."""
+    nodes = [
+        conv("x", "c"), conv("x", "d", "v"),
+        node("Flatten", ["c"], ["f"]), node("Flatten", ["d"], ["g"]),
+        node("Concat", ["f", "g", "k"], ["j"], axis=1), node("LayerNormalization", ["j", "scale"], ["l"]),
+        node("Gemm", ["l", "m"], ["y"]), node("Gemm", ["f", "n"], ["z"]),
+    ]  # fmt: skip
+    wide = 6 * 35 + 4 * 35 + meta
+    constants = {"w": random(6, 6, 3, 3), "v": random(4, 6, 3, 3), "m": random(wide, 3), "n": random(6 * 35, 5),
+                 "scale": random(wide)}  # fmt: skip
+    a_model = model(nodes, {"x": IMAGE, "k": [2, meta]}, {"y": None, "z": None}, constants)
+    assert count(converted(a_model, "nhwc", "function").model) == 0

@@ -1,0 +1,1 @@
+"""One command each, called by the Makefile; and their own tests."""

@@ -1,0 +1,255 @@
+"""Measures the zoo: `make zoo` writes docs/zoo.md, `make zoo-latency` writes docs/zoo-latency.md.
+
+Transposes are counted where they happen: onnxruntime profiles one inference, and every Transpose that it executed
+counts, with the bytes that it wrote.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnxruntime as ort
+from onnx import ModelProto, ValueInfoProto, helper
+
+from passes.layout.perm import Perm, inverse
+from passes.plan.plan import Plan
+from rewriter import Port, RewriteResult, rewrite, validate
+from tests.tools.bench import feed, race
+
+ROOT = Path(__file__).parents[2]
+MODES = (("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx"))
+LEVELS = {
+    "file": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+COUNTS_HEAD = """# The zoo
+
+Written by `make zoo` (tools/zoo.py) after `make models-zoo models-full`; onnx {onnx}, onnxruntime {ort}, CPU provider.
+The nets are listed in [models/README.md](../models/README.md).
+
+Every figure is Transposes executed in one inference · the megabytes they write, as onnxruntime's profiler saw them.
+*Naive* is the original with the interface of our result, made by a Transpose at each input and output that flips;
+*basic* and *all* are what is left of it, and of ours, under onnxruntime's ORT_ENABLE_BASIC and ORT_ENABLE_ALL. *File*
+is our result as it is written (the main graph: function bodies are their runtime's business). *Reorders* are the
+conversions to and from blocked layouts (NCHWc) that ORT_ENABLE_ALL puts around convolutions: naive, then ours.
+*Error* is the largest of the validation, as a fraction of the output's scale, and beside it the original's own noise.
+Where ours moves more bytes than naive, the figure is **bold**.
+
+In the onnx dialect that is never so. In the function dialect *file* is what a backend with channels-last kernels
+executes. onnxruntime's CPU provider has none: it takes each function apart into Transpose, operator, Transpose and
+cancels what it can. Where its optimiser pushes no Transpose through an operator between two convolutions (a channel
+shuffle, a Reshape of patches, a reduction or a Gather in channels-last form) it keeps both; after the last pooling one
+of a few kilobytes stays. For onnxruntime's CPU provider take the onnx dialect.
+"""
+LATENCY_HEAD = """# Latency of the zoo
+
+Written by `make zoo-latency` (tools/zoo.py); onnx {onnx}, onnxruntime {ort}, CPU provider, ORT_ENABLE_ALL. *Naive* is
+the original with the interface of our result, made by a Transpose at each input and output that flips. The two run in
+turn in one process; times are of the processor, on one thread; the ratio, ours over naive, is the median of the rounds.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the zoo.")
+    parser.add_argument("--latency", action="store_true", help="race our results against the naive ones instead")
+    parser.add_argument("--only", action="append", metavar="NAME", help="that net; repeatable; nothing is written")
+    args = parser.parse_args()
+    found = [path for folder in ("zoo", "full") for path in sorted((ROOT / "models" / folder).glob("*.onnx"))]
+    paths = [path for path in found if not args.only or path.stem in args.only]
+    if not paths:
+        sys.exit("no such model: run `make models-zoo` first")
+    head, measure, file = (
+        (LATENCY_HEAD, latencies, "zoo-latency.md") if args.latency else (COUNTS_HEAD, counts, "zoo.md")
+    )
+    lines = [head.format(onnx=onnx.__version__, ort=ort.__version__)]
+    for line in measure(paths):
+        print(line, flush=True)
+        lines.append(line)
+    if not args.only:
+        (ROOT / "docs" / file).write_text("\n".join(lines) + "\n")
+
+
+# ---------------------------------------------------------------------------------------------------- counting
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one inference moves: the nodes that do, and the bytes that they write."""
+
+    nodes: int
+    bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.nodes} · {self.bytes / 1e6:.2f}" if self.nodes else "0"
+
+
+@dataclass(frozen=True)
+class Measured:
+    transposes: Moved
+    reorders: Moved
+
+
+def measured(model: ModelProto, level: str) -> Measured:
+    """One inference; at the level ``file``, nodes of the main graph alone."""
+    written = {node.name for node in model.graph.node}
+    executed = profile(model, level)
+    mine = [event for event in executed if level != "file" or event["name"].removesuffix("_kernel_time") in written]
+    sizes = [
+        [int(event["args"]["output_size"]) for event in mine if event["args"]["op_name"] in kind]
+        for kind in (("Transpose",), ("ReorderInput", "ReorderOutput"))
+    ]
+    return Measured(*(Moved(len(each), sum(each)) for each in sizes))
+
+
+def profile(model: ModelProto, level: str) -> list[dict]:
+    """onnxruntime's record of each node it executed in one inference."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ort.SessionOptions()
+        options.graph_optimization_level = LEVELS[level]
+        options.enable_profiling = True
+        options.profile_file_prefix = f"{folder}/profile"
+        session = ort.InferenceSession(model.SerializeToString(), options)
+        session.run(None, feed(session, {}))
+        events = json.loads(Path(session.end_profiling()).read_text())
+    return [event for event in events if event["cat"] == "Node" and "output_size" in event["args"]]
+
+
+def naive(model: ModelProto, ports: list[Port]) -> ModelProto:
+    """The model with those inputs and outputs, by a Transpose at each that flips. Reads no bodies of If and Loop."""
+    result = ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    perms = {port.name: port.perm for port in ports if port.flipped and port.perm is not None}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [f"{name}/inside" if name in perms else name for name in names]
+    nodes = list(graph.node)
+    for value in graph.input:
+        if value.name in perms:
+            reshape(value, perms[value.name])
+            back = inverse(perms[value.name])
+            nodes.insert(0, helper.make_node("Transpose", [value.name], [f"{value.name}/inside"], perm=back))
+    for value in graph.output:
+        if value.name in perms:
+            reshape(value, perms[value.name])
+            there = perms[value.name]
+            nodes.append(helper.make_node("Transpose", [f"{value.name}/inside"], [value.name], perm=there))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return result
+
+
+def reshape(value: ValueInfoProto, perm: Perm) -> None:
+    """Puts the dims of an input or output into the order of the perm."""
+    shape = value.type.tensor_type.shape
+    dims = [type(dim).FromString(dim.SerializeToString()) for dim in shape.dim]
+    del shape.dim[:]
+    shape.dim.extend(dims[axis] for axis in perm)
+
+
+# ------------------------------------------------------------------------------------------------------ tables
+
+
+@dataclass(frozen=True)
+class Row:
+    """One net in one mode: Transposes by level, naive and ours."""
+
+    name: str
+    original: Moved
+    naive: dict[str, Measured]
+    ours: dict[str, Measured]
+    verdict: str
+    plan: Plan
+
+    def __str__(self) -> str:
+        theirs = [str(self.naive[level].transposes) for level in ("basic", "all")]
+        cells = [self.name, str(self.original), *theirs, *map(self.cell, LEVELS)]
+        reorders = " / ".join(str(side["all"].reorders) for side in (self.naive, self.ours))
+        return "| " + " | ".join([*cells, reorders, self.verdict]) + " |"
+
+    def cell(self, level: str) -> str:
+        text = str(self.ours[level].transposes)
+        return f"**{text}**" if level in self.naive and self.more(level) > 0 else text
+
+    def more(self, level: str) -> int:
+        """Bytes that our result moves more than the naive one."""
+        return self.ours[level].transposes.bytes - self.naive[level].transposes.bytes
+
+
+def counts(paths: list[Path]) -> Iterator[str]:
+    remains = []
+    for to, dialect in MODES:
+        yield f"\n## To {to}, {dialect} dialect\n"
+        yield "| net | original | naive basic | naive all | our file | ours basic | ours all | reorders | error |"
+        yield "|---|--:|--:|--:|--:|--:|--:|--:|---|"
+        rows = []
+        for path in paths:
+            rows.append(compared(path, to, dialect))
+            yield str(rows[-1])
+        yield ""
+        for level in ("basic", "all"):
+            more = Counter((r.more(level) > 0) - (r.more(level) < 0) for r in rows)
+            yield f"Under {level}, ours moves less than naive on {more[-1]}, as much on {more[0]}, more on {more[1]}.  "
+        remains += [f"\n### To {to}, {dialect} dialect\n", "| net | Transposes | MB | because |", "|---|--:|--:|---|"]
+        remains += [line for row in rows for line in blames(row)]
+    yield "\n## What remains, and why"
+    yield from remains
+
+
+def compared(path: Path, to: str, dialect: str) -> Row:
+    result = rewrite(path, to, dialect=dialect)
+    original = onnx.load(path)
+    base = naive(original, [*result.inputs, *result.outputs])
+    return Row(
+        path.stem,
+        measured(original, "file").transposes,
+        {level: measured(base, level) for level in ("basic", "all")},
+        {level: measured(result.model, level) for level in LEVELS},
+        verdict(path, result),
+        result.plan,
+    )
+
+
+def verdict(path: Path, result: RewriteResult) -> str:
+    found = validate(path, result.model, layouts=result.layouts, providers=["cpu"], runs=1).providers[0]
+    if found.status != "passed":
+        return f"{found.status}: {found.reason}"
+    return f"{found.max_rel or 0:.1e} ({found.noise:.1e})"
+
+
+def blames(row: Row) -> Iterator[str]:
+    """The Transposes that a plan leaves, by whom it blames without names and sizes, the most bytes first."""
+    left: dict[str, list[int]] = {}
+    for change in row.plan.changes:
+        if change.op == "Transpose":
+            blame = re.sub(r" '[^']*'", "", re.sub(r"\[[^]]*\]", "[…]", change.blame))
+            left.setdefault(blame, []).append(change.bytes)
+    for blame, sizes in sorted(left.items(), key=lambda item: -sum(item[1])):
+        yield f"| {row.name} | {len(sizes)} | {sum(sizes) / 1e6:.2f} | {blame} |"
+
+
+def latencies(paths: list[Path]) -> Iterator[str]:
+    yield "\n| net | to | dialect | naive ms | ratio |"
+    yield "|---|---|---|--:|--:|"
+    ratios = []
+    for path in paths:
+        for to, dialect in MODES:
+            result = rewrite(path, to, dialect=dialect)
+            base = naive(onnx.load(path), [*result.inputs, *result.outputs])
+            milliseconds, ratio = race((base, result.model), {})
+            ratios.append(ratio)
+            yield f"| {path.stem} | {to} | {dialect} | {milliseconds:.1f} | {ratio:.3f} |"
+    yield f"\nMedian {statistics.median(ratios):.3f}, largest {max(ratios):.3f}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Weights in the frameworks' layouts, without the frameworks."""

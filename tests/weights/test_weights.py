@@ -1,0 +1,405 @@
+"""Weights for other frameworks: every kind of layer that ONNX writes, and what is told instead of guessed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, NodeProto
+
+from rewriter import UsageError, rewrite
+from rewriter.weights import TARGETS, Export, export_weights, read_weights, save_weights
+from rewriter.weights.change import of_json
+from tests.support.graphs import COMMITTED, Array, conv, ints, model, node, random
+
+IMAGE = [2, 3, 5, 7]
+FEW = ("torch_flatten", "torch_vocoder", "torch_conv3d", "torch_mobilenet_v2", "torch_superres", "keras_flatten")
+
+
+def one_layer(op: str, weights: Mapping[str, Array], x: list[int], target: str, **attrs: Any) -> Export:
+    """A model of one node that reads ``x`` and then the weights, in their order."""
+    return export_weights(
+        model([node(op, ["x", *weights], ["y"], "layer", **attrs)], {"x": x}, {"y": None}, weights), target
+    )
+
+
+# Kernels
+
+CONVS = {
+    "pytorch": ("OIHW", (10, 3, 3, 2)),
+    "tensorflow": ("HWIO", (3, 2, 3, 10)),
+    "tflite": ("OHWI", (10, 3, 2, 3)),
+    "flax": ("HWIO", (3, 2, 3, 10)),
+}
+DEPTHWISE = {
+    "pytorch": ("OIHW", (6, 1, 3, 2)),
+    "tensorflow": ("HWCM", (3, 2, 3, 2)),
+    "tflite": ("1HWC", (1, 3, 2, 6)),
+    "flax": ("HWIO", (3, 2, 1, 6)),
+}
+TRANSPOSED = {
+    "pytorch": ("IOHW", (3, 4, 3, 2)),
+    "tensorflow": ("HWOI", (3, 2, 4, 3)),
+    "tflite": ("OHWI", (4, 3, 2, 3)),
+    "flax": ("HWIO", (3, 2, 3, 4)),
+}
+DENSE = {"pytorch": ("OI", (4, 7)), "tensorflow": ("IO", (7, 4)), "tflite": ("OI", (4, 7)), "flax": ("IO", (7, 4))}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_conv(target: str) -> None:
+    w = random(10, 3, 3, 2)
+    export = one_layer("Conv", {"w": w}, IMAGE, target)
+    found = export.tensors["w"]
+    letters, shape = CONVS[target]
+    tensor = export.manifest.tensors["w"]
+    assert (tensor.old, tensor.new, found.shape) == ("OIHW", letters, shape)
+    np.testing.assert_array_equal(found, w.transpose(tensor.change.perm))
+    assert [tensor.new.index(letter) for letter in "OIHW"] == [tensor.change.perm.index(a) for a in range(4)]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_depthwise(target: str) -> None:
+    w = random(6, 1, 3, 2)
+    export = one_layer("Conv", {"w": w}, IMAGE, target, group=3)
+    letters, shape = DEPTHWISE[target]
+    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
+    assert export.manifest.layers["layer"].kind == "depthwise_conv"
+
+
+def test_one_input_channel_is_not_depthwise() -> None:
+    export = one_layer("Conv", {"w": random(6, 1, 3, 3)}, [2, 1, 5, 7], "tensorflow")
+    assert export.manifest.layers["layer"].kind == "conv"
+    assert export.tensors["w"].shape == (3, 3, 1, 6)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_conv_transpose(target: str) -> None:
+    w = random(3, 4, 3, 2)
+    export = one_layer("ConvTranspose", {"w": w}, IMAGE, target)
+    letters, shape = TRANSPOSED[target]
+    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
+    flipped = w[:, :, ::-1, ::-1] if target == "flax" else w
+    np.testing.assert_array_equal(export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.perm))
+
+
+def test_flax_transpose_kernel() -> None:
+    w = random(3, 4, 3, 2)
+    proto = model([node("ConvTranspose", ["x", "w"], ["y"], "up")], {"x": IMAGE}, {"y": None}, {"w": w})
+    export = export_weights(proto, "flax", transpose_kernel=True)
+    np.testing.assert_array_equal(export.tensors["w"], w.transpose(2, 3, 1, 0))
+    assert export.manifest.layers["up"].settings["transpose_kernel"] is True
+
+
+@pytest.mark.parametrize(("op", "transposed"), [("Gemm", 0), ("Gemm", 1), ("MatMul", None)])
+@pytest.mark.parametrize("target", TARGETS)
+def test_dense(op: str, transposed: int | None, target: str) -> None:
+    w = random(7, 4)
+    stored = w.T.copy() if transposed else w
+    export = one_layer(op, {"w": stored}, [2, 7], target, **({"transB": 1} if transposed else {}))
+    letters, shape = DENSE[target]
+    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
+    np.testing.assert_array_equal(export.tensors["w"], w if letters == "IO" else w.T)
+
+
+def test_the_bias_of_a_matmul_is_the_vector_added_to_it() -> None:
+    nodes = [node("MatMul", ["x", "w"], ["m"], "fc"), node("Add", ["b", "m"], ["y"])]
+    proto = model(nodes, {"x": [2, 7]}, {"y": None}, {"w": random(7, 4), "b": random(4)})
+    assert export_weights(proto, "flax").manifest.layers["fc"].parameters == {"kernel": "w", "bias": "b"}
+
+
+def test_a_vector_added_to_a_result_that_others_read_is_no_bias() -> None:
+    nodes = [node("MatMul", ["x", "w"], ["m"], "fc"), node("Add", ["m", "b"], ["y"]), node("Relu", ["m"], ["z"])]
+    proto = model(nodes, {"x": [2, 7]}, {"y": None, "z": None}, {"w": random(7, 4), "b": random(4)})
+    export = export_weights(proto, "flax")
+    assert export.manifest.layers["fc"].parameters == {"kernel": "w"}
+    np.testing.assert_array_equal(export.tensors["b"], random(4))
+
+
+# How weights reach their layers
+
+
+def through(nodes: list[NodeProto], stored: Array, **attrs: Any) -> ModelProto:
+    """A Conv whose kernel comes from ``stored`` by way of ``nodes``."""
+    return model([*nodes, conv(w="k", **attrs)], {"x": IMAGE}, {"c": None}, {"w": stored})
+
+
+def test_a_kernel_behind_a_transpose() -> None:
+    w = random(3, 3, 3, 10)  # HWIO, as tf2onnx leaves it where its optimiser fails
+    export = export_weights(through([node("Transpose", ["w"], ["k"], perm=[3, 2, 0, 1])], w), "tensorflow")
+    np.testing.assert_array_equal(export.tensors["w"], w)
+    assert export.manifest.tensors["w"].old == "HWIO"
+
+
+def test_a_kernel_behind_two_transposes_an_identity_and_a_cast() -> None:
+    w = random(10, 3, 3, 2, dtype=np.float16)
+    nodes = [
+        node("Transpose", ["w"], ["a"], perm=[3, 0, 2, 1]),
+        node("Identity", ["a"], ["b"]),
+        node("Transpose", ["b"], ["d"], perm=[1, 3, 2, 0]),
+        node("Cast", ["d"], ["k"], to=1),
+    ]
+    export = export_weights(through(nodes, w), "tflite")
+    np.testing.assert_array_equal(export.tensors["w"], w.transpose(0, 2, 3, 1))
+    assert export.tensors["w"].dtype == np.float16
+
+
+def test_a_quantised_kernel() -> None:
+    w = np.arange(10 * 3 * 3 * 2, dtype=np.int8).reshape(10, 3, 3, 2)
+    quantised = node("DequantizeLinear", ["w", "scale", "zero"], ["k"], axis=0)
+    constants = {"w": w, "scale": random(10), "zero": np.zeros(10, np.int8)}
+    export = export_weights(model([quantised, conv(w="k")], {"x": IMAGE}, {"c": None}, constants), "tensorflow")
+    np.testing.assert_array_equal(export.tensors["w"], w.transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(export.tensors["scale"], random(10))
+
+
+def test_a_constant_node() -> None:
+    constant = node("Constant", [], ["k"], value=onnx.numpy_helper.from_array(random(10, 3, 3, 2)))
+    export = export_weights(model([constant, conv(w="k")], {"x": IMAGE}, {"c": None}), "tensorflow")
+    assert export.tensors["k"].shape == (3, 2, 3, 10)
+
+
+def test_a_kernel_of_two_layers_is_written_once() -> None:
+    proto = model([conv("x", "c"), conv("c", "y")], {"x": IMAGE}, {"y": None}, {"w": random(3, 3, 3, 3)})
+    export = export_weights(proto, "tensorflow")
+    assert list(export.tensors) == ["w"]
+    assert [layer.parameters for layer in export.manifest.layers.values()] == [{"kernel": "w"}] * 2
+
+
+def test_a_constant_that_two_layers_need_in_two_layouts_is_written_twice() -> None:
+    """A table that is an Embedding and, transposed, a Dense."""
+    nodes = [
+        node("Gather", ["table", "ids"], ["e"], "embedding"),
+        node("Transpose", ["table"], ["t"], perm=[1, 0]),
+        node("MatMul", ["e", "t"], ["y"], "head"),
+    ]
+    ids = onnx.helper.make_tensor_value_info("ids", 7, [3])
+    out = onnx.helper.make_tensor_value_info("y", 1, [3, 11])
+    export = export_weights(model(nodes, [ids], [out], {"table": random(11, 4)}), "tensorflow")
+    np.testing.assert_array_equal(export.tensors["table"], random(11, 4))
+    np.testing.assert_array_equal(export.tensors["table@head"], random(11, 4).T)
+    assert any("more than one layout" in note for note in export.manifest.notes)
+
+
+def test_a_computed_kernel_is_told_and_its_constants_stay() -> None:
+    nodes = [node("Mul", ["w", "g"], ["k"]), conv(w="k")]
+    constants = {"w": random(10, 3, 3, 2), "g": random(10, 1, 1, 1)}
+    export = export_weights(model(nodes, {"x": IMAGE}, {"c": None}, constants), "tensorflow")
+    assert any("its kernel 'k' is computed in the graph" in note for note in export.manifest.notes)
+    for name, array in constants.items():
+        np.testing.assert_array_equal(export.tensors[name], array)
+
+
+def test_external_data(tmp_path: Path) -> None:
+    proto = model([conv("x", "y")], {"x": IMAGE}, {"y": None}, {"w": random(10, 3, 3, 2)})
+    onnx.save_model(proto, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
+    assert export_weights(tmp_path / "m.onnx", "tensorflow").tensors["w"].shape == (3, 2, 3, 10)
+
+
+# What belongs to no kernel
+
+
+def test_operands_follow_the_data() -> None:
+    nodes = [conv("x", "c"), node("Add", ["c", "image"], ["d"]), node("Mul", ["d", "channel"], ["y"])]
+    constants = {"w": random(3, 3, 3, 3), "image": random(1, 3, 5, 7), "channel": random(3, 1, 1)}
+    proto = model(nodes, {"x": IMAGE}, {"y": IMAGE}, constants)
+    last, first = export_weights(proto, "flax").tensors, export_weights(proto, "pytorch").tensors
+    np.testing.assert_array_equal(last["image"], random(1, 3, 5, 7).transpose(0, 2, 3, 1))
+    layouts = {name: tensor.layout for name, tensor in export_weights(proto, "flax").manifest.tensors.items()}
+    assert layouts == {"w": ["OIHW", "HWIO"], "image": ["NCHW", "NHWC"], "channel": ["CHW", "HWC"]}
+    assert np.broadcast_to(last["channel"], (5, 7, 3)).shape == (5, 7, 3)
+    np.testing.assert_array_equal(first["image"], constants["image"])
+    np.testing.assert_array_equal(first["channel"], constants["channel"])
+
+
+def test_axes_shapes_and_limits_are_no_weights() -> None:
+    nodes = [
+        conv("x", "c"),
+        node("Clip", ["c", "least", "most"], ["d"]),
+        node("Reshape", ["d", "shape"], ["y"]),
+    ]
+    constants = {"w": random(3, 3, 3, 3), "least": np.float32(0), "most": np.float32(6), "shape": ints(2, -1)}
+    export = export_weights(
+        model(nodes, {"x": IMAGE}, {"y": None}, {k: np.asarray(v) for k, v in constants.items()}), "flax"
+    )
+    assert list(export.tensors) == ["w"]
+
+
+def test_batch_norm_names_and_conventions() -> None:
+    constants = {name: random(3) for name in ("scale", "shift", "mean", "variance")}
+    attrs = {"epsilon": 1e-3, "momentum": 0.9}
+    torch = one_layer("BatchNormalization", constants, IMAGE, "pytorch", **attrs).manifest
+    keras = one_layer("BatchNormalization", constants, IMAGE, "tensorflow", **attrs).manifest
+    flax = one_layer("BatchNormalization", constants, IMAGE, "flax", **attrs).manifest
+    assert list(torch.layers["layer"].parameters) == ["weight", "bias", "running_mean", "running_var"]
+    assert list(keras.layers["layer"].parameters) == ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert [t.collection for t in flax.tensors.values()] == ["params", "params", "batch_stats", "batch_stats"]
+    assert [m.layers["layer"].settings["momentum"] for m in (torch, keras, flax)] == [0.1, 0.9, 0.9]
+    assert [m.layers["layer"].settings["epsilon"] for m in (torch, keras, flax)] == [0.001] * 3
+
+
+SAME_PADS = {"tensorflow": "SAME", "tflite": "SAME", "flax": [(0, 1), (1, 1)], "pytorch": [0, 0]}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_same_upper_is_tensorflows_same(target: str) -> None:
+    export = one_layer("Conv", {"w": random(4, 3, 3, 3)}, [2, 3, 6, 7], target, strides=[2, 2], auto_pad="SAME_UPPER")
+    settings = export.manifest.layers["layer"].settings
+    assert settings["padding"] == SAME_PADS[target]
+    assert settings.get("pad") == ([1, 1, 0, 1] if target == "pytorch" else None)
+    assert "for_size" not in settings
+
+
+@pytest.mark.parametrize(("op", "auto_pad"), [("Conv", "SAME_LOWER"), ("AveragePool", "SAME_LOWER")])
+def test_padding_by_an_unknown_size_is_told(op: str, auto_pad: str) -> None:
+    given = {"w": random(4, 3, 3, 3)} if op == "Conv" else {}
+    attrs = {"strides": [2, 2], "auto_pad": auto_pad, "kernel_shape": [3, 3]}
+    proto = model([node(op, ["x", *given], ["y"], "layer", **attrs)], {"x": [2, 3, "H", "W"]}, {"y": None}, given)
+    manifest = export_weights(proto, "tensorflow").manifest
+    assert "padding" not in manifest.layers["layer"].settings
+    assert any("pads by the input's size" in note for note in manifest.notes)
+
+
+# Orders
+
+
+def flattened(between: list[str]) -> ModelProto:
+    """Conv, Flatten, Gemm, and ``between`` before and behind the Flatten."""
+    nodes, last = [conv("x", "c")], "c"
+    for i, op in enumerate([*between, "Flatten", *between]):
+        nodes.append(node(op, [last], [f"v{i}"]))
+        last = f"v{i}"
+    return model([*nodes, node("Gemm", [last, "fc"], ["y"], transB=1)], {"x": IMAGE}, {"y": None},
+                 {"w": random(3, 3, 3, 3), "fc": random(4, 3 * 5 * 7)})  # fmt: skip
+
+
+@pytest.mark.parametrize("between", [[], ["Relu"], ["Identity", "Dropout", "Sigmoid"]])
+def test_a_dense_behind_a_flatten(between: list[str]) -> None:
+    fc = random(4, 3 * 5 * 7)
+    export = export_weights(flattened(between), "tensorflow")
+    expected = fc.reshape(4, 3, 5, 7).transpose(2, 3, 1, 0).reshape(-1, 4)
+    np.testing.assert_array_equal(export.tensors["fc"], expected)
+    np.testing.assert_array_equal(export_weights(flattened(between), "pytorch").tensors["fc"], fc)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_channel_shuffle_stays_the_targets(target: str) -> None:
+    """ShuffleNet: a plan may fold the shuffle into the kernels around; the weights of a target that shuffles do not."""
+    nodes = [
+        conv("x", "a", "w1"),
+        node("Reshape", ["a", "parts"], ["b"]),
+        node("Transpose", ["b"], ["c"], perm=[0, 2, 1, 3, 4]),
+        node("Reshape", ["c", "whole"], ["d"]),
+        conv("d", "e", "w2"),
+        node("GlobalAveragePool", ["e"], ["p"]),
+        node("Flatten", ["p"], ["f"]),
+        node("Gemm", ["f", "fc"], ["y"], transB=1),
+    ]
+    constants = {"w1": random(6, 3, 3, 3), "w2": random(6, 6, 3, 3), "fc": random(4, 6)}
+    shapes = {"parts": ints(2, 2, 3, 5, 7), "whole": ints(2, 6, 5, 7)}
+    export = export_weights(model(nodes, {"x": IMAGE}, {"y": [2, 4]}, {**constants, **shapes}), target)
+    for name, array in constants.items():
+        assert export.manifest.tensors[name].change.orders == ()
+        np.testing.assert_array_equal(export.manifest.tensors[name].change.undo(export.tensors[name]), array)
+
+
+def test_a_plan_that_transposes_is_told() -> None:
+    """Reading channels as positions: no weight can hide that."""
+    nodes = [
+        conv("x", "c"),
+        node("Reshape", ["c", "shape"], ["r"]),
+        node("MatMul", ["r", "m"], ["y"], "mix"),
+    ]
+    constants = {"w": random(3, 3, 3, 3), "shape": ints(2, 15, 7), "m": random(7, 4)}
+    export = export_weights(model(nodes, {"x": IMAGE}, {"y": None}, constants), "tensorflow")
+    assert any("is transposed" in note for note in export.manifest.notes)
+    np.testing.assert_array_equal(export.tensors["m"], constants["m"])
+
+
+def test_an_input_of_unknown_rank_is_told() -> None:
+    nodes = [node("Reshape", ["x", "shape"], ["r"]), conv("r", "y")]
+    inputs = [onnx.helper.make_tensor_value_info(n, t, s) for n, t, s in (("x", 1, [None]), ("shape", 7, [None]))]
+    proto = model(nodes, inputs, {"y": None}, {"w": random(3, 3, 3, 3)})
+    notes = export_weights(proto, "tensorflow").manifest.notes
+    assert any("stays channels first" in note for note in notes)
+
+
+# Files converted by this tool, and all that are committed
+
+
+@pytest.mark.parametrize("weight_layout", ["ohwi", "hwio"])
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", FEW)
+def test_a_channels_last_file_gives_the_same(name: str, target: str, weight_layout: str) -> None:
+    last = rewrite(COMMITTED[name], "nhwc", weight_layout=weight_layout).model
+    ours, theirs = export_weights(last, target), export_weights(COMMITTED[name], target)
+    assert ours.tensors.keys() == theirs.tensors.keys()
+    for key, array in theirs.tensors.items():
+        np.testing.assert_array_equal(ours.tensors[key], array)
+    assert {k: v.settings for k, v in ours.manifest.layers.items()} == {
+        k: v.settings for k, v in theirs.manifest.layers.items()
+    }
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", COMMITTED)
+def test_committed_models_come_back_bit_for_bit(name: str, target: str, tmp_path: Path) -> None:
+    """By the manifest in the file, for every tensor that is an initializer."""
+    save_weights(export_weights(COMMITTED[name], target), tmp_path / "w.safetensors")
+    tensors, manifest = read_weights(tmp_path / "w.safetensors")
+    held = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(COMMITTED[name]).graph.initializer}
+    floats = {n for n, array in held.items() if array.dtype == np.float32 and array.ndim > 1}
+    assert floats <= {entry["source"] for entry in manifest["tensors"].values()}
+    for key, entry in manifest["tensors"].items():
+        if entry["source"] in held:
+            source = of_json(entry).undo(tensors[key])
+            assert source.tobytes() == held[entry["source"]].tobytes()
+            assert source.shape == held[entry["source"]].shape
+
+
+@pytest.mark.parametrize("name", [name for name in COMMITTED if name.startswith("torch")])
+def test_a_pytorch_model_for_pytorch_is_as_it_was(name: str) -> None:
+    """But for slopes, which ONNX stores with axes of size one."""
+    manifest = export_weights(COMMITTED[name], "pytorch").manifest
+    changed = {t.operator for t in manifest.tensors.values() if not t.change.is_identity}
+    assert changed <= {"PRelu"}
+
+
+# Errors
+
+
+def test_an_unknown_target() -> None:
+    with pytest.raises(UsageError, match="target is 'caffe'; it must be pytorch"):
+        export_weights(flattened([]), "caffe")
+
+
+def test_transpose_kernel_is_for_flax() -> None:
+    with pytest.raises(UsageError, match="transpose_kernel is Flax's"):
+        export_weights(flattened([]), "pytorch", transpose_kernel=True)
+
+
+def test_npz_has_no_bfloat16(tmp_path: Path) -> None:
+    export = one_layer("MatMul", {"w": random(7, 4).astype(ml_dtypes.bfloat16)}, [2, 7], "flax")
+    with pytest.raises(UsageError, match=r"'w' is bfloat16, which .npz files do not hold: write .safetensors"):
+        save_weights(export, tmp_path / "w.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_hard_for_npz(tmp_path: Path) -> None:
+    names = ["file", "/a/b.weight", "c:0", "d.npy"]
+    nodes = [node("Add", ["x" if i == 0 else f"v{i}", name], [f"v{i + 1}"]) for i, name in enumerate(names)]
+    proto = model(nodes, {"x": [3]}, {f"v{len(names)}": [3]}, {name: random(3) + i for i, name in enumerate(names)})
+    save_weights(export_weights(proto, "flax"), tmp_path / "w.npz")
+    tensors, _ = read_weights(tmp_path / "w.npz")
+    for i, name in enumerate(names):
+        np.testing.assert_array_equal(tensors[name], random(3) + i)
+
+
+def test_a_file_of_something_else(tmp_path: Path) -> None:
+    for ending in ("safetensors", "npz"):
+        (tmp_path / f"w.{ending}").write_bytes(b"nothing of the kind")
+        with pytest.raises(UsageError, match="not a file of weights"):
+            read_weights(tmp_path / f"w.{ending}")
