@@ -1,54 +1,328 @@
-"""The layout of a value: a perm of its axes, and where needed an order of the elements along an axis."""
+"""The layout of a value: which axes, or factors of axes, of the original are stored where.
 
-from collections.abc import Iterable
+A layout prints as einops writes it: ``a b c d -> a c d b`` is NCHW stored as NHWC; ``a (b1 b2) -> a (b2 b1), b1=3``
+holds the elements along an axis in another order, as Flatten leaves them or a channel shuffle makes them. Concat puts
+such axes one after the other: their *segments* are told behind the arrow.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
+from math import prod
+from string import ascii_lowercase
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from passes.layout import perm
-from passes.layout.order import AxisOrder
 from passes.layout.perm import Perm
+from passes.refusal import Refusal
+
+Array = NDArray[np.generic]
+Dim = int | str | None
+
+
+class Factor(NamedTuple):
+    """``size`` places along an original's ``axis``, ``stride`` elements apart; without a size, the whole axis."""
+
+    axis: int
+    stride: int = 1
+    size: int | None = None
+
+
+Factors = tuple[Factor, ...]
+Segments = tuple[tuple[int, "Layout"], ...]
 
 
 class Layout(NamedTuple):
-    """``orders`` are applied along the original's axes first, ``perm`` then; ``AS_IS`` is the one identity."""
+    """``stored``: for each stored axis, the factors that it holds, outermost first. Equal layouts store alike.
 
-    perm: Perm
-    orders: tuple[tuple[int, AxisOrder], ...] = ()
+    ``segments``: for original axes that Concat joined, the length and layout (of a vector) of each part; in ``stored``
+    such an axis is whole.
+    """
 
-    def order(self, axis: int) -> AxisOrder | None:
-        """The order along the original's ``axis``, ``None`` if it is the original's."""
-        return dict(self.orders).get(axis)
-
-    def apply(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
-        """``array`` (original layout) as stored; shares memory where it can."""
-        if self == AS_IS:
-            return array
-        for axis, order in self.orders:
-            array = order.apply(array, axis)
-        return array.transpose(self.perm)
-
-    def __str__(self) -> str:
-        if self == AS_IS:
-            return "as is"
-        return f"{self.perm}{self.orders_text}"
+    stored: tuple[Factors, ...]
+    segments: tuple[tuple[int, Segments], ...] = ()
 
     @property
-    def orders_text(self) -> str:
-        return "".join(f", axis {axis} as {order}" for axis, order in self.orders)
+    def rank(self) -> int:
+        """The number of the original's axes."""
+        return 1 + max((f.axis for factors in self.stored for f in factors), default=-1)
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether the value is stored as the original is."""
+        return self == natural(len(self.stored))
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether elements along some axis are in another order, or its factors apart."""
+        return bool(self.segments) or any(len(fs) > 1 or fs[0].size is not None for fs in self.stored)
+
+    @property
+    def perm(self) -> Perm:
+        """The perm that the layout is. Refuses if it is more: if it divides an axis."""
+        if self.is_divided:
+            axis = min(a for a in range(self.rank) if self.along(a) != VECTOR)
+            raise Refusal(f"the original order of elements along axis {axis} is needed")
+        return self.axis_perm
+
+    @property
+    def axis_perm(self) -> Perm:
+        """The perm of the axes, in whatever order the elements along each are. Refuses if factors of one are apart."""
+        axes = tuple(factors[0].axis for factors in self.stored)
+        if len({f.axis for factors in self.stored for f in factors}) != len(axes) or any(
+            f.axis != factors[0].axis for factors in self.stored for f in factors
+        ):
+            raise Refusal("the factors of an axis are stored apart")
+        return axes
+
+    def place(self, axis: int) -> int:
+        """Where the original's axis (which may be negative) is stored."""
+        p = self.axis_perm
+        return p.index(axis % len(p))
+
+    def places(self, axes: Iterable[int]) -> list[int]:
+        """Where the original's axes are stored, in ascending order."""
+        return sorted(self.place(axis) for axis in axes)
+
+    def along(self, axis: int) -> "Layout":
+        """The order of the elements along an axis, as the layout of a vector."""
+        segments = dict(self.segments).get(axis)
+        if segments is not None:
+            return Layout(VECTOR.stored, ((0, segments),))
+        return Layout((tuple(f._replace(axis=0) for f in self.stored[self.place(axis)]),))
+
+    def require_natural(self, *axes: int) -> "Layout":
+        """Itself. Refuses if the elements along one of the axes are in another order than the original's."""
+        for axis in axes:
+            if self.along(axis) != VECTOR:
+                raise Refusal(f"the original order of elements along axis {axis} is needed")
+        return self
+
+    def with_along(self, orders: "Mapping[int, Layout]") -> "Layout":
+        """The layout with other orders of the elements along some axes."""
+        p = self.axis_perm
+        return arranged(p, {**{axis: self.along(axis) for axis in p}, **orders})
+
+    def natural_along(self, axes: Iterable[int]) -> "Layout":
+        """The layout with the elements along these axes in their original order."""
+        return self.with_along(dict.fromkeys(axes, VECTOR)) if self.is_divided else self
+
+    def renumbered(self, numbers: Mapping[int, int] | Sequence[int]) -> "Layout":
+        """The layout of a value that has the original's axis ``a`` as its axis ``numbers[a]``."""
+        stored = tuple(tuple(f._replace(axis=numbers[f.axis]) for f in factors) for factors in self.stored)
+        return Layout(stored, tuple(sorted((numbers[axis], parts) for axis, parts in self.segments)))
+
+    def transposed(self, p: Perm) -> "Layout":
+        """The layout of ``np.transpose(original, p)`` if no element moves."""
+        return self.renumbered(perm.inverse(p))
+
+    def drop(self, axes: Collection[int]) -> "Layout":
+        """The layout that is left when the original loses ``axes``."""
+        kept = {axis: number for number, axis in enumerate(a for a in range(self.rank) if a not in axes)}
+        stored = (tuple(f for f in factors if f.axis in kept) for factors in self.stored)
+        segments = tuple((axis, parts) for axis, parts in self.segments if axis in kept)
+        return Layout(tuple(factors for factors in stored if factors), segments).renumbered(kept)
+
+    def replace(self, axis: int, count: int) -> "Layout":
+        """The layout when ``axis`` becomes ``count`` axes, which are stored in its place."""
+        place, rest = self.place(axis), self.drop({axis})
+        rest = rest.renumbered([a if a < axis else a + count for a in range(rest.rank)])
+        axes = tuple((Factor(axis + i),) for i in range(count))
+        return Layout((*rest.stored[:place], *axes, *rest.stored[place:]), rest.segments)
+
+    def insert(self, axes: Sequence[int]) -> "Layout":
+        """The layout when the original gains ``axes`` (numbers of the result, ascending), each stored at its number."""
+        rank = self.rank + len(axes)
+        wider = self.renumbered([axis for axis in range(rank) if axis not in axes])
+        stored = list(wider.stored)
+        for axis in axes:
+            stored.insert(axis, (Factor(axis),))
+        return Layout(tuple(stored), wider.segments)
+
+    def lengths(self) -> dict[int, int]:
+        """The sizes of the axes that the layout divides."""
+        sizes = {axis: sum(length for length, _ in parts) for axis, parts in self.segments}
+        for f in (f for factors in self.stored for f in factors if f.size is not None):
+            sizes[f.axis] = sizes.get(f.axis, 1) * (f.size or 1)
+        return sizes
+
+    def fits(self, shape: Sequence[Dim]) -> bool:
+        """Whether an original of this shape can be stored so; unknown dims fit any."""
+        if self.rank != len(shape):
+            return False
+        return not self.is_divided or all(shape[a] in (n, None) or isinstance(shape[a], str)
+                                          for a, n in self.lengths().items())  # fmt: skip
+
+    def shape(self, shape: Sequence[Dim]) -> list[Dim]:
+        """The shape as stored, of an original of ``shape``."""
+        if not self.is_divided:
+            return [shape[factors[0].axis] for factors in self.stored]
+        sizes = [[shape[f.axis] if f.size is None else f.size for f in factors] for factors in self.stored]
+        return [dims[0] if len(dims) == 1 else prod(int(d or 0) for d in dims) for dims in sizes]
+
+    def memory_order(self, shape: Sequence[Dim]) -> tuple[Factors, tuple[tuple[int, Segments], ...]]:
+        """Equal for layouts of an original of ``shape`` that hold the same bytes: a Reshape turns one into the other."""
+        factors = [f for factors in self.stored for f in factors if f.size is not None or shape[f.axis] != 1]
+        return (_merged(factors, self.lengths()) if self.is_divided else tuple(factors)), self.segments
+
+    def apply(self, array: Array) -> Array:
+        """``array`` (original layout) as stored; shares memory where it can."""
+        if not self.is_divided:
+            return array.transpose([factors[0].axis for factors in self.stored])
+        for axis, parts in self.segments:
+            array = np.take(array, _positions(parts), axis)
+        stored = [f for factors in self.stored for f in factors]
+        natural_order = sorted(stored, key=lambda f: (f.axis, -f.stride))
+        sizes = {f: array.shape[f.axis] if f.size is None else f.size for f in stored}
+        divided = array.reshape([sizes[f] for f in natural_order])
+        moved = divided.transpose([natural_order.index(f) for f in stored])
+        return moved.reshape([prod(sizes[f] for f in factors) for factors in self.stored])
+
+    def inverse(self) -> "Layout":
+        """The layout that takes the stored value for the original, and stores it as that was."""
+        turned: dict[int, list[tuple[int, Factor]]] = {axis: [] for axis in range(self.rank)}
+        for place, factors in enumerate(self.stored):
+            for i, f in enumerate(factors):
+                inner = prod(g.size or 1 for g in factors[i + 1 :])
+                turned[f.axis].append((f.stride, Factor(place, inner, f.size) if len(factors) > 1 else Factor(place)))
+        stored = tuple(tuple(f for _, f in sorted(turned[axis], reverse=True)) for axis in range(self.rank))
+        segments = ((self.place(axis), tuple((n, part.inverse()) for n, part in parts)) for axis, parts in self.segments)
+        return Layout(stored, tuple(sorted(segments)))
+
+    def text(self, names: str = "") -> str:
+        """As einops writes it, with ``names`` for the original's axes."""
+        names = names or ascii_lowercase[: self.rank]
+        divided = {axis: sorted({f.stride: f for fs in self.stored for f in fs if f.axis == axis}.items(), reverse=True)
+                   for axis in range(self.rank)}  # fmt: skip
+        words = {f: names[axis] if len(parts) == 1 else f"{names[axis]}{i}"
+                 for axis, parts in divided.items() for i, (_, f) in enumerate(parts, 1)}  # fmt: skip
+
+        def side(groups: Iterable[Sequence[Factor]]) -> str:
+            return " ".join(f"({' '.join(words[f] for f in fs)})" if len(fs) > 1 else words[fs[0]] for fs in groups)
+
+        sizes = [f"{words[f]}={f.size}" for parts in divided.values() for _, f in parts[:-1]]
+        joined = [f"{names[axis]} is {' then '.join(f'{n} {part}' for n, part in parts)}" for axis, parts in self.segments]
+        text = f"{side([[f for _, f in parts] for parts in divided.values()])} -> {side(self.stored)}"
+        return ", ".join([text, *sizes, *joined])
+
+    def __str__(self) -> str:
+        return "as is" if self.is_natural else self.text()
 
 
-AS_IS = Layout(())
-ANY = Layout((-1,))  # asked of an input that is read for its type or size only: whatever it is stored in
+@lru_cache(maxsize=4096)
+def permuted(p: Perm) -> Layout:
+    """The layout of ``np.transpose(original, p)``."""
+    return Layout(tuple((Factor(axis),) for axis in p))
 
 
-def make(p: Perm, orders: Iterable[tuple[int, AxisOrder | None]] = ()) -> Layout:
-    """The layout with perm ``p`` and ``orders`` by original axis, in canonical form."""
-    kept = tuple(sorted((axis, order) for axis, order in orders if order is not None))
-    return AS_IS if not kept and p == perm.identity(len(p)) else Layout(p, kept)
+def natural(rank: int | None) -> Layout:
+    """The layout of the original. A value of unknown rank (``None``) has no other."""
+    return permuted(perm.identity(rank or 0))
 
 
-def of_rank(layout: Layout, rank: int) -> Layout:
-    """``layout`` with its perm spelled out, for rules that compute with it."""
-    return Layout(perm.identity(rank)) if layout == AS_IS else layout
+VECTOR = natural(1)
+ANY = Layout(((Factor(-1),),))  # asked of an input that is read for its type or size only: whatever it is stored in
+
+
+def arranged(p: Perm, orders: Mapping[int, Layout]) -> Layout:
+    """Axes in the order ``p``, the elements along some of them in an order, which is a layout of a vector."""
+    if all(order == VECTOR for order in orders.values()):
+        return permuted(p)
+    factors = {axis: tuple(f._replace(axis=axis) for f in order.stored[0]) for axis, order in orders.items()}
+    segments = ((axis, order.segments[0][1]) for axis, order in orders.items() if order.segments)
+    return Layout(tuple(factors.get(axis, (Factor(axis),)) for axis in p), tuple(sorted(segments)))
+
+
+def reordered(sizes: Sequence[int], p: Perm) -> Layout:
+    """The layout of a vector that is stored as ``x.reshape(sizes).transpose(p).ravel()``."""
+    strides = [prod(sizes[i + 1 :]) for i in range(len(sizes))]
+    factors = [Factor(0, strides[i], sizes[i]) for i in p if sizes[i] != 1]
+    return vector(factors)
+
+
+def vector(factors: Sequence[Factor]) -> Layout:
+    """The layout of a vector that is stored as these factors of it; those of size 1 do not count."""
+    length = prod(f.size or 1 for f in factors)
+    return Layout((_merged([f for f in factors if f.size != 1], {0: length}) or VECTOR.stored[0],))
+
+
+def joined(parts: Iterable[tuple[int, Layout]]) -> Layout:
+    """The layout of a vector made of parts, one after the other, of these lengths and layouts."""
+    flat = [part for n, order in parts for part in (order.segments[0][1] if order.segments else ((n, order),))]
+    merged: list[tuple[int, Layout]] = []
+    for is_natural, run in groupby(flat, key=lambda part: part[1] == VECTOR):
+        merged += [(sum(n for n, _ in run), VECTOR)] if is_natural else run
+    if len(merged) < 2:
+        return merged[0][1] if merged else VECTOR
+    return Layout(VECTOR.stored, ((0, tuple(merged)),))
+
+
+def cut(order: Layout, lengths: Sequence[int]) -> list[Layout] | None:
+    """The layouts of parts of a vector, ``None`` if these are not whole, one after the other, as stored."""
+    rest = list(order.segments[0][1] if order.segments else ((sum(lengths), order),))
+    parts: list[Layout] = []
+    for length in lengths:
+        mine: list[tuple[int, Layout]] = []
+        while length:
+            size, first = rest.pop(0)
+            taken = resized(first, min(size, length), keep_first=size > length)
+            left = resized(first, size - length, keep_first=True) if size > length else VECTOR
+            if taken is None or left is None:
+                return None
+            rest[:0] = [(size - length, left)] if size > length else []
+            mine.append((min(size, length), taken))
+            length -= min(size, length)
+        parts.append(joined(mine))
+    return parts
+
+
+def resized(order: Layout, length: int, keep_first: bool = False) -> Layout | None:
+    """The same order of a longer or shorter vector: of more or fewer of its outermost factor.
+
+    ``None`` if there is none, or it does not come out even; with ``keep_first`` also if that factor is not stored
+    first, so that the shorter vector is no part of the stored one.
+    """
+    if order == VECTOR:
+        return order
+    if order.segments:
+        return None
+    outermost = max(order.stored[0], key=lambda f: f.stride)
+    if length % outermost.stride or (keep_first and order.stored[0][0] != outermost):
+        return None
+    factors = [f._replace(size=length // f.stride) if f == outermost else f for f in order.stored[0]]
+    return vector(factors)
+
+
+def refined(factors: Iterable[Factor], strides: Iterable[int]) -> Factors:
+    """The factors of an axis, divided further where the others' ``strides`` lie within. Refuses if that is not even."""
+    cuts = sorted(set(strides), reverse=True)
+    parts: list[Factor] = []
+    for f in factors:
+        end = f.stride * (f.size or 1)
+        for stride in [n for n in cuts if f.stride < n < end] + [f.stride]:
+            if end % stride or stride % f.stride:
+                raise Refusal(f"axis {f.axis} is split across the order of its elements")
+            parts.append(Factor(f.axis, stride, end // stride))
+            end = stride
+    return tuple(parts)
+
+
+def _merged(factors: Iterable[Factor], lengths: Mapping[int, int]) -> Factors:
+    """Factors that follow each other as in the original are one; all of an axis together is the whole axis."""
+    merged: list[Factor] = []
+    for f in factors:
+        last = merged[-1] if merged else None
+        if last and last.axis == f.axis and f.size and last.size and last.stride == f.stride * f.size:
+            merged[-1] = Factor(f.axis, f.stride, last.size * f.size)
+        else:
+            merged.append(f)
+    return tuple(Factor(f.axis) if f.size is not None and f.size == lengths.get(f.axis) else f for f in merged)
+
+
+def _positions(parts: Segments) -> NDArray[np.intp]:
+    """Which elements of the original are stored first, second, ... along an axis of segments."""
+    starts = np.cumsum([0, *(length for length, _ in parts)])
+    return np.concatenate([start + part.apply(np.arange(n)) for start, (n, part) in zip(starts, parts, strict=False)])

@@ -42,19 +42,16 @@ def broadcast(node: Node, layout: Layout) -> Move:
 def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, perm.Perm]:
     """Layout of a broadcast operand, and the axes to insert so that it aligns with ``layout``."""
     shape = node.shape(IN(index))
-    lead = len(layout.perm) - len(shape)
+    lead = layout.rank - len(shape)
     if lead < 0:
         raise Refusal(f"operand {node.tensor(IN(index)).name!r} has more axes than the output")
-    orders: dict[int, AxisOrder] = {}
-    for axis, order in layout.orders:
-        if axis < lead or shape[axis - lead] == 1:
-            continue
-        if shape[axis - lead] is None or isinstance(shape[axis - lead], str):
+    for axis in layout.lengths():
+        if axis >= lead and not isinstance(shape[axis - lead], int):
             raise Refusal(f"whether {node.tensor(IN(index)).name!r} is broadcast along axis {axis} is unknown")
-        orders[axis - lead] = order
-    missing = tuple(i for i, a in enumerate(layout.perm) if a < lead)
+    own = layout.drop(range(lead)).natural_along(axis for axis, size in enumerate(shape) if size == 1)
+    missing = tuple(i for i, a in enumerate(layout.axis_perm) if a < lead)
     aligned = missing == tuple(range(lead))
-    return Layout(perm.suffix(layout.perm, len(shape)), tuple(orders.items())), () if aligned or not shape else missing
+    return own, () if aligned or not shape else missing
 
 
 SAME = Rule(same, (IN(0),), "same")

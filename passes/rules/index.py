@@ -15,7 +15,7 @@ from passes.rules.rule import Rule
 
 def elements(node: Node, layout: Layout) -> Move:
     """Data, indices and updates share one layout; indices may be fewer along any axis, so none has an order."""
-    return along_axis(0)(node, whole(node, layout))  # type: ignore[return-value]
+    return along_axis(0)(node, layout.require_natural(*range(layout.rank)))  # type: ignore[return-value]
 
 
 def top_k(node: Node, layout: Layout) -> Move:
@@ -34,29 +34,26 @@ def compress(node: Node, layout: Layout) -> Move:
 
 def tensor_scatter(node: Node, layout: Layout) -> Move:
     """Cache and update share one layout with the batch first; the attribute ``axis`` follows it."""
-    if layout.perm[0] != 0:
+    if layout.place(0) != 0:
         raise Refusal("TensorScatter needs its batch axis first")
-    unordered(layout, 0, "TensorScatter")
-    return along_axis(-2)(node, layout)  # type: ignore[return-value]
+    return along_axis(-2)(node, layout.require_natural(0))  # type: ignore[return-value]
 
 
 def one_hot(node: Node, layout: Layout) -> Move:
     """The attribute ``axis`` follows the output's layout, in which the new axis is anywhere."""
-    axis = node.attr("axis", -1) % len(layout.perm)
-    unordered(layout, axis, "OneHot")
-    return node.move({0: dropped(layout, {axis})}, {0: layout}, attrs={"axis": perm.axis(layout.perm, axis)})
+    axis = node.attr("axis", -1) % layout.rank
+    layout.require_natural(axis)
+    return node.move({0: layout.drop({axis})}, {0: layout}, attrs={"axis": layout.place(axis)})
 
 
 def unique(node: Node, layout: Layout) -> Move:
     """The attribute ``axis`` follows the layout; sorting compares slices by their elements in the original order."""
     if node.attr("axis") is None:
         raise Refusal("Unique without an axis flattens its input")
-    axis = node.attr("axis") % len(layout.perm)
-    unordered(layout, axis, "Unique")
-    rest = perm.drop(layout.perm, {axis})
-    if node.attr("sorted", 1) and (layout.orders or rest != perm.identity(len(rest))):
+    axis = node.attr("axis") % layout.rank
+    if node.attr("sorted", 1) and not layout.require_natural(axis).drop({axis}).is_natural:
         raise Refusal("Unique sorts slices by their elements, whose order must be the original's")
-    return node.move({0: layout}, {0: layout}, attrs={"axis": perm.axis(layout.perm, axis)})
+    return node.move({0: layout}, {0: layout}, attrs={"axis": layout.place(axis)})
 
 
 def gather_nd(node: Node, layout: Layout) -> Move:
@@ -75,17 +72,14 @@ def slices(node: Node, layout: Layout) -> Layout:
     if not isinstance(count, int):
         raise Refusal(f"how many axes the indices of {node.op} speak of is unknown")
     fixed, lead = node.attr("batch_dims", 0) + count, node.rank(IN(1)) - 1
-    if layout.perm[:fixed] != tuple(range(fixed)):
+    if layout.axis_perm[:fixed] != tuple(range(fixed)):
         raise Refusal(f"{node.op} needs its first axes, which the indices speak of, in place")
-    for axis in range(fixed):
-        unordered(layout, axis, node.op)
-    orders = tuple((a - fixed + lead, order) for a, order in layout.orders)
-    return Layout((*range(lead), *(a - fixed + lead for a in layout.perm[fixed:])), orders)
+    return layout.require_natural(*range(fixed)).drop(range(fixed)).insert(range(lead))
 
 
 def non_zero(node: Node, layout: Layout) -> Move:
     """Positions are listed in stored order, one row per axis: only axes of size 1 may move, then rows are reordered."""
-    dims, p = node.shape(IN(0)), whole(node, layout).perm
+    dims, p = node.shape(IN(0)), layout.perm
     kept = [a for a in p if dims[a] != 1]
     if kept != sorted(kept):
         raise Refusal("NonZero lists positions in the order in which its input is stored")

@@ -11,10 +11,10 @@ from passes.rules.rule import Rule
 
 def class_loss(node: Node, layout: Layout) -> Move:
     """All axes but the classes may be stored in any order, in labels and unreduced losses too."""
-    if layout.perm[1] != 1:
+    if layout.place(1) != 1:
         raise Refusal(f"{node.op} needs its classes on axis 1")
-    rest = dropped(unordered(layout, 1, node.op), {1})
-    result = rest if node.attr("reduction", "mean") == "none" else AS_IS
+    rest = layout.require_natural(1).drop({1})
+    result = rest if node.attr("reduction", "mean") == "none" else natural(0)
     return node.move({0: layout, 1: rest}, {0: result, 1: layout} if node.arity[1] > 1 else {0: result})
 
 

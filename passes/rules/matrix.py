@@ -14,12 +14,10 @@ from passes.rules.rule import Rule
 
 def matrices(node: Node, layout: Layout) -> bool:
     """Whether the matrices are stored transposed; refused if they are not the last two axes."""
-    rank = len(layout.perm)
-    if set(layout.perm[-2:]) != {rank - 2, rank - 1}:
+    last = layout.rank - 1
+    if {layout.place(-2), layout.place(-1)} != {last - 1, last}:
         raise Refusal(f"{node.op} works on its last two axes")
-    for axis in (rank - 2, rank - 1):
-        unordered(layout, axis, node.op)
-    return layout.perm[-1] != rank - 1
+    return layout.require_natural(last - 1, last).place(-1) != last
 
 
 def trilu(node: Node, layout: Layout) -> Move:
@@ -33,15 +31,14 @@ def trilu(node: Node, layout: Layout) -> Move:
 def eye_like(node: Node, layout: Layout) -> Move:
     """Diagonal k of a transposed matrix is -k; the input's values do not matter."""
     k = node.attr("k", 0)
-    attrs = {"k": -k} if matrices(node, Layout(layout.perm)) else {}
-    return node.move({0: layout}, {0: Layout(layout.perm)}, attrs=attrs)
+    result = layout.natural_along(range(layout.rank))
+    return node.move({0: layout}, {0: result}, attrs={"k": -k} if matrices(node, result) else {})
 
 
 def det(node: Node, layout: Layout) -> Move:
     """A transposed matrix has the same determinant; the other axes are free."""
     matrices(node, layout)
-    rank = len(layout.perm)
-    return node.move({0: layout}, {0: dropped(layout, {rank - 2, rank - 1})})
+    return node.move({0: layout}, {0: layout.drop({layout.rank - 2, layout.rank - 1})})
 
 
 register("Trilu", Rule(trilu, (IN(0),), "matrix"))

@@ -17,21 +17,18 @@ from passes.rules.rule import Rule
 def transpose(node: Node, layout: Layout) -> Move:
     """A Transpose always vanishes: its output, stored the right way, is its input. What is left to pay is priced
     where readers want another layout."""
-    p = tuple(node.attr("perm") or reversed(range(len(layout.perm))))
-    stored = perm.then(perm.inverse(p), layout.perm)
-    orders = tuple((p.index(a), order) for a, order in layout.orders)
-    return node.move({0: layout}, {0: Layout(stored, orders)}, op="Identity", attrs={"perm": None})
+    p = tuple(node.attr("perm") or reversed(range(layout.rank)))
+    return node.move({0: layout}, {0: layout.transposed(p)}, op="Identity", attrs={"perm": None})
 
 
 def before_transpose(node: Node, layout: Layout) -> list[Layout]:
     """The input's layout when the output has ``layout``."""
-    p = tuple(node.attr("perm") or reversed(range(len(layout.perm))))
-    return [Layout(perm.then(p, layout.perm), tuple(sorted((p[a], order) for a, order in layout.orders)))]
+    return [layout.transposed(perm.inverse(tuple(node.attr("perm") or reversed(range(layout.rank)))))]
 
 
 def shape(node: Node, layout: Layout) -> Move:
     """Shape: the sizes come in stored order and are put back into the original's."""
-    back = perm.inverse(layout.perm)
+    back = perm.inverse(layout.axis_perm)
     attrs = {name: None for name in ("start", "end") if node.attr(name) is not None}
     wanted = back[slice(node.attr("start", 0), node.attr("end"))]
     if wanted == perm.identity(len(back)):
@@ -56,52 +53,39 @@ def named_axes(node: Node, rank: int) -> list[int]:
 
 def squeeze_attr(node: Node, layout: Layout) -> Move:
     """Squeeze before opset 13: the attribute ``axes`` follows the layout; the other axes keep their order."""
-    gone = named_axes(node, len(layout.perm))
-    return node.move({0: layout}, {0: dropped(layout, set(gone))}, attrs={"axes": perm.axes(layout.perm, gone)})
+    gone = named_axes(node, layout.rank)
+    return node.move({0: layout}, {0: layout.drop(gone)}, attrs={"axes": layout.places(gone)})
 
 
 def squeeze_input(node: Node, layout: Layout) -> Move:
     """Squeeze: the axes in input 1 follow the layout; the other axes keep their order."""
-    gone = named_axes(node, len(layout.perm))
-    edits = {1: Lookup(perm.inverse(layout.perm))} if node.has(IN(1)) else {}
-    return node.move({0: layout}, {0: dropped(layout, set(gone))}, edits=edits)
+    edits = {1: Lookup(perm.inverse(layout.axis_perm))} if node.has(IN(1)) else {}
+    return node.move({0: layout}, {0: layout.drop(named_axes(node, layout.rank))}, edits=edits)
 
 
 def unsqueeze_attr(node: Node, layout: Layout) -> Move:
     """Unsqueeze before opset 13: the attribute ``axes`` follows the output's layout, in which new axes are anywhere."""
-    new = named_axes(node, len(layout.perm))
-    return node.move({0: dropped(layout, set(new))}, {0: layout}, attrs={"axes": perm.axes(layout.perm, new)})
+    new = named_axes(node, layout.rank)
+    return node.move({0: layout.drop(new)}, {0: layout}, attrs={"axes": layout.places(new)})
 
 
 def unsqueeze_input(node: Node, layout: Layout) -> Move:
     """Unsqueeze: the axes in input 1 follow the output's layout, in which new axes are anywhere."""
-    new = named_axes(node, len(layout.perm))
-    return node.move({0: dropped(layout, set(new))}, {0: layout}, edits={1: Lookup(perm.inverse(layout.perm))})
+    edits = {1: Lookup(perm.inverse(layout.axis_perm))}
+    return node.move({0: layout.drop(named_axes(node, layout.rank))}, {0: layout}, edits=edits)
 
 
 def gather(node: Node, layout: Layout) -> Move:
     """Gather: the indices' axes take the place of the gathered one."""
-    axis = node.attr("axis", 0) % len(layout.perm)
-    unordered(layout, axis, "Gather")
-    count = node.rank(IN(1))
-    result = replace_axis(layout.perm, axis, count)
-    orders = tuple((a if a < axis else a + count - 1, order) for a, order in layout.orders)
-    return node.move({0: layout}, {0: Layout(result, orders)}, attrs={"axis": perm.axis(layout.perm, axis)})
+    axis = node.attr("axis", 0) % layout.rank
+    result = layout.require_natural(axis).replace(axis, node.rank(IN(1)))
+    return node.move({0: layout}, {0: result}, attrs={"axis": layout.place(axis)})
 
 
 def string_split(node: Node, layout: Layout) -> Move:
     """StringSplit: the parts of each string are a new last axis."""
-    parts = Layout((*layout.perm, len(layout.perm)), layout.orders)
+    parts = layout.insert([layout.rank])
     return node.move({0: layout}, {0: parts, 1: layout} if node.arity[1] > 1 else {0: parts})
-
-
-def replace_axis(p: Perm, axis: int, count: int) -> Perm:
-    """The perm when the original's ``axis`` is replaced by ``count`` axes that stay together."""
-    result: list[int] = []
-    for a in p:
-        block: Sequence[int] = range(axis, axis + count) if a == axis else [a if a < axis else a + count - 1]
-        result.extend(block)
-    return tuple(result)
 
 
 register("Transpose", Rule(transpose, (IN(0),), "transpose", back=before_transpose))

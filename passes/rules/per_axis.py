@@ -14,21 +14,14 @@ from passes.rules.registry import register
 from passes.rules.rule import Rule
 
 
-def whole(node: Node, layout: Layout) -> Layout:
-    """``layout`` without orders along axes, which these operators would cut across."""
-    for axis, _ in layout.orders:
-        unordered(layout, axis, node.op)
-    return layout
-
-
 def tile(node: Node, layout: Layout) -> Move:
     """Tile: input 1 holds one repeat per axis."""
-    return node.move({0: whole(node, layout)}, {0: layout}, edits={1: Take(layout.perm)})
+    return node.move({0: layout}, {0: layout}, edits={1: Take(layout.perm)})
 
 
 def pad_attr(node: Node, layout: Layout) -> Move:
     """Pad before opset 11: ``pads`` is an attribute, all begins then all ends."""
-    pads = perm.reorder(perm.reorder_pairs(whole(node, layout).perm), node.attr("pads"))
+    pads = perm.reorder(perm.reorder_pairs(layout.perm), node.attr("pads"))
     return node.move({0: layout}, {0: layout}, attrs={"pads": pads})
 
 
@@ -37,26 +30,26 @@ def pad_input(node: Node, layout: Layout) -> Move:
 
     With ``axes`` the pads are written densely: onnxruntime 1.31 mishandles Transposes around a Pad with axes.
     """
-    pairs = perm.reorder_pairs(whole(node, layout).perm)
+    pairs = perm.reorder_pairs(layout.perm)
     if not node.has(IN(3)):
         return node.move({0: layout}, {0: layout}, edits={1: Take(pairs)})
-    pads, axes = node.const(1), [a % len(layout.perm) for a in node.ints(3)]
-    dense = np.zeros(2 * len(layout.perm), dtype=pads.dtype)
+    pads, axes = node.const(1), [a % layout.rank for a in node.ints(3)]
+    dense = np.zeros(2 * layout.rank, dtype=pads.dtype)
     dense[axes] = pads[: len(axes)]
-    dense[[a + len(layout.perm) for a in axes]] = pads[len(axes) :]
+    dense[[a + layout.rank for a in axes]] = pads[len(axes) :]
     return node.move({0: layout}, {0: layout}, edits={1: Put(dense[list(pairs)]), 3: Omit()})
 
 
 def slice_attr(node: Node, layout: Layout) -> Move:
     """Slice before opset 10: ``starts``, ``ends`` and ``axes`` are attributes."""
     axes = node.attr("axes") or range(len(node.attr("starts")))
-    stored = [perm.axis(whole(node, layout).perm, a) for a in axes]
+    stored = [perm.axis(layout.perm, a) for a in axes]
     return node.move({0: layout}, {0: layout}, attrs={"axes": stored})
 
 
 def slice_input(node: Node, layout: Layout) -> Move:
     """Slice: input 3 holds the axes that inputs 1, 2 and 4 speak of; without it, the first ones."""
-    table = perm.inverse(whole(node, layout).perm)
+    table = perm.inverse(layout.perm)
     if node.has(IN(3)):
         return node.move({0: layout}, {0: layout}, edits={3: Lookup(table)})
     (count,) = node.sizes(IN(1))
@@ -67,18 +60,18 @@ def slice_input(node: Node, layout: Layout) -> Move:
 def expand(node: Node, layout: Layout) -> Move:
     """Expand: input 1 is a shape that broadcasts with input 0's; the pivot is the output, with the axes of both."""
     source, missing = operand(node, 0, layout)
-    (target,), rank = node.sizes(IN(1)), len(layout.perm)
+    (target,), rank = node.sizes(IN(1)), layout.rank
     edits: dict[int, Edit] = {0: Expand(missing)} if missing else {}
     if target == rank:
-        return node.move({0: source}, {0: layout}, edits={**edits, 1: Take(layout.perm)})
+        return node.move({0: source}, {0: layout}, edits={**edits, 1: Take(layout.axis_perm)})
     dense = np.ones(rank, dtype=np.int64)
     dense[rank - target :] = node.const(1)
-    return node.move({0: source}, {0: layout}, edits={**edits, 1: Put(dense[list(layout.perm)])})
+    return node.move({0: source}, {0: layout}, edits={**edits, 1: Put(dense[list(layout.axis_perm)])})
 
 
 def center_crop_pad(node: Node, layout: Layout) -> Move:
     """CenterCropPad: input 1 holds one size per axis, or per axis in the attribute ``axes``."""
-    axes, p = node.attr("axes"), whole(node, layout).perm
+    axes, p = node.attr("axes"), layout.perm
     if axes is None:
         return node.move({0: layout}, {0: layout}, edits={1: Take(p)})
     return node.move({0: layout}, {0: layout}, attrs={"axes": [perm.axis(p, a) for a in axes]})
@@ -86,18 +79,17 @@ def center_crop_pad(node: Node, layout: Layout) -> Move:
 
 def fill(node: Node, layout: Layout) -> Move:
     """ConstantOfShape: every element is the same; input 0 is the shape."""
-    return node.move(None, {0: layout}, edits={0: Take(layout.perm)})
+    return node.move(None, {0: layout}, edits={0: Take(layout.axis_perm)})
 
 
 def upsample_attr(node: Node, layout: Layout) -> Move:
     """Upsample-7: ``scales`` is an attribute."""
-    scales = perm.reorder(whole(node, layout).perm, node.attr("scales"))
+    scales = perm.reorder(layout.perm, node.attr("scales"))
     return node.move({0: layout}, {0: layout}, attrs={"scales": scales})
 
 
 def resize(node: Node, layout: Layout) -> Move:
     """Resize and Upsample: roi (begins, then ends), scales and sizes are inputs, with entries for every axis."""
-    whole(node, layout)
     edits: dict[int, Edit] = {}
     first_vector = 2 if node.op == "Resize" and node.opset >= 11 else 1
     for i in range(first_vector, 4):

@@ -27,20 +27,20 @@ def linear(node: Node, layout: Layout) -> Move:
     """
     if node.shape(IN(1)) in ([], [1]):
         return node.move({0: layout}, {0: layout})
-    axis = node.attr("axis", 1) % len(layout.perm)
+    axis = node.attr("axis", 1) % layout.rank
     if node.attr("block_size", 0):
         if not node.is_constant(0):
             raise Refusal(f"{node.op} in blocks next to a Transpose fails in onnxruntime")
-        unordered(layout, axis, f"{node.op} in blocks")
+        layout.require_natural(axis)
     inputs = {i: parameter(node, i, layout, axis) for i in (1, 2) if node.has(IN(i))}
-    return node.move({0: layout, **inputs}, {0: layout}, attrs={"axis": perm.axis(layout.perm, axis)})
+    return node.move({0: layout, **inputs}, {0: layout}, attrs={"axis": layout.place(axis)})
 
 
 def parameter(node: Node, index: int, data: Layout, axis: int) -> Layout:
     """Layout of a scale or zero point of ``data``; a vector of several has one entry per element of ``axis``."""
-    shape, order = node.shape(IN(index)), data.order(axis)
+    shape = node.shape(IN(index))
     if len(shape) == 1:
-        return Layout((0,), ((0, order),)) if order and shape != [1] else lay.AS_IS
+        return VECTOR if shape == [1] else data.along(axis)
     layout, missing = operand(node, index, data)
     if missing:
         raise Refusal(f"{node.op} has parameters of another rank than their data")
@@ -74,8 +74,8 @@ class Product(NamedTuple):
     def rule(self, node: Node, left: Layout, result: Layout) -> Move:
         """MatMul; parameters follow the axis they have one entry per element of, a bias broadcasts."""
         move = on(node, self.data, matmul_in_order, left, result)
-        inputs, rank, other = dict(enumerate(move.inputs)), len(left.perm), node.rank(IN(self.data[1]))
-        right = lay.of_rank(inputs[self.data[1]], other)
+        inputs, rank, other = dict(enumerate(move.inputs)), left.rank, node.rank(IN(self.data[1]))
+        right = inputs[self.data[1]]
         for indices, data, axis in (
             (self.rows, left, rank - 2),
             (self.columns, right, other - 1),

@@ -15,28 +15,26 @@ from passes.rules.rule import Rule
 def reduce_attr(node: Node, layout: Layout) -> Move:
     """Axes in the attribute ``axes``; without it, all axes."""
     given = node.attr("axes")
-    axes = given if given else range(len(layout.perm))
-    attrs = {"axes": perm.axes(layout.perm, axes)} if given else {}
+    axes = given if given else range(layout.rank)
+    attrs = {"axes": layout.places(axes)} if given else {}
     return node.move({0: layout}, {0: reduced(node, layout, axes)}, attrs=attrs)
 
 
 def reduce_input(node: Node, layout: Layout) -> Move:
     """Axes in input 1; without it all axes, or none with ``noop_with_empty_axes``."""
-    edits = {1: Lookup(perm.inverse(layout.perm))} if node.has(IN(1)) else {}
-    if node.attr("keepdims", 1) and not layout.orders:
+    edits = {1: Lookup(perm.inverse(layout.axis_perm))} if node.has(IN(1)) else {}
+    if node.attr("keepdims", 1) and not layout.is_divided:
         return node.move({0: layout}, {0: layout}, edits=edits)
     axes = node.ints(1) if edits else []
     if not axes and node.attr("noop_with_empty_axes", 0):
         return node.move({0: layout}, {0: layout}, edits=edits)
-    return node.move({0: layout}, {0: reduced(node, layout, axes or range(len(layout.perm)))}, edits=edits)
+    return node.move({0: layout}, {0: reduced(node, layout, axes or range(layout.rank))}, edits=edits)
 
 
 def reduced(node: Node, layout: Layout, axes: Iterable[int]) -> Layout:
     """Layout of the result: the order of elements along a reduced axis does not matter, along a kept one it passes."""
-    gone = {a % len(layout.perm) for a in axes}
-    if not node.attr("keepdims", 1):
-        return dropped(layout, gone)
-    return Layout(layout.perm, tuple((a, order) for a, order in layout.orders if a not in gone))
+    gone = {a % layout.rank for a in axes}
+    return layout.natural_along(gone) if node.attr("keepdims", 1) else layout.drop(gone)
 
 
 REDUCE_ATTR = Rule(reduce_attr, (IN(0),), "axes")

@@ -17,12 +17,10 @@ from passes.rules.rule import Rule
 def axis_input(node: Node, index: int, layout: Layout) -> Edit:
     """Edit of an input that holds one axis, along which no element may be in another order."""
     if not node.is_constant(index):
-        whole(node, layout)
         return Lookup(perm.inverse(layout.perm))
     given = node.const(index)
-    axis = int(given.reshape(-1)[0]) % len(layout.perm)
-    unordered(layout, axis, node.op)
-    return Put(np.full_like(given, perm.axis(layout.perm, axis)))
+    axis = int(given.reshape(-1)[0]) % layout.rank
+    return Put(np.full_like(given, layout.require_natural(axis).place(axis)))
 
 
 def cumulative(node: Node, layout: Layout) -> Move:
@@ -32,18 +30,17 @@ def cumulative(node: Node, layout: Layout) -> Move:
 
 def reverse_sequence(node: Node, layout: Layout) -> Move:
     """Batch and time are the first two axes, either way round; the others are free."""
-    if set(layout.perm[:2]) != {0, 1}:
+    if {layout.place(0), layout.place(1)} != {0, 1}:
         raise Refusal("ReverseSequence needs batch and time on its first two axes")
-    for axis in (0, 1):
-        unordered(layout, axis, "ReverseSequence")
+    layout.require_natural(0, 1)
     named = {"batch_axis": node.attr("batch_axis", 1), "time_axis": node.attr("time_axis", 0)}
-    return node.move({0: layout}, {0: layout}, attrs={key: perm.axis(layout.perm, a) for key, a in named.items()})
+    return node.move({0: layout}, {0: layout}, attrs={key: layout.place(a) for key, a in named.items()})
 
 
 def dft_attr(node: Node, layout: Layout) -> Move:
     """The attribute ``axis`` follows the layout; real and imaginary parts stay on the last axis."""
     axis = node.attr("axis", 1)
-    return node.move({0: parts_last(node, layout)}, {0: layout}, attrs={"axis": perm.axis(layout.perm, axis)})
+    return node.move({0: parts_last(node, layout)}, {0: layout}, attrs={"axis": layout.place(axis)})
 
 
 def dft_input(node: Node, layout: Layout) -> Move:
@@ -54,19 +51,16 @@ def dft_input(node: Node, layout: Layout) -> Move:
 
 
 def parts_last(node: Node, layout: Layout) -> Layout:
-    if layout.perm[-1] != len(layout.perm) - 1:
+    if layout.perm[-1] != layout.rank - 1:
         raise Refusal("DFT needs real and imaginary parts on its last axis")
-    return whole(node, layout)
+    return layout
 
 
 def recurrent(node: Node, layout: Layout) -> Move:
     """The axes stay; an order of the features along the last one is folded into the weight."""
-    if layout.perm != perm.identity(3):
+    if layout.axis_perm != perm.identity(3):
         raise Refusal(f"{node.op} reads sequence, batch, feature (onnxruntime has no kernel for layout=1)")
-    for axis in (0, 1):
-        unordered(layout, axis, node.op)
-    weight = Layout((0, 1, 2), layout.orders)
-    return node.move({0: layout, 1: weight})
+    return node.move({0: layout.require_natural(0, 1), 1: natural(3).with_along({2: layout.along(2)})})
 
 
 register("CumSum CumProd", Rule(cumulative, (IN(0),), "axis"))

@@ -14,7 +14,7 @@ from passes.rules.rule import Rule
 
 def reshape(node: Node, layout: Layout) -> list[Move]:
     """Reshape: the pivot is the side with more axes; the other side's layout follows from the atoms."""
-    both, forward = factors.of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
+    both, forward = of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
     others = (both if forward else both.reversed()).carry(layout)
     sides = [(layout, other) if forward else (other, layout) for other in others]
     return [node.move({0: source}, {0: target}, edits=new_target(node, source, target)) for source, target in sides]
@@ -22,7 +22,7 @@ def reshape(node: Node, layout: Layout) -> list[Move]:
 
 def before_or_after(node: Node, layout: Layout) -> list[Layout]:
     """Layouts of the pivot when the side with fewer axes has ``layout``."""
-    both, forward = factors.of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
+    both, forward = of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
     return (both.reversed() if forward else both).carry(layout)
 
 
@@ -39,17 +39,17 @@ def new_target(node: Node, source: Layout, target: Layout) -> dict[int, Edit]:
     if not node.is_constant(1):
         if zeros_copy and node.may_hold_zero(1):
             raise Refusal("the target shape is computed and may hold zeros")
-        return {1: Take(target.perm)}
+        return {1: Take(target.axis_perm)}
     entries = node.ints(1)
     shape, before = node.shape(OUT(0)), node.shape(IN(0))
-    stored = perm.reorder(target.perm, entries)
-    for i, axis in enumerate(target.perm):
+    stored = perm.reorder(target.axis_perm, entries)
+    for i, axis in enumerate(target.axis_perm):
         if stored[i] != 0 or not zeros_copy:
             continue
         size = shape[axis]
         if isinstance(size, int):
             stored[i] = size
-        elif i >= len(before) or before[source.perm[i]] != before[axis]:
+        elif i >= len(before) or before[source.axis_perm[i]] != before[axis]:
             if -1 in stored:
                 raise Refusal(f"dynamic dim {size!r} of the target shape cannot be named in this layout")
             stored[i] = -1
@@ -62,9 +62,9 @@ def flatten(node: Node, layout: Layout) -> list[Move]:
     axis = node.attr("axis", 1)
     axis = axis + len(dims) if axis < 0 else axis
     moves = []
-    for target in factors.of_flatten(dims, axis).carry(layout):
-        second = range(axis, len(dims)) if target.perm == (0, 1) else range(axis)
-        cut = next((i for i, a in enumerate(layout.perm) if a in second and dims[a] != 1), len(dims))
+    for target in of_flatten(dims, axis).carry(layout):
+        second = range(axis, len(dims)) if target.axis_perm == (0, 1) else range(axis)
+        cut = next((i for i, a in enumerate(layout.axis_perm) if a in second and dims[a] != 1), len(dims))
         moves.append(node.move({0: layout}, {0: target}, attrs={"axis": cut}))
     return moves
 

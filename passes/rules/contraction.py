@@ -1,0 +1,183 @@
+"""Contractions: MatMul, Gemm, Einsum. A label for each axis says what is multiplied and summed with what.
+
+An order of the elements along a label must be the same wherever the label stands: one along a contracted axis, or along
+the result's columns, is folded into the weight. A transposed result is the product of the transposed operands in the
+other order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from string import ascii_letters, ascii_uppercase
+
+from passes.layout import perm
+from passes.layout.edit import Edit, Expand
+from passes.layout.layout import VECTOR, Layout, arranged
+from passes.refusal import Refusal
+from passes.rules.elementwise import operand
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node, Shape
+from passes.rules.registry import register
+from passes.rules.rule import Rule
+
+MOST_OPERANDS = 3  # of an Einsum
+
+Orders = Mapping[str, Layout]
+
+
+def orders_by_label(node: Node, terms: Iterable[tuple[str, Layout]]) -> Orders:
+    """The order of the elements along each label. Refuses if it is not one everywhere."""
+    orders: dict[str, Layout] = {}
+    for labels, layout in terms:
+        for axis, label in enumerate(labels):
+            if orders.setdefault(label, layout.along(axis)) != layout.along(axis):
+                raise Refusal(f"{node.op} needs the elements along axis {label!r} in one order everywhere")
+    return orders
+
+
+def labelled(labels: str, stored: Sequence[str], orders: Orders) -> Layout:
+    """The layout of an operand whose labels are ``stored`` in this order."""
+    return arranged(tuple(map(labels.index, stored)), {axis: orders[label] for axis, label in enumerate(labels)})
+
+
+def gemm(node: Node, left: Layout, result: Layout) -> Move:
+    """Gemm: Y[m, n] = A[m, k] B[k, n] + C. Rows of B follow the order along k, columns of B and C that along n."""
+    transposed_a, transposed_b = node.attr("transA", 0), node.attr("transB", 0)
+    orders = orders_by_label(node, [("km" if transposed_a else "mk", left), ("mn", result)])
+    right = "nk" if transposed_b else "kn"
+    inputs, edits = {0: left, 1: labelled(right, right, orders)}, {}
+    if node.has(IN(2)):
+        inputs[2], missing = operand(node, 2, result)
+        edits = {2: Expand(missing)} if missing else {}
+    a, b, swapped = transposed_a ^ (left.axis_perm == (1, 0)), transposed_b, result.axis_perm == (1, 0)
+    flags = {"transA": 1 - b, "transB": 1 - a} if swapped else {"transA": a, "transB": b}
+    attrs = {name: flag for name, flag in flags.items() if flag != node.attr(name, 0)}
+    return node.move(inputs, {0: result}, attrs=attrs, edits=edits, operands=exchanged(node) if swapped else ())
+
+
+def exchanged(node: Node) -> tuple[int, ...]:
+    """The inputs of a node whose first two change places."""
+    return (1, 0, *range(2, node.arity[0]))
+
+
+def gemm_in_order(node: Node, left: Layout, result: Layout) -> Move:
+    """As Gemm, for operators whose operands cannot change places."""
+    return in_order(node, gemm(node, left, result))
+
+
+def in_order(node: Node, move: Move) -> Move:
+    if move.operands:
+        raise Refusal(f"{node.op} cannot store its result transposed")
+    return move
+
+
+def matmul(node: Node, known: Layout, result: Layout) -> Move:
+    """MatMul: batch axes are free; an axis of a matrix too, if it stands for all batches; the last two may change
+    places."""
+    return product(node, known, result, side=1 if node.is_constant(0) else 0)
+
+
+def matmul_in_order(node: Node, left: Layout, result: Layout) -> Move:
+    """As MatMul, for two operands of one rank or a matrix on the right, which cannot change places."""
+    if node.rank(IN(0)) < 2 or node.rank(IN(1)) not in (2, node.rank(IN(0))):
+        raise Refusal(f"{node.op} broadcasts an operand of another rank")
+    return in_order(node, product(node, left, result, side=0))
+
+
+def product(node: Node, known: Layout, result: Layout, side: int) -> Move:
+    """The product with operand ``side`` stored as ``known``; the other operand must be stored to match.
+
+    It reads ``[*batch, row, k]`` and ``[*batch, k, column]``; any axis that one operand alone has may be row or column.
+    """
+    left, right, made = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
+    *batch, row, column = with_vectors(perm.reorder(result.axis_perm, made), left, right)
+    swapped = is_swapped(row, column, left, right)
+    if swapped and repeats(node):
+        raise Refusal(f"{node.op} with its operands exchanged would be a product per batch, now it is one for all")
+    orders = orders_by_label(node, [((left, right)[side], known), (made, result)])
+    if any(orders[label] != VECTOR for label in set(left) & set(right) - {"k"}):
+        raise Refusal(f"{node.op} needs its batches in their original order")
+    inputs, edits = {}, dict[int, Edit]()
+    for i, own in enumerate((left, right)):
+        matrix = [row, "k"] if swapped == bool(i) else ["k", column]
+        inputs[i] = labelled(own, [label for label in (*batch, *matrix) if label in own], orders)
+        missing = tuple(place for place, label in enumerate(batch) if label not in own)
+        if len(missing) < len(batch) and missing != tuple(range(len(missing))):
+            edits[i] = Expand(missing)
+    if inputs[side] != known:
+        raise Refusal(f"{node.op} keeps the places of its rows and batches")
+    return node.move(inputs, {0: result}, edits=edits, operands=exchanged(node) if swapped else ())
+
+
+def matmul_labels(left: int, right: int) -> tuple[str, str, str]:
+    """The labels of both operands and of the result, by the operands' ranks; batches are capital letters."""
+    batch = ascii_uppercase[: max(left, right, 2) - 2]
+    columns = f"{batch}kn"[-right:] if right > 1 else "k"
+    return f"{batch}mk"[-left:], columns, batch + "m" * (left > 1) + "n" * (right > 1)
+
+
+def with_vectors(stored: list[str], left: str, right: str) -> list[str]:
+    """The labels of the result, and those that a vector on the left or on the right takes away, where they were."""
+    if right == "k":
+        stored = [*stored, "n"]
+    return [*stored[:-1], "m", stored[-1]] if left == "k" else stored
+
+
+def is_swapped(row: str, column: str, left: str, right: str) -> bool:
+    """Whether a result stored so is the product of the transposed operands; refused if it is no product at all."""
+    only_left, only_right = {"m", *left} - set(right), {"n", *right} - set(left)
+    if row in only_left and column in only_right:
+        return False
+    if "k" not in (left, right) and row in only_right and column in only_left:
+        return True
+    raise Refusal("MatMul needs its last two axes last")
+
+
+def repeats(node: Node) -> bool:
+    """Whether a matrix stands for all of several batches: stored side by side these are one large product."""
+    ranks = node.rank(IN(0)), node.rank(IN(1))
+    batches = node.shape(IN(0 if ranks[0] > ranks[1] else 1))[:-2]
+    return ranks[0] != ranks[1] and any(isinstance(size, int) and size != 1 for size in batches)
+
+
+def known_operand_and_result(node: Node) -> tuple[Slot, ...]:
+    """The operand that is computed, and the result."""
+    return (IN(1) if node.is_constant(0) else IN(0), OUT(0))
+
+
+def einsum(node: Node, *layouts: Layout) -> Move:
+    """The letters of each operand follow its layout; an order along an axis must be that of its letter everywhere."""
+    terms = subscripts(node)
+    orders_by_label(node, zip(terms, layouts, strict=True))
+    stored = ["".join(perm.reorder(layout.axis_perm, term)) for term, layout in zip(terms, layouts, strict=True)]
+    equation = f"{','.join(stored[:-1])}->{stored[-1]}"
+    return node.move(dict(enumerate(layouts[:-1])), {0: layouts[-1]}, attrs={"equation": equation})
+
+
+def subscripts(node: Node) -> list[str]:
+    """The letters of the axes of each input and, last, of the output; an ellipsis gets letters of its own."""
+    left, arrow, right = node.attr("equation").replace(" ", "").partition("->")
+    terms = left.split(",")
+    if not arrow:  # then the ellipsis comes first, and letters that occur once follow in alphabetical order
+        once = sorted(c for c in set(left) if c in ascii_letters and left.count(c) == 1)
+        right = ("..." if "..." in left else "") + "".join(once)
+    hidden = [ellipsis(node, i, term) for i, term in enumerate(terms) if "..." in term]
+    if len(hidden) > 1 and (None in hidden[0] or any(dims != hidden[0] for dims in hidden)):
+        raise Refusal("Einsum broadcasts the axes of its ellipsis")
+    spare = "".join(c for c in ascii_letters if c not in left)[: len(hidden[0]) if hidden else 0]
+    return [term.replace("...", spare) for term in (*terms, right)]
+
+
+def ellipsis(node: Node, index: int, term: str) -> Shape:
+    """The sizes of the axes that the ellipsis stands for."""
+    start, shape = term.index("..."), node.shape(IN(index))
+    return shape[start : len(shape) - (len(term) - 3 - start)]
+
+
+def operands_and_result(node: Node) -> tuple[Slot, ...]:
+    if node.arity[0] > MOST_OPERANDS:
+        raise Refusal(f"Einsum of more than {MOST_OPERANDS} operands could be stored in too many ways to try")
+    return (*map(IN, range(node.arity[0])), OUT(0))
+
+
+register("Gemm", Rule(gemm, (IN(0), OUT(0)), keeps_axes=False))
+register("MatMul", Rule(matmul, known_operand_and_result, keeps_axes=False))
+register("Einsum", Rule(einsum, operands_and_result, keeps_axes=False))
