@@ -23,7 +23,12 @@ def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
 
     ``fixed`` are the layouts of graph inputs and outputs.
     """
-    return _Push(graph, _Shared(graph, plan, fixed)).run([fixed.get(t.name, AS_IS) for t in graph.outputs])
+    return _Push(graph, _Shared(graph, plan, fixed)).run([wanted(t, fixed) for t in graph.outputs])
+
+
+def wanted(tensor: gs.Tensor, layouts: Mapping[str, Layout]) -> Layout:
+    """The layout of a value, which is its natural one where ``layouts`` does not tell another."""
+    return layouts.get(tensor.name) or natural(None if tensor.shape is None else len(tensor.shape))
 
 
 class _Shared:
@@ -34,15 +39,11 @@ class _Shared:
         self.moves = iter(plan.moves)
         self.names = all_names(graph)
         self.node_names = {node.name for node in every_node(graph)}
-        self.folded: dict[tuple[str, Layout], gs.Constant] = {}
-        self.uses: dict[str, set[Layout]] = defaultdict(set)  # layouts asked of each constant
-        for node, move in zip(flat(graph), plan.moves, strict=True):
-            for i, tensor in enumerate(node.inputs):
-                if isinstance(tensor, gs.Constant) and i not in move.edits:
-                    self.uses[tensor.name].add(move.inputs[i])
-        for tensor in graph.outputs:
-            self.uses[tensor.name].add(fixed.get(tensor.name, AS_IS))
-        self.reads = Counter(t.name for node in every_node(graph) for t in node.inputs)
+        self.initializers = Initializers(self.name)
+        self.initializers.count(flat(graph), plan.moves, {t.name: wanted(t, fixed) for t in graph.outputs})
+
+    def name(self, wish: str) -> str:
+        return unused(wish, self.names)
 
 
 class _Push:
@@ -120,15 +121,16 @@ class _Push:
     def _operand(self, tensor: gs.Tensor, layout: Layout, edit: Edit | None) -> gs.Tensor:
         """What a node reads: the value in the layout it needs, then edited."""
         if isinstance(edit, Put):
-            return constants.of_array(self._name_of_edited(tensor), edit.array)
+            return constants.of_array(self.shared.initializers.edited_name(tensor), edit.array)
         if isinstance(edit, Omit):
             return gs.Variable.empty()
         if not tensor.name:
             return tensor
         if layout == ANY:
-            layout = AS_IS if isinstance(tensor, gs.Constant) else self.shared.plan.stored.get(tensor.name, AS_IS)
+            layout = wanted(tensor, self.shared.plan.stored)
         if isinstance(tensor, gs.Constant):
-            return self._constant(tensor, layout) if edit is None else self._edited(tensor, layout, edit)
+            held = self.shared.initializers
+            return held.stored(tensor, layout) if edit is None else held.edited(tensor, layout, edit)
         value = self._at(tensor, layout)
         if edit is None:
             return value
@@ -138,28 +140,9 @@ class _Push:
         self._edit(edit, value, edited)
         return edited
 
-    def _edited(self, tensor: gs.Constant, layout: Layout, edit: ArrayEdit) -> gs.Constant:
-        return constants.changed(tensor, self._name_of_edited(tensor), layout, edit)
-
-    def _name_of_edited(self, tensor: gs.Tensor) -> str:
-        """Its own, for a constant that nobody else reads."""
-        reads, uses = self.shared.reads, self.shared.uses
-        alone = isinstance(tensor, gs.Constant) and reads[tensor.name] == 1 and tensor.name not in uses
-        return tensor.name if alone else self._name(f"{tensor.name or 'axes'}_moved")
-
-    def _constant(self, tensor: gs.Constant, layout: Layout) -> gs.Constant:
-        """The constant in ``layout``: under its own name where only one layout is asked of it."""
-        key = (tensor.name, layout)
-        folded = self.shared.folded
-        if key not in folded:
-            alone = self.shared.uses[tensor.name] == {layout} or layout == AS_IS
-            name = tensor.name if alone else self._name(f"{tensor.name}_{suffix(layout)}")
-            folded[key] = constants.changed(tensor, name, layout) if layout != AS_IS else copied(tensor, name)
-        return folded[key]
-
     def _define(self, tensor: gs.Tensor) -> gs.Tensor:
         """The new tensor of a graph input or node output, stored as planned."""
-        layout = self.shared.plan.stored.get(tensor.name, AS_IS)
+        layout = wanted(tensor, self.shared.plan.stored)
         taken = tensor.name in self.shared.fixed and self.shared.fixed[tensor.name] != layout
         name = self._name(f"{tensor.name}_{suffix(layout)}") if taken else tensor.name
         self.tensors[tensor.name][layout] = new = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
@@ -169,25 +152,28 @@ class _Push:
     def _at(self, tensor: gs.Tensor, layout: Layout) -> gs.Tensor:
         """The value in ``layout``, through a Transpose if it is stored another way."""
         if isinstance(tensor, gs.Constant):
-            return self._constant(tensor, layout)
+            return self.shared.initializers.stored(tensor, layout)
         if tensor.name not in self.tensors and self.outer is not None:
             return self.outer._at(tensor, layout)
         have = self.tensors[tensor.name]
-        if layout in have:
-            return have[layout]
-        source = nearest(tensor, list(have), layout)
+        if layout not in have:
+            have[layout] = self._relayout(tensor, nearest(tensor, list(have), layout), layout)
+        return have[layout]
+
+    def _relayout(self, tensor: gs.Tensor, source: Layout, layout: Layout) -> gs.Tensor:
+        """The value, stored as ``source``, as ``layout``."""
         owned = self.shared.fixed.get(tensor.name) == layout
         name = tensor.name if owned else self._name(f"{tensor.name}_{suffix(layout)}")
         result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
-        rank = len(tensor.shape)
-        p = perm.then(perm.inverse(of_rank(source, rank).perm), of_rank(layout, rank).perm)
-        target = reshape_target(tensor, source, layout)
-        if target is not None:
-            shape = constants.of_array(self._name(f"{name}_shape"), np.asarray(target, dtype=np.int64))
-            self._add("Reshape", [have[source], shape], result, {}, "reshape")
-        else:
-            self._add("Transpose", [have[source]], result, {"perm": list(p)}, "transpose")
-        have[layout] = result
+        value, steps = self.tensors[tensor.name][source], recipe(source, layout, tensor.shape)
+        for step in steps:
+            made = result if step is steps[-1] else gs.Variable(self._name(f"{name}_part"), tensor.dtype)
+            if isinstance(step, Reshape):
+                shape = constants.of_array(self._name(f"{made.name}_shape"), np.asarray(step.target, dtype=np.int64))
+                self._add("Reshape", [value, shape], made, {}, "reshape")
+            else:
+                self._add("Transpose", [value], made, {"perm": list(step.perm)}, "transpose")
+            value = made
         return result
 
     def _edit(self, edit: Edit, value: gs.Tensor, result: gs.Tensor) -> None:
@@ -217,14 +203,8 @@ class _Push:
         return gs.Variable(self._name(f"{tensor.name}_part"), tensor.dtype, tensor.shape if step.same_shape else None)
 
     def _name(self, wish: str) -> str:
-        return unused(wish, self.shared.names)
-
-
-def suffix(layout: Layout) -> str:
-    return "p" + "".join(map(str, layout.perm)) if layout != AS_IS else "original"
+        return self.shared.name(wish)
 
 
 def stored_shape(tensor: gs.Tensor, layout: Layout) -> "list[int | str | None] | None":
-    if tensor.shape is None:
-        return None
-    return perm.reorder(of_rank(layout, len(tensor.shape)).perm, list(tensor.shape))
+    return None if tensor.shape is None else layout.shape(tensor.shape)

@@ -7,7 +7,6 @@ such axes one after the other: their *segments* are told behind the arrow.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
 from math import prod
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passes.layout import perm
+from passes.layout.factor import Factor, Factors, merge_factors
 from passes.layout.perm import Perm
 from passes.refusal import Refusal
 
@@ -23,15 +23,6 @@ Array = NDArray[np.generic]
 Dim = int | str | None
 
 
-class Factor(NamedTuple):
-    """``size`` places along an original's ``axis``, ``stride`` elements apart; without a size, the whole axis."""
-
-    axis: int
-    stride: int = 1
-    size: int | None = None
-
-
-Factors = tuple[Factor, ...]
 Segments = tuple[tuple[int, "Layout"], ...]
 
 
@@ -164,9 +155,9 @@ class Layout(NamedTuple):
         return [dims[0] if len(dims) == 1 else prod(int(d or 0) for d in dims) for dims in sizes]
 
     def memory_order(self, shape: Sequence[Dim]) -> tuple[Factors, tuple[tuple[int, Segments], ...]]:
-        """Equal for layouts of an original of ``shape`` that hold the same bytes: a Reshape turns one into the other."""
+        """Equal for layouts of an original of ``shape`` that hold the same bytes, as a Reshape leaves them."""
         factors = [f for factors in self.stored for f in factors if f.size is not None or shape[f.axis] != 1]
-        return (_merged(factors, self.lengths()) if self.is_divided else tuple(factors)), self.segments
+        return (merge_factors(factors, self.lengths()) if self.is_divided else tuple(factors)), self.segments
 
     def apply(self, array: Array) -> Array:
         """``array`` (original layout) as stored; shares memory where it can."""
@@ -189,24 +180,25 @@ class Layout(NamedTuple):
                 inner = prod(g.size or 1 for g in factors[i + 1 :])
                 turned[f.axis].append((f.stride, Factor(place, inner, f.size) if len(factors) > 1 else Factor(place)))
         stored = tuple(tuple(f for _, f in sorted(turned[axis], reverse=True)) for axis in range(self.rank))
-        segments = ((self.place(axis), tuple((n, part.inverse()) for n, part in parts)) for axis, parts in self.segments)
+        segments = (
+            (self.place(axis), tuple((n, part.inverse()) for n, part in parts)) for axis, parts in self.segments
+        )
         return Layout(stored, tuple(sorted(segments)))
 
     def text(self, names: str = "") -> str:
         """As einops writes it, with ``names`` for the original's axes."""
         names = names or ascii_lowercase[: self.rank]
-        divided = {axis: sorted({f.stride: f for fs in self.stored for f in fs if f.axis == axis}.items(), reverse=True)
-                   for axis in range(self.rank)}  # fmt: skip
-        words = {f: names[axis] if len(parts) == 1 else f"{names[axis]}{i}"
-                 for axis, parts in divided.items() for i, (_, f) in enumerate(parts, 1)}  # fmt: skip
+        original = [sorted({f for fs in self.stored for f in fs if f.axis == axis}, key=lambda f: -f.stride)
+                    for axis in range(self.rank)]  # fmt: skip
+        words = {f: names[f.axis] + (str(i) if len(factors) > 1 else "")
+                 for factors in original for i, f in enumerate(factors, 1)}  # fmt: skip
 
-        def side(groups: Iterable[Sequence[Factor]]) -> str:
-            return " ".join(f"({' '.join(words[f] for f in fs)})" if len(fs) > 1 else words[fs[0]] for fs in groups)
+        def side(axes: Iterable[Sequence[Factor]]) -> str:
+            return " ".join(f"({' '.join(words[f] for f in fs)})" if len(fs) > 1 else words[fs[0]] for fs in axes)
 
-        sizes = [f"{words[f]}={f.size}" for parts in divided.values() for _, f in parts[:-1]]
-        joined = [f"{names[axis]} is {' then '.join(f'{n} {part}' for n, part in parts)}" for axis, parts in self.segments]
-        text = f"{side([[f for _, f in parts] for parts in divided.values()])} -> {side(self.stored)}"
-        return ", ".join([text, *sizes, *joined])
+        sizes = [f"{words[f]}={f.size}" for factors in original for f in factors[:-1]]
+        joined = [f"{names[a]} is {' then '.join(f'{n} {part}' for n, part in parts)}" for a, parts in self.segments]
+        return ", ".join([f"{side(original)} -> {side(self.stored)}", *sizes, *joined])
 
     def __str__(self) -> str:
         return "as is" if self.is_natural else self.text()
@@ -234,92 +226,6 @@ def arranged(p: Perm, orders: Mapping[int, Layout]) -> Layout:
     factors = {axis: tuple(f._replace(axis=axis) for f in order.stored[0]) for axis, order in orders.items()}
     segments = ((axis, order.segments[0][1]) for axis, order in orders.items() if order.segments)
     return Layout(tuple(factors.get(axis, (Factor(axis),)) for axis in p), tuple(sorted(segments)))
-
-
-def reordered(sizes: Sequence[int], p: Perm) -> Layout:
-    """The layout of a vector that is stored as ``x.reshape(sizes).transpose(p).ravel()``."""
-    strides = [prod(sizes[i + 1 :]) for i in range(len(sizes))]
-    factors = [Factor(0, strides[i], sizes[i]) for i in p if sizes[i] != 1]
-    return vector(factors)
-
-
-def vector(factors: Sequence[Factor]) -> Layout:
-    """The layout of a vector that is stored as these factors of it; those of size 1 do not count."""
-    length = prod(f.size or 1 for f in factors)
-    return Layout((_merged([f for f in factors if f.size != 1], {0: length}) or VECTOR.stored[0],))
-
-
-def joined(parts: Iterable[tuple[int, Layout]]) -> Layout:
-    """The layout of a vector made of parts, one after the other, of these lengths and layouts."""
-    flat = [part for n, order in parts for part in (order.segments[0][1] if order.segments else ((n, order),))]
-    merged: list[tuple[int, Layout]] = []
-    for is_natural, run in groupby(flat, key=lambda part: part[1] == VECTOR):
-        merged += [(sum(n for n, _ in run), VECTOR)] if is_natural else run
-    if len(merged) < 2:
-        return merged[0][1] if merged else VECTOR
-    return Layout(VECTOR.stored, ((0, tuple(merged)),))
-
-
-def cut(order: Layout, lengths: Sequence[int]) -> list[Layout] | None:
-    """The layouts of parts of a vector, ``None`` if these are not whole, one after the other, as stored."""
-    rest = list(order.segments[0][1] if order.segments else ((sum(lengths), order),))
-    parts: list[Layout] = []
-    for length in lengths:
-        mine: list[tuple[int, Layout]] = []
-        while length:
-            size, first = rest.pop(0)
-            taken = resized(first, min(size, length), keep_first=size > length)
-            left = resized(first, size - length, keep_first=True) if size > length else VECTOR
-            if taken is None or left is None:
-                return None
-            rest[:0] = [(size - length, left)] if size > length else []
-            mine.append((min(size, length), taken))
-            length -= min(size, length)
-        parts.append(joined(mine))
-    return parts
-
-
-def resized(order: Layout, length: int, keep_first: bool = False) -> Layout | None:
-    """The same order of a longer or shorter vector: of more or fewer of its outermost factor.
-
-    ``None`` if there is none, or it does not come out even; with ``keep_first`` also if that factor is not stored
-    first, so that the shorter vector is no part of the stored one.
-    """
-    if order == VECTOR:
-        return order
-    if order.segments:
-        return None
-    outermost = max(order.stored[0], key=lambda f: f.stride)
-    if length % outermost.stride or (keep_first and order.stored[0][0] != outermost):
-        return None
-    factors = [f._replace(size=length // f.stride) if f == outermost else f for f in order.stored[0]]
-    return vector(factors)
-
-
-def refined(factors: Iterable[Factor], strides: Iterable[int]) -> Factors:
-    """The factors of an axis, divided further where the others' ``strides`` lie within. Refuses if that is not even."""
-    cuts = sorted(set(strides), reverse=True)
-    parts: list[Factor] = []
-    for f in factors:
-        end = f.stride * (f.size or 1)
-        for stride in [n for n in cuts if f.stride < n < end] + [f.stride]:
-            if end % stride or stride % f.stride:
-                raise Refusal(f"axis {f.axis} is split across the order of its elements")
-            parts.append(Factor(f.axis, stride, end // stride))
-            end = stride
-    return tuple(parts)
-
-
-def _merged(factors: Iterable[Factor], lengths: Mapping[int, int]) -> Factors:
-    """Factors that follow each other as in the original are one; all of an axis together is the whole axis."""
-    merged: list[Factor] = []
-    for f in factors:
-        last = merged[-1] if merged else None
-        if last and last.axis == f.axis and f.size and last.size and last.stride == f.stride * f.size:
-            merged[-1] = Factor(f.axis, f.stride, last.size * f.size)
-        else:
-            merged.append(f)
-    return tuple(Factor(f.axis) if f.size is not None and f.size == lengths.get(f.axis) else f for f in merged)
 
 
 def _positions(parts: Segments) -> NDArray[np.intp]:

@@ -1,19 +1,21 @@
 """What a Reshape does to layouts: both shapes as axes of the same *atoms*, the factors neither side splits further.
 
-``[N, C*G, H, W] -> [N, C, G, H*W]`` has atoms N, C, G, H, W; an axis of either side holds one or more of them, always in
-row-major order. A layout then is an order of atoms, or of parts of these, and passes if each axis on the other side
+``[N, C*G, H, W] -> [N, C, G, H*W]`` has atoms N, C, G, H, W; an axis of either side holds one or more of them, always
+in row-major order. A layout then is an order of atoms, or of parts of these, and passes if each axis on the other side
 finds its own next to each other (IREE and tinygrad see Reshape the same way).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 from typing import NamedTuple
 
 from passes.layout import perm
-from passes.layout.layout import VECTOR, Dim, Factor, Layout, arranged, refined, vector
+from passes.layout.factor import Factor, refined
+from passes.layout.layout import VECTOR, Dim, Layout, arranged
 from passes.layout.perm import Perm
+from passes.layout.vector import vector
 from passes.refusal import Refusal
 
 
@@ -79,12 +81,12 @@ class Regrouping:
         if run == [*map(Part, atoms)]:
             return VECTOR
         if len(atoms) == 1:
-            return Layout((tuple(Factor(0, part.stride, part.size) for part in run),))
+            return vector([Factor(0, part.stride, part.size) for part in run])
         strides = self._strides(atoms)
         factors = [Factor(0, strides[p.atom] * p.stride, p.size or self._size(p.atom)) for p in run]
         return vector(factors)
 
-    def _segments(self, layout: Layout) -> Mapping[int, Layout]:
+    def _segments(self, layout: Layout) -> dict[int, Layout]:
         """Axes that Concat joined: they pass where the target axis is the same atom alone."""
         passed = {}
         for axis, _ in layout.segments:
