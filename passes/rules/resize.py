@@ -1,0 +1,98 @@
+"""Resize and Upsample: on images where they resize spatial axes, else per axis."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from passes.layout import perm
+from passes.layout.edit import Array, Put, Take
+from passes.layout.formats import FORMATS
+from passes.layout.layout import Layout
+from passes.refusal import Refusal
+from passes.rules.image import image
+from passes.rules.move import IN, OUT, Move
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule, RuleFn
+
+
+def resize(scales: int) -> RuleFn:
+    """Resize and Upsample whose input ``scales`` holds these, the next one (if any) sizes."""
+
+    def rule(node: Node, layout: Layout) -> Move:
+        """Spatial where it resizes spatial axes (onnxruntime's fast kernels are channels-first), else per axis.
+
+        With the attribute ``axes`` scales or sizes are written densely: onnxruntime 1.31 crashes on a Resize with axes
+        next to a Transpose.
+        """
+        move = with_dense_vectors(node, layout, scales)
+        if not node.attr("axes"):
+            return move
+        edits = {i: Put(vector[list(layout.perm)]) for i, vector in dense(node).items()}
+        return replace(move, attrs={**move.attrs, "axes": None}, edits=edits)
+
+    return rule
+
+
+def with_dense_vectors(node: Node, layout: Layout, scales: int) -> Move:
+    """As if scales and sizes had an entry for every axis."""
+    p, (certain, possible) = layout.perm, resized(node, scales)
+    if len(p) not in FORMATS or p[:2] == (0, 1) or certain & {0, 1}:
+        moved = {p.index(axis) for axis in possible} if certain & {0, 1} and not layout.is_natural else set()
+        if not interpolates(node.attr("mode", "nearest"), len(p), moved):
+            raise Refusal(f"runtimes interpolate along neighbouring spatial axes only, and {p} sets them apart")
+        return per_axis(node, layout, scales)
+    if node.attr("coordinate_transformation_mode") == "tf_crop_and_resize" and p != perm.channels_last(len(p)):
+        raise Refusal(f"{node.op} needs its spatial axes in the order of its region of interest")
+    return image(node, layout)
+
+
+def per_axis(node: Node, layout: Layout, scales: int) -> Move:
+    """Inputs with entries for every axis, from number ``scales`` on scales and sizes; before it (from opset 11 on) the
+    region, all begins then all ends."""
+    p = layout.perm
+    vectors = (i for i in range(1, 4) if node.has(IN(i)) and node.shape(IN(i)) != [0])
+    edits = {i: Take(p if i >= scales else perm.reorder_pairs(p)) for i in vectors}
+    return node.move({0: layout}, {0: layout}, edits=edits)
+
+
+def dense(node: Node) -> dict[int, Array]:
+    """Scales and sizes of a Resize with the attribute ``axes``, written for every axis."""
+    if node.has(IN(1)) and node.shape(IN(1)) != [0]:
+        raise Refusal("Resize of a region with the attribute axes")
+    if node.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise Refusal("Resize with the attribute axes takes its aspect ratio from these axes only")
+    index = 2 if node.has(IN(2)) and node.shape(IN(2)) != [0] else 3
+    given = node.const(index)
+    every = np.ones(node.rank(IN(0)), given.dtype) if index == 2 else np.asarray(node.sizes(IN(0)), given.dtype)
+    every[node.attr("axes")] = given
+    return {index: every}
+
+
+def resized(node: Node, scales: int) -> tuple[set[int], set[int]]:
+    """The axes that certainly change size, and those that possibly do: by scales, or as their sizes tell."""
+    if node.has(IN(scales)) and node.is_constant(scales) and node.const(scales).size:
+        factors = dense(node)[scales] if node.attr("axes") else node.const(scales)
+        certain = {i for i, factor in enumerate(factors) if factor != 1}
+        return certain, certain
+    both = list(enumerate(zip(node.shape(IN(0)), node.shape(OUT(0)), strict=True)))
+    certain = {i for i, (a, b) in both if isinstance(a, int) and isinstance(b, int) and a != b}
+    return certain, {i for i, (a, b) in both if a is None or a != b}
+
+
+def interpolates(mode: str, rank: int, axes: set[int]) -> bool:
+    """Whether onnxruntime resizes these axes in this mode (its ScalesValidation; other runtimes do no more)."""
+    inner = axes <= set(range(2, rank))
+    return {"nearest": True, "linear": inner or rank < 4 or (rank == 4 and axes <= {1, 2})}.get(mode, inner or rank < 3)
+
+
+def upsample_attr(node: Node, layout: Layout) -> Move:
+    """Upsample-7: ``scales`` is an attribute."""
+    scales = perm.reorder(layout.perm, node.attr("scales"))
+    return node.move({0: layout}, {0: layout}, attrs={"scales": scales})
+
+
+register("Resize", Rule(resize(scales=1), always_rewrite=True), since=10)
+register("Resize", Rule(resize(scales=2), always_rewrite=True), since=11)
+register("Upsample", Rule(upsample_attr), since=7)
+register("Upsample", Rule(resize(scales=1)), since=9)
