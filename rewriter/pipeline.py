@@ -14,13 +14,14 @@ from onnx import GraphProto, ModelProto
 import passes.rules  # noqa: F401  (fills the registry)
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.dialects.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
+from passes.dialects.dialect import Dialect, parse_domain
 from passes.layout.layout import Layout
 from passes.normalize.lower import lower
 from passes.plan.explain import explain as explain_value
 from passes.plan.plan import Plan, make_plan, make_program
 from passes.plan.program import PlanError, Program
 from passes.plan.roles import find_roles, interface
+from rewriter.choices import DIALECTS, LAYOUTS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import UsageError
 from rewriter.files import model_io
 from rewriter.interface import Port, port, record
@@ -28,10 +29,6 @@ from rewriter.names import bodies
 from rewriter.report import report
 from rewriter.report.report import Explained, Report
 from rewriter.verify import onnx_fault, verify_graph, verify_model
-
-TARGETS = ("nhwc", "nchw")
-DIALECTS = ("function", "onnx")
-CHOICES = ("nhwc", "nchw", "keep")
 
 
 @dataclass(frozen=True)
@@ -223,7 +220,7 @@ def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Ma
         ("to", to, TARGETS),
         ("dialect", dialect, (None, *DIALECTS)),
         ("weight_layout", weight_layout, WEIGHT_LAYOUTS),
-        *((f"layout of {name!r}", choice, CHOICES) for name, choice in choices.items()),
+        *((f"layout of {name!r}", choice, LAYOUTS) for name, choice in choices.items()),
     ):
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)

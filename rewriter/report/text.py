@@ -4,20 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from rewriter.interface import Port
 from rewriter.report.report import Explained, Remaining, Report
-from rewriter.validation.validate import ProviderResult, ValidationReport
+from rewriter.validation.verdict import ProviderResult, ValidationReport
 
 MOST_ROWS = 12  # of a table, unless asked for more
+
+
+def plain_console(quiet: bool) -> Console:
+    """A console that prints names as they are: ``x[a]`` and ``:x:`` mean nothing to it, numbers have no colours."""
+    return Console(quiet=quiet, markup=False, emoji=False, highlight=False)
 
 
 def rewritten(console: Console, path: Path, report: Report, verbose: int) -> None:
     """What the rewrite did: interface, operators, remaining Transposes, times."""
     before, after = report.transposes
-    console.print(f"[bold]{path}[/] to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}")
+    summary = f" to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}"
+    console.print(Text.assemble((str(path), "bold"), summary))
     console.print(_ports(report.inputs, report.outputs))
     most = None if verbose else MOST_ROWS
     console.print(_ops(report, most))
@@ -28,7 +34,7 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
         listed = ", ".join(f"{name} ({count})" for name, count in report.barriers.items())
         console.print(f"Operators without a rule, left in their original layout: {listed}")
     for value in report.explained:
-        console.print(_explained(value), markup=False)
+        console.print(_explained(value))
     for note in report.notes:
         console.print(f"Note: {note}")
     stages = ", ".join(f"{stage} {seconds * 1000:.0f}" for stage, seconds in report.seconds.items())
@@ -95,13 +101,18 @@ def _certificate(report: Report) -> str:
     return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f})."
 
 
-def _verdict(result: ProviderResult) -> str:
+def wrote(console: Console, path: Path, rest: str = "") -> None:
+    """Where the result is."""
+    console.print(Text.assemble("Wrote ", (str(path), "bold"), rest))
+
+
+def _verdict(result: ProviderResult) -> Text:
     if result.status == "unavailable":
-        return f"[yellow]{result.name}: not validated.[/] {escape(result.reason)}"
+        return Text.assemble((f"{result.name}: not validated.", "yellow"), f" {result.reason}")
     if result.status == "failed" or result.max_abs is None:
-        return f"[red]{result.name}: {result.status}.[/] {escape(result.reason)}"
-    return (
-        f"[green]{result.name}: outputs unchanged.[/] Largest error {result.max_rel:.1e} of the output's scale "
-        f"({result.max_abs:.1e} absolute); allowed {result.rtol:.1e}; the original differs from itself by "
-        f"{result.noise:.1e}."
+        return Text.assemble((f"{result.name}: {result.status}.", "red"), f" {result.reason}")
+    return Text.assemble(
+        (f"{result.name}: outputs unchanged.", "green"),
+        f" Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
+        f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}.",
     )
