@@ -13,7 +13,7 @@ from rewriter.lazy import names_from
 from rewriter.version import __version__
 
 if TYPE_CHECKING:
-    from rewriter.interface import Port
+    from rewriter.interface import InterfaceValue
     from rewriter.pipeline import RewriteResult, rewrite
     from rewriter.report.report import Report
     from rewriter.validation.validate import validate
@@ -25,7 +25,7 @@ else:
     __getattr__ = names_from(
         __name__,
         {
-            "rewriter.interface": ("Port",),
+            "rewriter.interface": ("InterfaceValue",),
             "rewriter.pipeline": ("RewriteResult", "rewrite"),
             "rewriter.report.report": ("Report",),
             "rewriter.validation.validate": ("validate",),
@@ -38,7 +38,7 @@ else:
 
 __all__ = [
     "CouldNotValidate",
-    "Port",
+    "InterfaceValue",
     "Report",
     "ResultDiffers",
     "RewriteResult",

@@ -24,7 +24,7 @@ from passes.plan.roles import find_roles, interface
 from rewriter.choices import DIALECTS, LAYOUTS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import UsageError
 from rewriter.files import model_io
-from rewriter.interface import Port, port, record
+from rewriter.interface import InterfaceValue, interface_value, record
 from rewriter.names import bodies
 from rewriter.report import report
 from rewriter.report.report import Explained, Report
@@ -36,8 +36,8 @@ class RewriteResult:
     """The rewritten model, its interface, the plan that led to it and a report."""
 
     model: ModelProto
-    inputs: list[Port]
-    outputs: list[Port]
+    inputs: list[InterfaceValue]
+    outputs: list[InterfaceValue]
     plan: Plan
     report: Report
 
@@ -134,23 +134,23 @@ def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteR
         planned = _planned(graph, options, report.transposed_bytes(read, hints(read, options.input_shapes)))
     with clock("push"):
         moved = _checked(tidy(_checked(push(graph, planned.plan, planned.ends), "push")), "tidy")
-    ports = ports_of(planned)
+    inputs, outputs = interface_of(planned)
     with clock("write"):
         result = model_io.to_model(moved, original)
-        record(result, [*ports[0], *ports[1]])
+        record(result, [*inputs, *outputs])
     with clock("verify"):
-        contract = [{p.name: p.new_shape for p in side} for side in ports]
+        contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original)
     with clock("explain"):
         explained = [_explained(planned, name) for name in options.explain]
-    summary = _report(original, result, options, ports, planned, explained, clock.seconds)
-    return RewriteResult(result, ports[0], ports[1], planned.plan, summary)
+    summary = _report(original, result, options, (inputs, outputs), planned, explained, clock.seconds)
+    return RewriteResult(result, inputs, outputs, planned.plan, summary)
 
 
-def ports_of(planned: Planned) -> list[list[Port]]:
+def interface_of(planned: Planned) -> list[list[InterfaceValue]]:
     """The graph's inputs, and its outputs."""
     return [
-        [port(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
+        [interface_value(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
         for tensors in (planned.graph.inputs, planned.graph.outputs)
     ]
 
@@ -228,12 +228,12 @@ def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Ma
 
 
 def _check_names(graph: gs.Graph, choices: Mapping[str, str], input_shapes: Mapping[str, Sequence[int]]) -> None:
-    ports = {t.name: t for t in (*graph.inputs, *graph.outputs)}
+    tensors = {t.name: t for t in (*graph.inputs, *graph.outputs)}
     for name in (*choices, *input_shapes):
-        if name not in ports:
-            raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, ports))}")
+        if name not in tensors:
+            raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, tensors))}")
     for name, choice in choices.items():
-        rank = len(ports[name].shape or ())
+        rank = len(tensors[name].shape or ())
         if choice != "keep" and rank not in (3, 4, 5):
             raise UsageError(f"{name!r} has {rank} axes; {choice} is for 3, 4 or 5 (--layout {name}=keep leaves it)")
 
@@ -242,7 +242,7 @@ def _report(
     original: ModelProto,
     result: ModelProto,
     options: Options,
-    ports: list[list[Port]],
+    ends: tuple[Sequence[InterfaceValue], Sequence[InterfaceValue]],
     planned: Planned,
     explained: list[Explained],
     seconds: Mapping[str, float],
@@ -258,9 +258,9 @@ def _report(
     return Report(
         to=options.to,
         dialect="function" if options.dialect.functions else "onnx",
-        changed=changed(original, result) or any(p.flipped for side in ports for p in side),
-        inputs=ports[0],
-        outputs=ports[1],
+        changed=changed(original, result) or any(value.flipped for side in ends for value in side),
+        inputs=ends[0],
+        outputs=ends[1],
         ops=report.count_ops(original, result),
         remaining=report.remaining(plan, planned.roles),
         barriers=report.barriers(planned.graph),

@@ -16,7 +16,7 @@ from passes.plan.changes import price
 from passes.plan.explain import Alternative, Explanation
 from passes.plan.plan import Plan
 from passes.rules.registry import lookup
-from rewriter.interface import Port, letters
+from rewriter.interface import InterfaceValue, letters
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Report:
     to: str
     dialect: str
     changed: bool
-    inputs: Sequence[Port]
-    outputs: Sequence[Port]
+    inputs: Sequence[InterfaceValue]
+    outputs: Sequence[InterfaceValue]
     ops: Mapping[str, tuple[int, int]]
     remaining: Sequence[Remaining]
     barriers: Mapping[str, int]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rewriter.interface import Port
+from rewriter.interface import InterfaceValue
 from rewriter.report.report import Explained, Remaining, Report
 from rewriter.validation.verdict import ProviderResult, ValidationReport
 
@@ -24,7 +24,7 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
     before, after = report.transposes
     summary = f" to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}"
     console.print(Text.assemble((str(path), "bold"), summary))
-    console.print(_ports(report.inputs, report.outputs))
+    console.print(_interface(report.inputs, report.outputs))
     most = None if verbose else MOST_ROWS
     console.print(_ops(report, most))
     if report.remaining:
@@ -47,12 +47,12 @@ def validated(console: Console, report: ValidationReport) -> None:
         console.print(_verdict(result))
 
 
-def _ports(inputs: Sequence[Port], outputs: Sequence[Port]) -> Table:
+def _interface(inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValue]) -> Table:
     table = Table("", "name", "old", "", "new", "", "perm", title="Interface", title_justify="left", box=None)
-    for kind, ports in (("input", inputs), ("output", outputs)):
-        for p in ports:
-            perm = str(p.perm) if p.flipped else "unchanged"
-            table.add_row(kind, p.name, *_shape(p.old_shape, p.old_layout), *_shape(p.new_shape, p.new_layout), perm)
+    for kind, values in (("input", inputs), ("output", outputs)):
+        for value in values:
+            old, new = _shape(value.old_shape, value.old_layout), _shape(value.new_shape, value.new_layout)
+            table.add_row(kind, value.name, *old, *new, str(value.perm) if value.flipped else "unchanged")
     return table
 
 

@@ -21,7 +21,7 @@ from onnx import ModelProto, ValueInfoProto, helper
 
 from passes.layout.perm import Perm, inverse
 from passes.plan.plan import Plan
-from rewriter import Port, RewriteResult, rewrite, validate
+from rewriter import InterfaceValue, RewriteResult, rewrite, validate
 from tests.tools.bench import feed, race
 
 ROOT = Path(__file__).parents[2]
@@ -123,12 +123,12 @@ def profile(model: ModelProto, level: str) -> list[dict]:
     return [event for event in events if event["cat"] == "Node" and "output_size" in event["args"]]
 
 
-def naive(model: ModelProto, ports: list[Port]) -> ModelProto:
+def naive(model: ModelProto, interface: list[InterfaceValue]) -> ModelProto:
     """The model with those inputs and outputs, by a Transpose at each that flips. Reads no bodies of If and Loop."""
     result = ModelProto()
     result.CopyFrom(model)
     graph = result.graph
-    perms = {port.name: port.perm for port in ports if port.flipped and port.perm is not None}
+    perms = {value.name: value.perm for value in interface if value.flipped and value.perm is not None}
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [f"{name}/inside" if name in perms else name for name in names]
