@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from importlib.metadata import distributions
 from typing import Any
 
 from rewriter.errors import CouldNotValidate
@@ -15,21 +16,33 @@ PROVIDERS: dict[str, list[Any]] = {
 }
 
 
+# Both distributions are the package onnxruntime: together they are whichever was written last, and removing one breaks
+# the other. Without a dependency on either, `pip install .` would not do.
+BUILDS = {"onnxruntime", "onnxruntime-gpu"}
+CURE = "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install onnxruntime-gpu`"
+
+
 def runtime() -> Any:
-    """onnxruntime, imported when it is first needed: a fault of usage or of a file is told without it."""
+    """onnxruntime, imported when it is first needed: a fault of usage or of a file is told without it.
+
+    Raises `CouldNotValidate` if another build was removed from beneath it.
+    """
     import onnxruntime
 
+    if not hasattr(onnxruntime, "InferenceSession"):
+        raise CouldNotValidate(f"The installed onnxruntime is not complete: {CURE} (or onnxruntime, without CUDA).")
     return onnxruntime
 
 
 def require(provider: str) -> None:
-    """Raises `CouldNotValidate` if this onnxruntime cannot have the provider."""
+    """Raises `CouldNotValidate` if the provider is not to be had in this onnxruntime."""
     if provider not in PROVIDERS:
         raise CouldNotValidate(f"There is no provider {provider!r}: choose among {', '.join(PROVIDERS)}.")
     if full_name(provider) not in runtime().get_available_providers():
+        builds = BUILDS & {distribution.name for distribution in distributions()}
+        cause = ", since onnxruntime and onnxruntime-gpu are installed over each other" if builds == BUILDS else ""
         raise CouldNotValidate(
-            f"{provider.upper()} is not in this onnxruntime build: install one that has it (onnxruntime-gpu "
-            "for CUDA), or validate with another provider."
+            f"{provider.upper()} is not in this onnxruntime build{cause}: {CURE}, or validate with another provider."
         )
     if provider == "cuda":
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find

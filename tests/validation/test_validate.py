@@ -1,5 +1,7 @@
 import json
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import ml_dtypes
@@ -495,6 +497,21 @@ def test_provider_that_is_asked_for_must_be_there() -> None:
         validate(conv(), conv(), providers=["cpu", "cuda"])
     with pytest.raises(CouldNotValidate, match="no provider 'tpu': choose among cpu, cuda"):
         validate(conv(), conv(), providers=["tpu"])
+
+
+@pytest.mark.usefixtures("cpu_build")
+def test_two_builds_that_hide_each_other_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [SimpleNamespace(name="onnxruntime"), SimpleNamespace(name="onnxruntime-gpu")]
+    monkeypatch.setattr(providers, "distributions", lambda: both)
+    with pytest.raises(CouldNotValidate, match=r"installed over each other: run `pip uninstall"):
+        validate(conv(), conv(), providers=["cuda"])
+
+
+def test_a_build_that_another_took_with_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stays of onnxruntime-gpu when onnxruntime is uninstalled: a folder without the package's names."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    with pytest.raises(CouldNotValidate, match=r"not complete: run `pip uninstall .* install onnxruntime-gpu`"):
+        validate(conv(), conv())
 
 
 @pytest.mark.usefixtures("cpu_build")
