@@ -12,10 +12,13 @@ import onnx_graphsurgeon as gs
 from onnx import GraphProto, ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.dialects.dialect import Dialect, parse_domain
+from passes.dialects.base import Dialect
+from passes.layout.formats import FORMATS
 from passes.layout.layout import Layout
+from passes.normalize import group_norm
 from passes.normalize.lower import lower
 from passes.plan.explain import explain as explain_value
 from passes.plan.plan import Plan, make_plan, make_program
@@ -103,7 +106,7 @@ def rewrite(
     clock = Clock()
     with clock("load"):
         original = model if isinstance(model, ModelProto) else model_io.load(model)
-    spelled = Dialect((dialect or ("function" if to == "nhwc" else "onnx")) == "function", weight_layout)
+    spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
     options = Options(to, spelled, choices, keep_io, input_shapes or {}, time_limit, explain)
     with blaming(original):
         result = _convert(original, options, clock)
@@ -118,17 +121,19 @@ def plan_of(model: ModelProto, to: str) -> Planned:
 
     Raises what ``rewrite`` does.
     """
-    options = Options(to, Dialect(to == "nhwc"), {}, keep_io=False, input_shapes={}, time_limit=60.0, explain=())
+    options = Options(
+        to, dialects.make(dialects.DEFAULTS[to]), {}, keep_io=False, input_shapes={}, time_limit=60.0, explain=()
+    )
     with blaming(model):
         read = model_io.to_graph(model, own_weights=True)
-        graph = _checked(lower(read, options.dialect.functions), "lower")
+        graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
         return _planned(graph, options, report.transposed_bytes(read, {}))
 
 
 def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteResult:
     with clock("read"):
         read = model_io.to_graph(original)
-        graph = _checked(lower(read, options.dialect.functions), "lower")
+        graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
         _check_names(graph, options.choices, options.input_shapes)
     with clock("plan"):
         planned = _planned(graph, options, report.transposed_bytes(read, hints(read, options.input_shapes)))
@@ -234,7 +239,7 @@ def _check_names(graph: gs.Graph, choices: Mapping[str, str], input_shapes: Mapp
             raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, tensors))}")
     for name, choice in choices.items():
         rank = len(tensors[name].shape or ())
-        if choice != "keep" and rank not in (3, 4, 5):
+        if choice != "keep" and rank not in FORMATS:
             raise UsageError(f"{name!r} has {rank} axes; {choice} is for 3, 4 or 5 (--layout {name}=keep leaves it)")
 
 
@@ -248,16 +253,13 @@ def _report(
     seconds: Mapping[str, float],
 ) -> Report:
     plan, notes = planned.plan, []
-    if any(parse_domain(function.domain) for function in result.functions):
-        notes.append(
-            "Channels-last operators are model-local functions: a runtime without these (OpenVINO refuses them) needs "
-            "--dialect onnx."
-        )
+    if any(options.dialect.owns(function.domain) for function in result.functions):
+        notes.append(options.dialect.note)
     if not plan.optimal:
         notes.append("The planner's time limit was reached: fewer bytes than these may be possible.")
     return Report(
         to=options.to,
-        dialect="function" if options.dialect.functions else "onnx",
+        dialect=options.dialect.name,
         changed=changed(original, result) or any(value.flipped for side in ends for value in side),
         inputs=ends[0],
         outputs=ends[1],

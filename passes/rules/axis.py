@@ -38,12 +38,6 @@ def along_axis(default: int, symmetric: bool = False) -> RuleFn:
     return rule
 
 
-def beside_last(node: Node, move: Move) -> int:
-    """Runtimes (onnxruntime's CPU and CUDA) transpose before and after a Softmax along an axis that is not the last."""
-    shape = node.tensor(IN(0)).shape
-    return 2 if shape is not None and move.attrs.get("axis", node.attr("axis", -1)) not in (-1, len(shape) - 1) else 0
-
-
 def split(node: Node, layout: Layout) -> Move:
     """Split: input 1 (from opset 13 on) holds sizes along the axis, which no layout changes; parts must be whole."""
     axis = node.attr("axis", 0) % len(layout.perm)
@@ -129,12 +123,12 @@ def dropped(layout: Layout, gone: set[int]) -> Layout:
     return Layout(perm.drop(layout.perm, gone), orders)
 
 
-register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis", inside=beside_last), since=13)
-register("Hardmax", Rule(along_axis(-1), (IN(0),), "axis", inside=beside_last), since=13)
-register("Softmax LogSoftmax", Rule(flattening(symmetric=True), (IN(0),), "axis"))
-register("Hardmax", Rule(flattening(), (IN(0),), "axis"))
-register("LpNormalization", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis"))
+register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True)), since=13)
+register("Hardmax", Rule(along_axis(-1)), since=13)
+register("Softmax LogSoftmax", Rule(flattening(symmetric=True)))
+register("Hardmax", Rule(flattening()))
+register("LpNormalization", Rule(along_axis(-1, symmetric=True)))
 # Concat's axis is 1 by default before opset 4, and must be given from then on
-register("Concat", Rule(concat, (IN(0),), "axis", back=first_part))
-register("Split", Rule(split, (IN(0),), "axis"))
-register("ArgMax ArgMin", Rule(arg_reduce, (IN(0),), "axis"))
+register("Concat", Rule(concat, inverse=first_part))
+register("Split", Rule(split))
+register("ArgMax ArgMin", Rule(arg_reduce))

@@ -2,7 +2,7 @@
 
 from functools import wraps
 
-from passes.dialects.dialect import Spec
+from passes.dialects.base import Form
 from passes.layout import layout as lay
 from passes.layout import perm
 from passes.layout.layout import Layout
@@ -45,7 +45,7 @@ def biased(node: Node, layout: Layout) -> Move:
 
 def fused_conv(node: Node, layout: Layout) -> Move:
     """FusedConv: Conv, the sum with input 3 and an activation."""
-    move = channels_first(node, layout.perm, Spec("Conv", "xw-x")) if not layout.orders else None
+    move = channels_first(node, layout.perm, Form("FusedConv", "Conv", "xw-x")) if not layout.orders else None
     if move is None:
         raise Refusal("FusedConv is channels-first only: convert the model before onnxruntime fuses it")
     return move
@@ -84,23 +84,23 @@ def rows(node: Node, layout: Layout) -> Move:
     raise Refusal(f"{node.op} works on rows of tokens, which are no images")
 
 
-def contrib(ops: str, fn: RuleFn, family: str, *pivots: Slot, seed: bool = False) -> None:
-    rule = Rule(fn, pivots or (IN(0),), family, seed=seed, roles=family != "matmul")
+def contrib(ops: str, fn: RuleFn, *slots: Slot, image: bool = False, keeps_axes: bool = True) -> None:
+    rule = Rule(fn, slots or (IN(0),), image=image, keeps_axes=keeps_axes)
     register(ops, rule, domain="com.microsoft")
 
 
-contrib("Gelu QuickGelu QLinearLeakyRelu QLinearSigmoid", SAME.fn, "same")
-contrib("BiasGelu FastGelu", biased, "same")
-contrib("QLinearAdd QLinearMul", of_inputs(broadcast, 0, 3), "broadcast", OUT(0))
-contrib("QLinearWhere", of_inputs(broadcast, 0, 1, 4), "broadcast", OUT(0))
-contrib("QLinearSoftmax", softmax, "axis")
-contrib("QLinearConcat", concat, "axis", IN(2))
-contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either, "either")
-contrib("FusedConv", fused_conv, "spatial", seed=True)
-contrib("FusedGemm", gemm, "matmul", IN(0), OUT(0))
-contrib("FusedMatMul", fused_matmul, "matmul", IN(0), OUT(0))
-contrib("QGemm", quantised_gemm, "matmul", IN(0), OUT(0))
-contrib("SkipLayerNormalization SkipSimplifiedLayerNormalization", rows, "rows")
-contrib("QuantizeLinear DequantizeLinear", LINEAR.fn, "quant")
+contrib("Gelu QuickGelu QLinearLeakyRelu QLinearSigmoid", SAME.fn)
+contrib("BiasGelu FastGelu", biased)
+contrib("QLinearAdd QLinearMul", of_inputs(broadcast, 0, 3), OUT(0))
+contrib("QLinearWhere", of_inputs(broadcast, 0, 1, 4), OUT(0))
+contrib("QLinearSoftmax", softmax)
+contrib("QLinearConcat", concat, IN(2))
+contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either)
+contrib("FusedConv", fused_conv, image=True)
+contrib("FusedGemm", gemm, IN(0), OUT(0), keeps_axes=False)
+contrib("FusedMatMul", fused_matmul, IN(0), OUT(0), keeps_axes=False)
+contrib("QGemm", quantised_gemm, IN(0), OUT(0), keeps_axes=False)
+contrib("SkipLayerNormalization SkipSimplifiedLayerNormalization", rows)
+contrib("QuantizeLinear DequantizeLinear", LINEAR.fn)
 register("DynamicQuantizeMatMul", product(Product((0, 1), (), (2, 3), bias=(4,))), domain="com.microsoft")
 register("MatMulIntegerToFloat", product(Product((0, 1), (2, 4), (3, 5), bias=(6,))), domain="com.microsoft")

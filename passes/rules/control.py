@@ -51,9 +51,9 @@ def whole_of(node: Node, layout: Layout) -> list[Layout]:
     return [Layout((*stored[:axis], axis, *stored[axis:]), orders)]
 
 
-JOINED = Rule(joined, (IN(0),), "same")
+JOINED = Rule(joined)
 
 register(["If output", "Loop state", "Scan state"], JOINED, domain=DOMAIN)
-register(["Loop output"], Rule(sliced(OUT(0), first=True), (OUT(0),), "drops", back=whole_of), domain=DOMAIN)
-register(["Scan output"], Rule(sliced(OUT(0)), (OUT(0),), "drops", back=whole_of), domain=DOMAIN)
-register(["Scan input"], Rule(sliced(IN(0)), (IN(0),), "drops", back=whole_of), domain=DOMAIN)
+register(["Loop output"], Rule(sliced(OUT(0), first=True), (OUT(0),), inverse=whole_of), domain=DOMAIN)
+register(["Scan output"], Rule(sliced(OUT(0)), (OUT(0),), inverse=whole_of), domain=DOMAIN)
+register(["Scan input"], Rule(sliced(IN(0)), inverse=whole_of), domain=DOMAIN)

@@ -53,4 +53,4 @@ def operands_and_result(node: Node) -> tuple[Slot, ...]:
     return (*map(IN, range(node.arity[0])), OUT(0))
 
 
-register("Einsum", Rule(einsum, operands_and_result, "einsum", roles=False))
+register("Einsum", Rule(einsum, operands_and_result, keeps_axes=False))

@@ -57,9 +57,9 @@ def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, perm.Perm]:
     return Layout(perm.suffix(layout.perm, len(shape)), tuple(orders.items())), () if aligned or not shape else missing
 
 
-SAME = Rule(same, (IN(0),), "same")
-CAST_LIKE = Rule(cast_like, (IN(0),), "same")
-BROADCAST = Rule(broadcast, (OUT(0),), "broadcast")
+SAME = Rule(same)
+CAST_LIKE = Rule(cast_like)
+BROADCAST = Rule(broadcast, (OUT(0),))
 
 register(
     """Abs Acos Acosh Asin Asinh Atan Atanh BitCast BitwiseNot Cast Ceil Celu Clip Cos Cosh Elu Erf Exp Floor
@@ -75,4 +75,4 @@ register(
 )
 register("Max Mean Min Sum", BROADCAST)
 register("CastLike", CAST_LIKE)
-register("Dropout", Rule(dropout, (IN(0),), "same"))
+register("Dropout", Rule(dropout))

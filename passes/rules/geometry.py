@@ -6,7 +6,7 @@ Positions name the spatial axes by x and y, so these stay in order; only the cha
 from passes.layout import perm
 from passes.layout.layout import Layout
 from passes.refusal import Refusal
-from passes.rules.move import IN, Move
+from passes.rules.move import Move
 from passes.rules.node import Node
 from passes.rules.registry import register
 from passes.rules.rule import Rule
@@ -22,5 +22,5 @@ def sampled(node: Node, layout: Layout) -> Move:
 
 register(
     "GridSample RoiAlign MaxRoiPool DeformConv",
-    Rule(sampled, (IN(0),), "spatial", seed=True, pinned=True),
+    Rule(sampled, image=True),
 )

@@ -1,11 +1,11 @@
 """InstanceNormalization of groups of channels (see ``passes.groups``)."""
 
-from passes.dialects.dialect import spec_of
+from passes.dialects.base import form_named
 from passes.layout import perm
 from passes.layout.layout import AS_IS, Layout
 from passes.normalize.group_norm import DOMAIN, NAME
 from passes.refusal import Refusal
-from passes.rules.move import IN, PREVIOUS, Move, Step
+from passes.rules.move import PREVIOUS, Move, Step
 from passes.rules.node import Node
 from passes.rules.registry import register
 from passes.rules.rule import Rule
@@ -24,11 +24,11 @@ def grouped_norm(node: Node, layout: Layout) -> Move:
             Step("Reshape", (PREVIOUS, 4)),
         )
         return node.move({0: AS_IS}, {0: AS_IS}, steps=steps)
-    if p[-1] != 1 or not node.dialect.functions:
+    form = form_named(NAME, node.opset)
+    spelling = None if form is None or p[-1] != 1 else node.dialect.spell(form, len(p))
+    if spelling is None:
         raise Refusal("InstanceNormalization of groups of channels is defined channels-first only")
-    if spec_of(NAME, node.opset) is None:
-        raise Refusal(f"{NAME} has no function at opset {node.opset}")
-    return node.move({0: layout}, {0: layout}, op=NAME, domain=node.dialect.domain(len(p)), order=(0, 1, 2))
+    return node.move({0: layout}, {0: layout}, op=spelling.op, domain=spelling.domain, operands=(0, 1, 2))
 
 
-register(NAME, Rule(grouped_norm, (IN(0),), "channel_norm", anew=True), domain=DOMAIN)
+register(NAME, Rule(grouped_norm, always_rewrite=True), domain=DOMAIN)

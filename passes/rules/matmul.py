@@ -37,14 +37,14 @@ def gemm(node: Node, left: Layout, result: Layout) -> Move:
     swapped = result.perm == (1, 0)
     attrs = {"transA": 1 - b, "transB": 1 - a} if swapped else {"transA": a, "transB": b}
     return node.move(
-        inputs, {0: result}, attrs=changed(node, attrs), edits=edits, order=exchanged(node) if swapped else ()
+        inputs, {0: result}, attrs=changed(node, attrs), edits=edits, operands=exchanged(node) if swapped else ()
     )
 
 
 def gemm_in_order(node: Node, left: Layout, result: Layout) -> Move:
     """As Gemm, for operators whose operands cannot change places."""
     move = gemm(node, left, result)
-    if move.order:
+    if move.operands:
         raise Refusal(f"{node.op} cannot store its result transposed")
     return move
 
@@ -90,8 +90,8 @@ def multiplied(node: Node, given: Layout, result: Layout, side: int, swap: bool)
     layouts[1 - side] = lay.make(perms[1 - side], [(i, other.get(a)) for i, a in enumerate(operands[1 - side])])
     missing = {i: absent(stored, own) for i, own in enumerate(operands)}
     edits: dict[int, Edit] = {i: Expand(places) for i, places in missing.items() if places}
-    order = exchanged(node) if swapped else ()
-    return node.move(dict(enumerate(layouts)), {0: result}, edits=edits, order=order)
+    exchange = exchanged(node) if swapped else ()
+    return node.move(dict(enumerate(layouts)), {0: result}, edits=edits, operands=exchange)
 
 
 def repeats(node: Node, ranks: tuple[int, int]) -> bool:
@@ -162,14 +162,5 @@ def data_and_result(node: Node) -> tuple[Slot, ...]:
     return (IN(1) if node.is_constant(0) else IN(0), OUT(0))
 
 
-def unpacked(node: Node, move: Move) -> float:
-    """Runtimes lay out the right operand of a product block by block: a constant once, other values on each run.
-
-    So exchanging a constant on the right costs passes over what is on the left: measured, half of the result's bytes
-    (onnxruntime 1.31 CPU: priced at none Keras's ConvNeXt runs at 1.09, at all an MLP-Mixer keeps its Transposes).
-    """
-    return 0.5 if move.order and node.is_constant(1) else 0.0
-
-
-register("Gemm", Rule(gemm, (IN(0), OUT(0)), "matmul", roles=False, inside=unpacked))
-register("MatMul", Rule(matmul, data_and_result, "matmul", roles=False, inside=unpacked))
+register("Gemm", Rule(gemm, (IN(0), OUT(0)), keeps_axes=False))
+register("MatMul", Rule(matmul, data_and_result, keeps_axes=False))

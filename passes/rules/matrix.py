@@ -44,6 +44,6 @@ def det(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: dropped(layout, {rank - 2, rank - 1})})
 
 
-register("Trilu", Rule(trilu, (IN(0),), "matrix"))
-register("EyeLike", Rule(eye_like, (IN(0),), "matrix"))
-register("Det", Rule(det, (IN(0),), "matrix", roles=False))
+register("Trilu", Rule(trilu))
+register("EyeLike", Rule(eye_like))
+register("Det", Rule(det, keeps_axes=False))

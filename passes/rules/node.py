@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.dialects.dialect import Dialect
+from passes.dialects.base import Dialect
 from passes.layout import layout as lay
 from passes.layout.edit import Array, changes_nothing
 from passes.layout.layout import AS_IS, Layout

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from passes.dialects.dialect import spec_of
 from passes.layout import perm
 from passes.layout.layout import Layout
 from passes.refusal import Refusal
@@ -11,7 +10,7 @@ from passes.rules.move import IN, OUT, PREVIOUS, Move, Step
 from passes.rules.node import Node
 from passes.rules.registry import register
 from passes.rules.rule import Rule
-from passes.rules.spatial import channels_last
+from passes.rules.spatial import channels_last, form_of, says_last
 
 
 def channel_norm(node: Node, layout: Layout) -> Move:
@@ -19,8 +18,8 @@ def channel_norm(node: Node, layout: Layout) -> Move:
 
     Vectors with one entry per channel follow the order of the elements along axis 1.
     """
-    p, spec = layout.perm, spec_of(node.op, node.opset)
-    if spec is None or node.attr("training_mode") or node.has(OUT(1)):
+    p = layout.perm
+    if node.attr("training_mode") or node.has(OUT(1)):
         raise Refusal(f"{node.op} is in training mode")
     if not node.attr("spatial", 1):
         raise Refusal(f"{node.op} has parameters for every position, not for channels only")
@@ -28,8 +27,8 @@ def channel_norm(node: Node, layout: Layout) -> Move:
         return in_place(node, layout)
     if layout.orders and node.op != "BatchNormalization":
         raise Refusal(f"{node.op} needs its channels in their original order")
-    if not layout.orders and p[0] == 0 and p[-1] == 1 and node.dialect.functions:
-        return channels_last(node, p, node.op, spec)
+    if not layout.orders and says_last(node, p):
+        return channels_last(node, p, form_of(node))
     if node.op == "BatchNormalization":
         return scale_and_shift(node, layout)
     raise Refusal(f"standard ONNX defines {node.op} with channels on axis 1 only")
@@ -86,15 +85,10 @@ def scale_and_shift(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: layout}, steps=steps)
 
 
-def second_pass(_: Node, move: Move) -> int:
-    """A BatchNormalization as Mul and Add passes its data twice, and is not fused with what is before it."""
-    return 1 if move.steps else 0
+CHANNEL_NORM = Rule(channel_norm, image=True)
 
-
-CHANNEL_NORM = Rule(channel_norm, (IN(0),), "channel_norm", seed=True, inside=second_pass)
-
-LAST_AXES_NORM = Rule(last_axes_norm, (IN(0),), "norm")
+LAST_AXES_NORM = Rule(last_axes_norm)
 
 register("LayerNormalization RMSNormalization", LAST_AXES_NORM)
-register("MeanVarianceNormalization", Rule(mean_variance, (IN(0),), "axes"))
+register("MeanVarianceNormalization", Rule(mean_variance))
 register("BatchNormalization InstanceNormalization GroupNormalization LRN", CHANNEL_NORM)

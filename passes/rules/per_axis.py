@@ -65,7 +65,8 @@ def slice_input(node: Node, layout: Layout) -> Move:
 
 
 def expand(node: Node, layout: Layout) -> Move:
-    """Expand: input 1 is a shape that broadcasts with input 0's; the pivot is the output, with the axes of both."""
+    """Expand: input 1 is a shape that broadcasts with input 0's; the independent slot is the output, with the axes of
+    both."""
     source, missing = operand(node, 0, layout)
     (target,), rank = node.sizes(IN(1)), len(layout.perm)
     edits: dict[int, Edit] = {0: Expand(missing)} if missing else {}
@@ -95,16 +96,12 @@ def upsample_attr(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: layout}, attrs={"scales": scales})
 
 
-def resize(node: Node, layout: Layout) -> Move:
-    """Resize and Upsample: roi (begins, then ends), scales and sizes are inputs, with entries for every axis."""
-    whole(node, layout)
-    edits: dict[int, Edit] = {}
-    first_vector = 2 if node.op == "Resize" and node.opset >= 11 else 1
-    for i in range(first_vector, 4):
-        if node.has(IN(i)) and node.shape(IN(i)) != [0]:
-            edits[i] = Take(layout.perm)
-    if first_vector == 2 and node.has(IN(1)) and node.shape(IN(1)) != [0]:
-        edits[1] = Take(perm.reorder_pairs(layout.perm))
+def resize(node: Node, layout: Layout, scales: int) -> Move:
+    """Resize and Upsample: inputs with entries for every axis, from number ``scales`` on scales and sizes; before it
+    (from opset 11 on) the region, all begins then all ends."""
+    p = whole(node, layout).perm
+    vectors = (i for i in range(1, 4) if node.has(IN(i)) and node.shape(IN(i)) != [0])
+    edits = {i: Take(p if i >= scales else perm.reorder_pairs(p)) for i in vectors}
     return node.move({0: layout}, {0: layout}, edits=edits)
 
 
@@ -122,15 +119,15 @@ def dense(node: Node) -> dict[int, Array]:
 
 
 def per_axis(fn: object) -> Rule:
-    return Rule(fn, (IN(0),), "per_axis")  # type: ignore[arg-type]
+    return Rule(fn)  # type: ignore[arg-type]
 
 
 register("Tile", per_axis(tile), since=6)
 register("Pad", per_axis(pad_attr), since=2)
-register("Pad", Rule(pad_input, (IN(0),), "per_axis", anew=True), since=11)
+register("Pad", Rule(pad_input, always_rewrite=True), since=11)
 register("Slice", per_axis(slice_attr))
 register("Slice", per_axis(slice_input), since=10)
-register("Expand", Rule(expand, (OUT(0),), "per_axis"))
+register("Expand", Rule(expand, (OUT(0),)))
 register("CenterCropPad", per_axis(center_crop_pad))
 register("Upsample", per_axis(upsample_attr), since=7)
-register("ConstantOfShape", Rule(fill, (OUT(0),), "per_axis"))
+register("ConstantOfShape", Rule(fill, (OUT(0),)))

@@ -87,13 +87,13 @@ class Product(NamedTuple):
 
 
 def product(roles: Product) -> Rule:
-    return Rule(roles.rule, (IN(0), OUT(0)), "matmul", roles=False)
+    return Rule(roles.rule, (IN(0), OUT(0)), keeps_axes=False)
 
 
-LINEAR = Rule(linear, (IN(0),), "quant")
+LINEAR = Rule(linear)
 
 register("QuantizeLinear DequantizeLinear", LINEAR, since=10)
-register("DynamicQuantizeLinear", Rule(dynamic, (IN(0),), "quant"), since=11)
+register("DynamicQuantizeLinear", Rule(dynamic), since=11)
 register("QLinearConv ConvInteger", SPATIAL, since=10)
 register("QLinearMatMul", product(Product((0, 3), (1, 2), (4, 5), (6, 7))), since=10)
 register("MatMulInteger", product(Product((0, 1), (2,), (3,))), since=10)

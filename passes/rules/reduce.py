@@ -39,8 +39,8 @@ def reduced(node: Node, layout: Layout, axes: Iterable[int]) -> Layout:
     return Layout(layout.perm, tuple((a, order) for a, order in layout.orders if a not in gone))
 
 
-REDUCE_ATTR = Rule(reduce_attr, (IN(0),), "axes")
-REDUCE_INPUT = Rule(reduce_input, (IN(0),), "axes")
+REDUCE_ATTR = Rule(reduce_attr)
+REDUCE_INPUT = Rule(reduce_input)
 
 register("ReduceSum", REDUCE_ATTR)
 register("ReduceSum", REDUCE_INPUT, since=13)

@@ -69,8 +69,8 @@ def recurrent(node: Node, layout: Layout) -> Move:
     return node.move({0: layout, 1: weight})
 
 
-register("CumSum CumProd", Rule(cumulative, (IN(0),), "axis"))
-register("ReverseSequence", Rule(reverse_sequence, (IN(0),), "axis"))
-register("DFT", Rule(dft_attr, (IN(0),), "axis"))
-register("DFT", Rule(dft_input, (IN(0),), "axis"), since=20)
-register("RNN GRU LSTM", Rule(recurrent, (IN(0),), "recurrent", roles=False), since=7)
+register("CumSum CumProd", Rule(cumulative))
+register("ReverseSequence", Rule(reverse_sequence))
+register("DFT", Rule(dft_attr))
+register("DFT", Rule(dft_input), since=20)
+register("RNN GRU LSTM", Rule(recurrent, keeps_axes=False), since=7)

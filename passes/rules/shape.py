@@ -13,7 +13,7 @@ from passes.rules.rule import Rule
 
 
 def reshape(node: Node, layout: Layout) -> list[Move]:
-    """Reshape: the pivot is the side with more axes; the other side's layout follows from the atoms."""
+    """Reshape: the independent slot is the side with more axes; the other side's layout follows from the atoms."""
     both, forward = factors.of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
     others = (both if forward else both.reversed()).carry(layout)
     sides = [(layout, other) if forward else (other, layout) for other in others]
@@ -21,7 +21,7 @@ def reshape(node: Node, layout: Layout) -> list[Move]:
 
 
 def before_or_after(node: Node, layout: Layout) -> list[Layout]:
-    """Layouts of the pivot when the side with fewer axes has ``layout``."""
+    """Layouts of the independent slot when the side with fewer axes has ``layout``."""
     both, forward = factors.of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
     return (both.reversed() if forward else both).carry(layout)
 
@@ -69,7 +69,7 @@ def flatten(node: Node, layout: Layout) -> list[Move]:
     return moves
 
 
-RESHAPE = Rule(reshape, widest, "reshape", back=before_or_after, roles=False)
+RESHAPE = Rule(reshape, widest, inverse=before_or_after, keeps_axes=False)
 
 register("Reshape", RESHAPE, since=5)  # before, the target shape was an attribute
-register("Flatten", Rule(flatten, (IN(0),), "reshape", roles=False))
+register("Flatten", Rule(flatten, keeps_axes=False))

@@ -1,7 +1,7 @@
 """Operators that ONNX defines channels-first: convolution, pooling, Resize, DepthToSpace.
 
 A layout (0, 1, spatial...) keeps the operator and reorders its spatial attributes. A layout (0, spatial..., 1) becomes
-the channels-last function of the dialect, if it has functions. Anything else is refused.
+what the dialect makes of it, if it can say it. Anything else is refused.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from passes.dialects.dialect import LAYOUT_NAMES, Spec, kernel_perm, spec_of
+from passes.dialects import base as forms
+from passes.dialects.base import Form
 from passes.layout import layout as lay
 from passes.layout import perm
 from passes.layout.edit import Edit, Put, Take
+from passes.layout.formats import FORMATS
 from passes.layout.layout import Layout
 from passes.layout.order import AxisOrder, Order
 from passes.layout.perm import Perm
@@ -25,15 +27,8 @@ from passes.rules.node import Node
 from passes.rules.per_axis import dense
 from passes.rules.per_axis import resize as resize_any
 from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.rule import Rule, RuleFn
 
-# optional inputs, and the end of the function's name if one and all after it are absent
-OPTIONAL_INPUTS = {
-    "Conv": {2: "NoBias"},
-    "ConvTranspose": {2: "NoBias"},
-    "ConvInteger": {2: "NoZeroPoints", 3: "NoKernelZeroPoint"},
-    "QLinearConv": {8: "NoBias"},
-}
 PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "output_shape")
 
 
@@ -45,11 +40,21 @@ def spatial(node: Node, layout: Layout) -> Move:
 
 
 def placed(node: Node, p: Perm) -> Move:
-    name = function_name(node)
-    spec = spec_of(name, node.opset)
-    if spec is None:
+    form = form_of(node)
+    return channels_first(node, p, form) or channels_last(node, p, form)
+
+
+def form_of(node: Node) -> Form:
+    """The form of the operator that has this node's optional inputs and outputs.
+
+    A Conv without bias has its own: a function that is given an empty bias keeps onnxruntime from fusing it.
+    """
+    n_in, n_out = node.arity
+    given = max(i for i in range(n_in) if node.has(IN(i)) and list(node.tensor(IN(i)).shape or ()) != [0])
+    form = forms.form_of(node.op, given + 1, max(j for j in range(n_out) if node.has(OUT(j))) + 1, node.opset)
+    if form is None:
         raise Refusal(f"{node.op} at opset {node.opset} has no channels-last function")
-    return channels_first(node, p, spec) or channels_last(node, p, name, spec)
+    return form
 
 
 def pool(node: Node, layout: Layout) -> Move:
@@ -104,36 +109,36 @@ def ordered(layout: Layout, rank: int, orders: Mapping[int, AxisOrder | None]) -
     return lay.make(lay.of_rank(layout, rank).perm, orders.items())
 
 
-def channels_first(node: Node, p: Perm, spec: Spec) -> Move | None:
+def channels_first(node: Node, p: Perm, form: Form) -> Move | None:
     """The same operator with its spatial axes in the order ``p`` has them; ``None`` if ``p`` moves the channels."""
     if p[:2] != (0, 1):
         return None
-    if p != perm.identity(len(p)) and node.op in ("DepthToSpace", "SpaceToDepth"):
-        raise Refusal(f"{node.op} needs its spatial axes in order")
-    return arranged(node, p, spec, Layout(p), Layout(p), attrs=spatial_attrs(node, p))
+    return arranged(node, p, form, Layout(p), Layout(p), attrs=spatial_attrs(node, p))
 
 
-def channels_last(node: Node, p: Perm, name: str, spec: Spec) -> Move:
-    """The dialect's function."""
-    rank = len(p)
+def channels_last(node: Node, p: Perm, form: Form) -> Move:
+    """As the dialect writes it."""
     if p[0] != 0 or p[-1] != 1:
         raise Refusal(f"{node.op} is defined channels-first; {p} is neither that nor channels-last")
-    if not node.dialect.functions:
+    spelling = node.dialect.spell(form, len(p))
+    if spelling is None:
         raise Refusal(f"standard ONNX defines {node.op} channels-first only")
-    if rank not in LAYOUT_NAMES:
-        raise Refusal(f"{node.op} has no channels-last function for rank {rank}")
     first = (0, 1, *p[1:-1])
-    kernel = Layout(perm.then(first, kernel_perm(node.op, rank, node.dialect.weight_layout)))
-    move = channels_first(node, first, spec)
-    assert move is not None
-    return arranged(node, p, spec, Layout(p), kernel, op=name, domain=node.dialect.domain(rank), attrs=move.attrs)
+    kernel = Layout(perm.then(first, spelling.kernel))
+    attrs = {**spatial_attrs(node, first), **spelling.attrs}
+    return arranged(node, p, form, Layout(p), kernel, op=spelling.op, domain=spelling.domain, attrs=attrs)
 
 
-def arranged(node: Node, p: Perm, spec: Spec, data: Layout, kernel: Layout, **changes: Any) -> Move:
-    """A Move with every input and output laid out as ``spec`` says."""
+def says_last(node: Node, p: Perm) -> bool:
+    """Whether this is channels-last and the dialect can write it."""
+    return p[:1] + p[-1:] == (0, 1) and node.dialect.spell(form_of(node), len(p)) is not None
+
+
+def arranged(node: Node, p: Perm, form: Form, data: Layout, kernel: Layout, **changes: Any) -> Move:
+    """A Move with every input and output laid out as ``form`` says."""
     inputs: dict[int, Layout] = {}
     edits: dict[int, Edit] = {}
-    for i, kind in enumerate(spec.inputs):
+    for i, kind in enumerate(form.inputs):
         if not node.has(IN(i)):
             continue
         if kind in "xw":
@@ -145,31 +150,13 @@ def arranged(node: Node, p: Perm, spec: Spec, data: Layout, kernel: Layout, **ch
 
 def spatial_attrs(node: Node, p: Perm) -> dict[str, Any]:
     """The attributes that hold one entry (pads: two) per spatial axis, in the order ``p`` has the spatial axes."""
+    if p != perm.identity(len(p)) and node.op in ("DepthToSpace", "SpaceToDepth"):
+        raise Refusal(f"{node.op} needs its spatial axes in order")
     inner = tuple(a - 2 for a in p[2:])
     attrs = {key: perm.reorder(inner, node.attr(key)) for key in PER_SPATIAL_AXIS if node.attr(key)}
     if node.attr("pads"):
         attrs["pads"] = perm.reorder(perm.reorder_pairs(inner), node.attr("pads"))
     return {key: value for key, value in attrs.items() if value != node.attr(key)}
-
-
-def function_name(node: Node) -> str:
-    """The name of the function that has this node's optional inputs and outputs.
-
-    A Conv without bias has its own: one that is given an empty bias keeps onnxruntime from fusing it.
-    """
-    given = max(i for i in range(node.arity[0]) if node.has(IN(i)))
-    for first, ending in OPTIONAL_INPUTS.get(node.op, {}).items():
-        if given < first:
-            return f"{node.op}{ending}"
-    if node.op == "DeformConv":
-        return "DeformConvWithMask" if node.has(IN(4)) else "DeformConv" if node.has(IN(3)) else "DeformConvNoBias"
-    if node.op == "MaxPool" and node.has(OUT(1)):
-        return "MaxPoolWithIndices"
-    if node.op == "MaxUnpool" and node.has(IN(2)):
-        return "MaxUnpoolToShape"
-    if node.op == "Resize" and node.has(IN(3)) and node.shape(IN(3)) != [0]:
-        return "ResizeToSizes"
-    return node.op
 
 
 def indexed(node: Node, layout: Layout) -> Move:
@@ -188,37 +175,41 @@ def max_pool(node: Node, layout: Layout) -> Move:
     return indexed(node, layout) if node.has(OUT(1)) else pool(node, layout)
 
 
-def resize(node: Node, layout: Layout) -> Move:
-    """Spatial where it resizes spatial axes (onnxruntime's fast kernels are channels-first), else per axis.
+def resize(scales: int) -> RuleFn:
+    """Resize and Upsample whose input ``scales`` holds these, the next one (if any) sizes."""
 
-    With the attribute ``axes`` scales or sizes are written densely: onnxruntime 1.31 crashes on a Resize with axes next
-    to a Transpose.
-    """
-    if not node.attr("axes"):
-        return resize_dense(node, layout)
-    move, vectors = resize_dense(node, layout), dense(node)
-    edits = {i: Put(vector[list(layout.perm)]) for i, vector in vectors.items()}
-    return replace(move, attrs={**move.attrs, "axes": None}, edits=edits)
+    def rule(node: Node, layout: Layout) -> Move:
+        """Spatial where it resizes spatial axes (onnxruntime's fast kernels are channels-first), else per axis.
+
+        With the attribute ``axes`` scales or sizes are written densely: onnxruntime 1.31 crashes on a Resize with axes
+        next to a Transpose.
+        """
+        move = resize_dense(node, layout, scales)
+        if not node.attr("axes"):
+            return move
+        edits = {i: Put(vector[list(layout.perm)]) for i, vector in dense(node).items()}
+        return replace(move, attrs={**move.attrs, "axes": None}, edits=edits)
+
+    return rule
 
 
-def resize_dense(node: Node, layout: Layout) -> Move:
-    p, (certain, possible) = layout.perm, resized(node)
-    if len(p) not in LAYOUT_NAMES or p[:2] == (0, 1) or certain & {0, 1}:
+def resize_dense(node: Node, layout: Layout, scales: int) -> Move:
+    p, (certain, possible) = layout.perm, resized(node, scales)
+    if len(p) not in FORMATS or p[:2] == (0, 1) or certain & {0, 1}:
         moved = {p.index(axis) for axis in possible} if certain & {0, 1} and p != perm.identity(len(p)) else set()
         if not interpolates(node.attr("mode", "nearest"), len(p), moved):
             raise Refusal(f"runtimes interpolate along neighbouring spatial axes only, and {p} sets them apart")
-        return resize_any(node, layout)
+        return resize_any(node, layout, scales)
     if node.attr("coordinate_transformation_mode") == "tf_crop_and_resize" and p != perm.channels_last(len(p)):
         raise Refusal(f"{node.op} needs its spatial axes in the order of its region of interest")
     return spatial(node, layout)
 
 
-def resized(node: Node) -> tuple[set[int], set[int]]:
+def resized(node: Node, scales: int) -> tuple[set[int], set[int]]:
     """The axes that certainly change size, and those that possibly do: by scales, or as their sizes tell."""
-    at = 2 if node.op == "Resize" and node.opset > 10 else 1
-    if node.has(IN(at)) and node.is_constant(at) and node.const(at).size:
-        scales = dense(node)[at] if node.attr("axes") else node.const(at)
-        certain = {i for i, scale in enumerate(scales) if scale != 1}
+    if node.has(IN(scales)) and node.is_constant(scales) and node.const(scales).size:
+        factors = dense(node)[scales] if node.attr("axes") else node.const(scales)
+        certain = {i for i, factor in enumerate(factors) if factor != 1}
         return certain, certain
     both = list(enumerate(zip(node.shape(IN(0)), node.shape(OUT(0)), strict=True)))
     certain = {i for i, (a, b) in both if isinstance(a, int) and isinstance(b, int) and a != b}
@@ -231,28 +222,30 @@ def interpolates(mode: str, rank: int, axes: set[int]) -> bool:
     return {"nearest": True, "linear": inner or rank < 4 or (rank == 4 and axes <= {1, 2})}.get(mode, inner or rank < 3)
 
 
-def global_pool(node: Node, layout: Layout) -> Move:
-    """The dialect's function, or (where there is none) a reduction over the spatial axes wherever they are stored."""
-    p = layout.perm
-    if p[:2] == (0, 1) or (node.dialect.functions and p[0] == 0 and p[-1] == 1):
-        return pool(node, layout)
-    channel_order(node, IN(0), layout)
-    if node.op == "GlobalLpPool" and node.attr("p", 2) not in (1, 2):
-        raise Refusal("GlobalLpPool is a reduction only for p of 1 or 2")
-    reduction = {"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": "ReduceMax"}.get(node.op)
-    axes, attrs = perm.axes(p, range(2, len(p))), {"p": None, "keepdims": 1}
-    changes: dict[str, Any] = {"op": reduction or f"ReduceL{node.attr('p', 2)}"}
-    if node.opset < 18:
-        return node.move({0: layout}, {0: layout}, attrs={**attrs, "axes": axes}, **changes)
-    return node.move({0: layout}, {0: layout}, attrs=attrs, edits={1: Put(np.asarray(axes))}, **changes)
+def global_pool(axes_as_input: bool) -> RuleFn:
+    """Global pools in an opset in which reductions have their axes as an input, or as an attribute."""
+
+    def rule(node: Node, layout: Layout) -> Move:
+        """The dialect's function, or (where there is none) a reduction over the spatial axes wherever they are
+        stored."""
+        p = layout.perm
+        if p[:2] == (0, 1) or says_last(node, p):
+            return pool(node, layout)
+        channel_order(node, IN(0), layout)
+        if node.op == "GlobalLpPool" and node.attr("p", 2) not in (1, 2):
+            raise Refusal("GlobalLpPool is a reduction only for p of 1 or 2")
+        reduction = {"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": "ReduceMax"}.get(node.op)
+        op, axes = reduction or f"ReduceL{node.attr('p', 2)}", perm.axes(p, range(2, len(p)))
+        attrs = {"p": None, "keepdims": 1, **({} if axes_as_input else {"axes": axes})}
+        edits = {1: Put(np.asarray(axes))} if axes_as_input else {}
+        return node.move({0: layout}, {0: layout}, attrs=attrs, edits=edits, op=op)
+
+    return rule
 
 
 def hard_swish(node: Node, layout: Layout) -> Move:
     """Elementwise. As a function it stays next to a Conv when onnxruntime takes it apart, and so is fused with it."""
-    p = layout.perm
-    if not node.dialect.functions or layout.orders or len(p) not in LAYOUT_NAMES or (p[0], p[-1]) != (0, 1):
-        return same(node, layout)
-    return spatial(node, layout)
+    return spatial(node, layout) if not layout.orders and says_last(node, layout.perm) else same(node, layout)
 
 
 def conv_transpose(node: Node, layout: Layout) -> Move:
@@ -262,18 +255,17 @@ def conv_transpose(node: Node, layout: Layout) -> Move:
     return spatial(node, layout)
 
 
-SPATIAL = Rule(spatial, (IN(0),), "spatial", seed=True, pinned=True)
+SPATIAL = Rule(spatial, image=True)
 
 register("DepthToSpace SpaceToDepth", SPATIAL)
-register("AveragePool LpPool", Rule(pool, (IN(0),), "spatial", seed=True, pinned=True))
-register("Conv", Rule(conv, (IN(0), OUT(0)), "spatial", seed=True, pinned=True))
-register("ConvTranspose", Rule(conv_transpose, (IN(0),), "spatial", seed=True, pinned=True))
-register(
-    "GlobalAveragePool GlobalMaxPool GlobalLpPool",
-    Rule(global_pool, (IN(0),), "spatial", seed=True, pinned=True),
-)
-register("MaxPool", Rule(max_pool, (IN(0),), "spatial", seed=True, pinned=True))
-register("MaxUnpool", Rule(indexed, (IN(0),), "spatial", seed=True, pinned=True))
-register("Resize", Rule(resize, (IN(0),), "spatial", anew=True), since=10)
-register("Upsample", Rule(resize, (IN(0),), "spatial"), since=9)
-register("HardSwish", Rule(hard_swish, (IN(0),), "same"), since=14)
+register("AveragePool LpPool", Rule(pool, image=True))
+register("Conv", Rule(conv, (IN(0), OUT(0)), image=True))
+register("ConvTranspose", Rule(conv_transpose, image=True))
+register("GlobalAveragePool GlobalMaxPool GlobalLpPool", Rule(global_pool(axes_as_input=False), image=True))
+register("GlobalAveragePool GlobalMaxPool GlobalLpPool", Rule(global_pool(axes_as_input=True), image=True), since=18)
+register("MaxPool", Rule(max_pool, image=True))
+register("MaxUnpool", Rule(indexed, image=True))
+register("Resize", Rule(resize(scales=1), always_rewrite=True), since=10)
+register("Resize", Rule(resize(scales=2), always_rewrite=True), since=11)
+register("Upsample", Rule(resize(scales=1)), since=9)
+register("HardSwish", Rule(hard_swish), since=14)

@@ -8,11 +8,11 @@ from typing import Any
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
-from passes.ir.control_flow import is_control_flow, weights
+from passes.ir.control_flow import executions_per_inference, is_control_flow
 from passes.ir.graph import every_node, is_standard
 from passes.layout import perm
 from passes.layout.layout import Layout, of_rank
-from passes.plan.changes import price
+from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.plan.explain import Alternative, Explanation
 from passes.plan.plan import Plan
 from passes.rules.registry import lookup
@@ -119,11 +119,11 @@ def remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
     ]
 
 
-def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int]) -> int:
+def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int], cost: CostModel = ONNXRUNTIME_CPU) -> int:
     """What the Transposes of a graph move per inference, in bodies too."""
-    times = weights(graph)
+    times = executions_per_inference(graph, cost.unknown_trips)
     results = [n.outputs[0] for n in every_node(graph) if n.op == "Transpose" and is_standard(n)]
-    return sum(price(t, sizes) * times.get(t.name, 1) for t in results if not isinstance(t, gs.Constant))
+    return sum(cost.bytes_of(t, sizes) * times.get(t.name, 1) for t in results if not isinstance(t, gs.Constant))
 
 
 def explained(found: Explanation, roles: str | None) -> Explained:

@@ -10,9 +10,9 @@ import pytest
 from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.dialects.dialect import Dialect
 from passes.layout import layout as lay
 from passes.layout.layout import AS_IS, Layout
 from passes.normalize.lower import lower
@@ -83,15 +83,15 @@ def test_there_and_back(make: Make, feeds: Feeds) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("functions", [True, False])
+@pytest.mark.parametrize("dialect", dialects.DIALECTS)
 @pytest.mark.parametrize("seed", range(6))
-def test_any_layout_at_the_ends(make: Make, feeds: Feeds, functions: bool, seed: int) -> None:
+def test_any_layout_at_the_ends(make: Make, feeds: Feeds, dialect: str, seed: int) -> None:
     """As if the interface were stored in random layouts."""
     original, rng = make(), random.Random(seed)
     graph = lower(to_graph(original))
     pins = {t.name: some_layout(t.shape, rng) for t in graph.inputs}
     ends = {t.name: some_layout(t.shape, rng) for t in graph.outputs}
-    plan = make_plan(make_program(graph, pins, ends, Dialect(functions)))
+    plan = make_plan(make_program(graph, pins, ends, dialects.make(dialect)))
     moved = push(graph, plan, {**pins, **ends})
     verify_graph(moved, "push")
     tidied = tidy(moved)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import rewriter
-from passes.dialects.dialect import WEIGHT_LAYOUTS
+from passes import dialects
+from passes.dialects.base import WEIGHT_LAYOUTS
 from rewriter import choices, weights
 from rewriter.validation.providers import PROVIDERS
 from tests.support.graphs import COMMITTED, ROOT
@@ -72,4 +73,5 @@ def test_every_public_name_is_there(package: object) -> None:
 
 def test_the_choices_are_those_of_the_modules() -> None:
     assert choices.WEIGHT_LAYOUTS == WEIGHT_LAYOUTS
+    assert (*dialects.DIALECTS,) == choices.DIALECTS
     assert (*PROVIDERS,) == choices.PROVIDERS

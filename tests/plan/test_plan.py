@@ -10,12 +10,14 @@ import pytest
 from onnx import ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
-from passes.dialects.dialect import Dialect
+from passes.dialects.base import Dialect
 from passes.layout import layout as lay
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
 from passes.normalize.lower import lower
 from passes.plan.candidates import Candidates, live_slots
+from passes.plan.cost import ONNXRUNTIME_CPU
 from passes.plan.explain import explain
 from passes.plan.plan import Change, Plan, make_plan, make_program
 from passes.rules.move import OUT, Move
@@ -24,7 +26,7 @@ from rewriter.files.model_io import to_graph
 from tests.support.graphs import BOOL, conv, graph, model, node, random, value
 from tests.support.random_graphs import DOMAIN, FEW, ODD, grown
 
-STANDARD, FUNCTIONS = Dialect(functions=False), Dialect()
+STANDARD, FUNCTIONS = dialects.make("onnx"), dialects.make("function")
 MOST = 20_000  # assignments per graph
 GRAPHS = 130  # per chunk
 
@@ -59,7 +61,8 @@ def bytes_moved(found: Candidates, moves: tuple[Move, ...], tensors: Mapping[str
     changed = {(name, axes(layout, tensors[name])) for name, layout in needed}
     changed -= {(name, axes(layout, tensors[name])) for name, layout in stored.items()}
     results = [
-        (move.inside, at.tensor(OUT(0)).name) for at, move in zip(found.nodes, moves, strict=True) if move.inside
+        (ONNXRUNTIME_CPU.runtime_copies(at, move), at.tensor(OUT(0)).name)
+        for at, move in zip(found.nodes, moves, strict=True)
     ]
     return sum(4 * prod(tensors[name].shape) * times for times, name in [*((1, name) for name, _ in changed), *results])
 

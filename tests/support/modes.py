@@ -20,9 +20,10 @@ from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.dialects.dialect import Dialect
+from passes.dialects.base import Dialect
 from passes.layout import layout as lay
 from passes.layout import perm
 from passes.layout.layout import AS_IS, Layout
@@ -69,7 +70,7 @@ def convert(model: ModelProto, mode: str, seed: int) -> Converted:
         result = rewrite(model, to, dialect=dialect)
         layouts = {name: Layout(p) for name, p in result.layouts.items()}
         return Converted(result.model, layouts, _kind(result.report.changed, len(result.report.remaining)))
-    return forced(model, Dialect(functions=mode == "forced function"), seed)
+    return forced(model, dialects.make(mode.removeprefix("forced ")), seed)
 
 
 def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
