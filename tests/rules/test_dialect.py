@@ -4,7 +4,6 @@ from itertools import product
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
 
@@ -17,10 +16,10 @@ from passes.rules.node import Node
 from passes.rules.spatial import form_of
 from rewriter.files.model_io import to_graph
 from tests.rules.cases import CASES, TOLERANCE, Array, Case, element_type
-from tests.rules.test_law import oracles, reference, runtime
+from tests.rules.test_law import oracles
+from tests.support.engines import default, disabled
 
 STANDARD = {form.op for form in FORMS}
-LEVELS = (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
 
 
 def name_of(row: Case) -> str:
@@ -83,14 +82,13 @@ def test_a_function_is_the_standard_operator_on_channels_last_data(name: str, ro
     form = form_named(name, row.opset)
     assert form is not None
     given = channels_last(row, form, weights)
-    expected = [result.transpose(perm.channels_last(result.ndim)) for result in runtime(row.model(), row.feeds())]
+    expected = [result.transpose(perm.channels_last(result.ndim)) for result in disabled(row.model(), row.feeds())]
     model = call(row, name, weights, given, {f"y{j}": result for j, result in enumerate(expected)})
     if not onnx.defs.get_schema(row.op, row.opset).deprecated:
         onnx.checker.check_model(model, full_check=True)
     feeds = {key: given[key] for key in row.feeds()}
-    found = [runtime(model, feeds, level) for level in LEVELS]
-    if name == row.op and reference in oracles(row):
-        found.append(reference(model, feeds))
+    engines = {disabled, default, *oracles(row)}
+    found = [engine(model, feeds) for engine in engines]
     for results in found:
         for result, wanted in zip(results, expected, strict=True):
             assert result.dtype == wanted.dtype

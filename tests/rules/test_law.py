@@ -9,15 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise, permutations, product
-from typing import Any
 
 import numpy as np
-import onnx
 import onnx_graphsurgeon as gs
-import onnxruntime as ort
 import pytest
-from onnx import ModelProto
-from onnx.reference import ReferenceEvaluator
 
 import passes.rules  # noqa: F401  (fills RULES)
 from passes import dialects
@@ -39,6 +34,7 @@ from passes.rules.registry import RULES, lookup
 from passes.rules.rule import Rule, RuleFn
 from rewriter.files.model_io import to_graph, to_model
 from tests.rules.cases import CASES, TOLERANCE, X4, Array, Case, P, W, case, ops
+from tests.support.engines import Engine, disabled, reference
 
 # ports: tests/pipeline/test_control.py, groups: tests/rules/test_groups.py
 OPERATORS = {key: rows for key, rows in RULES.items() if key[0] not in (ports.DOMAIN, groups.DOMAIN)}
@@ -75,7 +71,6 @@ RUNTIME_LACKS = {
 }  # fmt: skip
 
 Accepts = Callable[[Perm, Dialect], bool]
-Oracle = Callable[[ModelProto, dict[str, Array]], list[Array]]
 
 
 def says_last(dialect: Dialect) -> bool:
@@ -190,7 +185,7 @@ class Bench:
             graph = push(self.graph, plan, {**stored, **wanted})
             model = to_model(graph, self.model)
             feeds = {name: stored[name].apply(value) for name, value in self.feeds.items()}
-            results = {oracle: oracle(model, feeds) for oracle in self.results if oracle is runtime or has_names(model)}
+            results = {oracle: oracle(model, feeds) for oracle in self.results}
         except Exception as error:
             raise LawBroken(f"{move}\ndoes not run: {error}") from error
         assert results
@@ -226,29 +221,10 @@ def some_layout(array: Array) -> Layout:
     return lay.make(tuple(reversed(range(array.ndim))))
 
 
-def has_names(model: ModelProto) -> bool:
-    """Whether functions are named like standard operators: by the name reference() finds an attribute's default."""
-    return all(onnx.defs.has(function.name) for function in model.functions)
-
-
-def oracles(row: Case) -> list[Oracle]:
+def oracles(row: Case) -> list[Engine]:
     known = not row.domain and row.opset >= REFERENCE_LACKS.get(row.op, 0)
-    found: list[Oracle] = [reference] if known else []
-    return [*found, runtime] if row.opset >= RUNTIME_LACKS.get(row.op, 0) else found
-
-
-def reference(model: ModelProto, feeds: dict[str, Array]) -> list[Array]:
-    with np.errstate(all="ignore"):
-        return [np.asarray(result) for result in ReferenceEvaluator(model).run(None, feeds)]
-
-
-def runtime(
-    model: ModelProto, feeds: dict[str, Array], level: Any = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-) -> list[Array]:
-    options = ort.SessionOptions()
-    options.graph_optimization_level, options.log_severity_level, options.intra_op_num_threads = level, 4, 1
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return list(session.run(None, {name: np.asarray(value, order="C") for name, value in feeds.items()}))
+    found: list[Engine] = [reference] if known else []
+    return [*found, disabled] if row.opset >= RUNTIME_LACKS.get(row.op, 0) else found
 
 
 def rule_of(row: Case) -> Rule:
