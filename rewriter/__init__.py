@@ -15,7 +15,7 @@ from rewriter.version import __version__
 if TYPE_CHECKING:
     from rewriter.interface import InterfaceValue
     from rewriter.pipeline import RewriteResult, rewrite
-    from rewriter.report.report import Report
+    from rewriter.report.data import Report
     from rewriter.validation.validate import validate
     from rewriter.validation.verdict import ValidationReport
     from rewriter.weights.letters import convert_layout, flatten_order
@@ -27,7 +27,7 @@ else:
         {
             "rewriter.interface": ("InterfaceValue",),
             "rewriter.pipeline": ("RewriteResult", "rewrite"),
-            "rewriter.report.report": ("Report",),
+            "rewriter.report.data": ("Report",),
             "rewriter.validation.validate": ("validate",),
             "rewriter.validation.verdict": ("ValidationReport",),
             "rewriter.weights.letters": ("convert_layout", "flatten_order"),

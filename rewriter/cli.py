@@ -26,6 +26,7 @@ nothing written."""
 
 
 def parser() -> argparse.ArgumentParser:
+    """The options; it imports nothing of the tool but what they may be."""
     p = argparse.ArgumentParser(
         prog="python -m rewriter",
         description="Convert an ONNX model between NCHW and NHWC with the least Transposes, and prove it unchanged.",

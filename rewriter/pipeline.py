@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx_graphsurgeon as gs
-from onnx import GraphProto, ModelProto
+from onnx import ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
@@ -28,9 +27,8 @@ from rewriter.choices import DIALECTS, LAYOUTS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import UsageError
 from rewriter.files import model_io
 from rewriter.interface import InterfaceValue, interface_value, record
-from rewriter.names import bodies
-from rewriter.report import report
-from rewriter.report.report import Explained, Report
+from rewriter.report import summary
+from rewriter.report.data import Explained, Report
 from rewriter.verify import onnx_fault, verify_graph, verify_model
 
 
@@ -127,7 +125,7 @@ def plan_of(model: ModelProto, to: str) -> Planned:
     with blaming(model):
         read = model_io.to_graph(model, own_weights=True)
         graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
-        return _planned(graph, options, report.transposed_bytes(read, {}))
+        return _planned(graph, options, summary.transposed_bytes(read, {}))
 
 
 def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteResult:
@@ -136,7 +134,7 @@ def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteR
         graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
         _check_names(graph, options.choices, options.input_shapes)
     with clock("plan"):
-        planned = _planned(graph, options, report.transposed_bytes(read, hints(read, options.input_shapes)))
+        planned = _planned(graph, options, summary.transposed_bytes(read, hints(read, options.input_shapes)))
     with clock("push"):
         moved = _checked(tidy(_checked(push(graph, planned.plan, planned.ends), "push")), "tidy")
     inputs, outputs = interface_of(planned)
@@ -148,8 +146,8 @@ def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteR
         verify_model(result, contract[0], contract[1], original)
     with clock("explain"):
         explained = [_explained(planned, name) for name in options.explain]
-    summary = _report(original, result, options, (inputs, outputs), planned, explained, clock.seconds)
-    return RewriteResult(result, inputs, outputs, planned.plan, summary)
+    report = _report(original, result, options, (inputs, outputs), planned, explained, clock.seconds)
+    return RewriteResult(result, inputs, outputs, planned.plan, report)
 
 
 def interface_of(planned: Planned) -> list[list[InterfaceValue]]:
@@ -212,7 +210,7 @@ def _explained(planned: Planned, name: str) -> Explained:
         found = explain_value(planned.program, planned.plan, name)
     except KeyError:
         raise UsageError(f"--explain {name}: the model computes no value of that name") from None
-    return report.explained(found, planned.roles.get(name))
+    return summary.explained(found, planned.roles.get(name))
 
 
 def _checked(graph: gs.Graph, after: str) -> gs.Graph:
@@ -260,12 +258,12 @@ def _report(
     return Report(
         to=options.to,
         dialect=options.dialect.name,
-        changed=changed(original, result) or any(value.flipped for side in ends for value in side),
+        changed=summary.changed(original, result) or any(value.flipped for side in ends for value in side),
         inputs=ends[0],
         outputs=ends[1],
-        ops=report.count_ops(original, result),
-        remaining=report.remaining(plan, planned.roles),
-        barriers=report.barriers(planned.graph),
+        ops=summary.count_ops(original, result),
+        remaining=summary.remaining(plan, planned.roles),
+        barriers=summary.barriers(planned.graph),
         bytes_before=planned.bytes_before,
         bytes=plan.bytes,
         inside=plan.inside,
@@ -275,24 +273,3 @@ def _report(
         seconds=dict(seconds),
         notes=notes,
     )
-
-
-def changed(original: ModelProto, result: ModelProto) -> bool:
-    """Whether any node or constant of the result differs from the original's by more than its name."""
-    shapes = [set(_constant_shapes(model.graph)) for model in (original, result)]
-    return _outline(original.graph) != _outline(result.graph) or shapes[1] - shapes[0] != set()
-
-
-def _constant_shapes(graph: GraphProto) -> Iterator[tuple[int, ...]]:
-    yield from (tuple(tensor.dims) for tensor in graph.initializer)
-    for body in (body for node in graph.node for body in bodies(node)):
-        yield from _constant_shapes(body)
-
-
-def _outline(graph: GraphProto) -> list[Any]:
-    """Operators and attributes, in bodies too; a Constant node is as good as an initializer."""
-    return [
-        (node.op_type, node.domain, [a for a in node.attribute if not a.HasField("g")], [*map(_outline, bodies(node))])
-        for node in graph.node
-        if node.op_type not in ("Constant", "Identity")
-    ]

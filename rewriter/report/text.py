@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rewriter.interface import InterfaceValue
-from rewriter.report.report import Explained, Remaining, Report
+from rewriter.report.data import Explained, Remaining, Report
 from rewriter.validation.verdict import ProviderResult, ValidationReport
 
 MOST_ROWS = 12  # of a table, unless asked for more
@@ -56,7 +56,7 @@ def _interface(inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValu
     return table
 
 
-def _shape(shape: "list[int | str | None] | None", layout: str | None) -> tuple[str, str]:
+def _shape(shape: list[int | str | None] | None, layout: str | None) -> tuple[str, str]:
     return "unknown" if shape is None else "x".join("?" if d is None else str(d) for d in shape), layout or ""
 
 
@@ -84,10 +84,10 @@ def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
     return table
 
 
-def _explained(found: Explained) -> str:
-    lines = [f"{found.value}: made by {found.made_by}, stored {found.stored}"]
-    lines += [f"  {reading}" for reading in found.readings]
-    lines += [f"  stored {alternative}" for alternative in found.alternatives or ["otherwise: no rule asks for it"]]
+def _explained(value: Explained) -> str:
+    lines = [f"{value.value}: made by {value.made_by}, stored {value.stored}"]
+    lines += [f"  {reading}" for reading in value.readings]
+    lines += [f"  stored {alternative}" for alternative in value.alternatives or ["otherwise: no rule asks for it"]]
     return "\n".join(lines)
 
 

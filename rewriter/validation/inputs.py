@@ -17,7 +17,7 @@ SIZES = (64, 96, 32, 224, 256)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InputRequest:
     """What is said about the inputs: their sizes and data by name, and how to make up the rest."""
 
     runs: int
@@ -26,27 +26,27 @@ class Wanted:
     arrays: Mapping[str, Array]
 
 
-def make_feeds(session: Session, wanted: Wanted) -> list[Feed]:
+def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
     """The inputs of each run of the original: the given arrays, and random ones for the rest, of shapes where given.
 
     Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs with them. One run is
     enough if nothing is random. Raises `CouldNotValidate` for a name that is no input, a type that cannot be
     made up, data that does not fit, and a model that runs at none of the sizes.
     """
-    arrays = wanted.arrays
-    _check_names("input_shapes", wanted.shapes, session)
+    arrays = request.arrays
+    _check_names("input_shapes", request.shapes, session)
     _check_names("inputs", arrays, session)
     for spec in session.inputs:
         if spec.name in arrays:
             _check_dtype(spec, arrays[spec.name])
     if all(spec.name in arrays for spec in session.inputs):
         return [dict(arrays)]
-    shapes = {name: tuple(shape) for name, shape in wanted.shapes.items()}
+    shapes = {name: tuple(shape) for name, shape in request.shapes.items()}
     shapes |= {name: array.shape for name, array in arrays.items()}
     sizes = _find_sizes(session, shapes, arrays)
     return [
-        _feed(session.inputs, sizes[run % len(sizes)], arrays, np.random.default_rng([wanted.seed, run]))
-        for run in range(wanted.runs)
+        _feed(session.inputs, sizes[run % len(sizes)], arrays, np.random.default_rng([request.seed, run]))
+        for run in range(request.runs)
     ]
 
 

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from rewriter.validation.compare import RTOL, Array, difference, pairs
-from rewriter.validation.inputs import Wanted, make_feeds
+from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.session import Feed, Session
 
 NUDGES = 2
@@ -29,14 +29,14 @@ class Reference:
     noise: dict[str, float]
 
 
-def make_reference(original: bytes | str, provider: str, wanted: Wanted) -> Reference:
+def make_reference(original: bytes | str, provider: str, request: InputRequest) -> Reference:
     """Runs the original. Raises `RunFailed` and what `make_feeds` raises."""
     session = Session(original, provider, "disabled")
     names, outputs, metadata = [spec.name for spec in session.inputs], session.outputs, session.metadata
-    feeds = make_feeds(session, wanted)
+    feeds = make_feeds(session, request)
     values = [session.run(feed) for feed in feeds]
     noise: dict[str, float] = {}
-    rng = np.random.default_rng(wanted.seed)
+    rng = np.random.default_rng(request.seed)
     for _ in range(NUDGES):
         _listen(noise, session, [nudged(feed, rng) for feed in feeds], values)
     del session  # before the next one: each holds the weights

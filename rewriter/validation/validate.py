@@ -27,7 +27,7 @@ from passes.layout.perm import Perm, inverse, reorder, then
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.interface import LAYOUTS_KEY
 from rewriter.validation.compare import Array, Difference, difference, pairs
-from rewriter.validation.inputs import Wanted
+from rewriter.validation.inputs import InputRequest
 from rewriter.validation.providers import PROVIDERS
 from rewriter.validation.reference import Reference, make_reference
 from rewriter.validation.session import LEVELS, Level, Session, source
@@ -43,7 +43,7 @@ class Task:
     original: bytes | str
     rewritten: bytes | str
     layouts: Layouts | None
-    wanted: Wanted
+    request: InputRequest
     tolerance: Tolerance
 
 
@@ -77,8 +77,8 @@ def validate(
         raise CouldNotValidate("There is nothing to run: ask for at least one run and one provider.")
     with contextlib.ExitStack() as stack:
         models = source(original, stack), source(rewritten, stack)
-        wanted = Wanted(runs, seed, input_shapes or {}, inputs or {})
-        task = Task(*models, layouts, wanted, Tolerance(rtol, atol or 0.0))
+        request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
+        task = Task(*models, layouts, request, Tolerance(rtol, atol or 0.0))
         if providers is None:
             return _where_possible(task)
         return ValidationReport([_validate_on(provider, task) for provider in providers])
@@ -100,7 +100,7 @@ def _where_possible(task: Task) -> ValidationReport:
 
 def _validate_on(provider: str, task: Task) -> ProviderResult:
     try:
-        reference = make_reference(task.original, provider, task.wanted)
+        reference = make_reference(task.original, provider, task.request)
     except RunFailed as error:
         raise CouldNotValidate(
             f"The original does not run on {provider} ({error}): if the sizes or values of its inputs are "

@@ -15,6 +15,7 @@ EPILOG = "exit codes: 0 written; 2 bad usage, unreadable or unsupported model, n
 
 
 def parser() -> argparse.ArgumentParser:
+    """The options."""
     p = argparse.ArgumentParser(
         prog="python -m rewriter.weights",
         description="Write the weights of an ONNX or TFLite model in the layout of another framework, and a manifest "

@@ -37,6 +37,7 @@ def exported(console: Console, path: Path, export: Export, verbose: int) -> None
 
 
 def row(name: str, layer: LayerEntry, tensors: dict[str, Tensor]) -> list[str]:
+    """A layer's line of the table: its first weight, or itself if it has none."""
     first = next(iter(layer.parameters.values()), None)
     if first is None:
         return [f"({name})", layer.kind, "", "", "", "", padding(layer)]
@@ -64,4 +65,5 @@ def padding(layer: LayerEntry) -> str:
 
 
 def amounts(sides: Sequence[int | tuple[int, int]]) -> str:
+    """Numbers and pairs by axis: "2 2", "3+3 3+3"."""
     return " ".join(str(side) if isinstance(side, int) else "+".join(map(str, side)) for side in sides)

@@ -1,12 +1,11 @@
-"""What a rewrite did, as plain data."""
+"""The parts of a report, from the models and the plan."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import onnx_graphsurgeon as gs
-from onnx import ModelProto
+from onnx import GraphProto, ModelProto
 
 from passes.ir.control_flow import executions_per_inference, is_control_flow
 from passes.ir.graph import every_node, is_standard
@@ -16,70 +15,13 @@ from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.plan.explain import Alternative, Explanation
 from passes.plan.plan import Plan
 from passes.rules.registry import lookup
-from rewriter.interface import InterfaceValue, letters
-
-
-@dataclass(frozen=True)
-class Remaining:
-    """A Transpose (or a Reshape that moves nothing) in the result. ``bytes`` are moved per inference."""
-
-    value: str
-    op: str
-    stored: str
-    needed: str
-    bytes: int
-    made_by: str
-    readers: tuple[str, ...]
-    blocked_by: str
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Why a value is stored as it is (see `passes.explain`), in words."""
-
-    value: str
-    made_by: str
-    stored: str
-    alternatives: Sequence[str]
-    readings: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Report:
-    """``ops`` counts operators before and after; ``seconds`` are by stage.
-
-    Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that operators move ``inside``
-    themselves because of how they are stored. ``bound`` is proven: no plan moves less than it in both ways together.
-    """
-
-    to: str
-    dialect: str
-    changed: bool
-    inputs: Sequence[InterfaceValue]
-    outputs: Sequence[InterfaceValue]
-    ops: Mapping[str, tuple[int, int]]
-    remaining: Sequence[Remaining]
-    barriers: Mapping[str, int]
-    bytes_before: int
-    bytes: int
-    inside: int
-    bound: float
-    optimal: bool
-    explained: Sequence[Explained]
-    seconds: Mapping[str, float]
-    notes: Sequence[str]
-
-    @property
-    def transposes(self) -> tuple[int, int]:
-        """Transpose nodes in the main graph, before and after."""
-        return self.ops.get("Transpose", (0, 0))
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain dicts, lists, strings and numbers."""
-        return asdict(self)
+from rewriter.interface import letters
+from rewriter.names import bodies
+from rewriter.report.data import Explained, Remaining
 
 
 def operator_name(op: str, domain: str) -> str:
+    """``Conv``, or ``my.domain::Conv``."""
     return op if domain in ("", "ai.onnx") else f"{domain}::{op}"
 
 
@@ -97,8 +39,8 @@ def barriers(graph: gs.Graph) -> dict[str, int]:
         for node in every_node(graph)
         if node.inputs and not lookup("" if is_standard(node) else node.domain, node.op, graph.opset)
     )
-    found = Counter(operator_name(node.op, node.domain or "") for node in without if not is_control_flow(node))
-    return dict(sorted(found.items()))
+    counts = Counter(operator_name(node.op, node.domain or "") for node in without if not is_control_flow(node))
+    return dict(sorted(counts.items()))
 
 
 def remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
@@ -126,7 +68,7 @@ def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int], cost: CostModel 
     return sum(cost.bytes_of(t, sizes) * times.get(t.name, 1) for t in results if not isinstance(t, gs.Constant))
 
 
-def explained(found: Explanation, roles: str | None) -> Explained:
+def explained(explanation: Explanation, roles: str | None) -> Explained:
     """A planner's explanation in words."""
 
     def cost(alternative: Alternative) -> str:
@@ -134,18 +76,39 @@ def explained(found: Explanation, roles: str | None) -> Explained:
             return f"not possible: {alternative.reason}"
         return f"then {alternative.bytes:,} bytes in all would be moved"
 
-    others = [f"{layout_text(other.layout, roles)}: {cost(other)}" for other in found.alternatives]
+    others = [f"{layout_text(other.layout, roles)}: {cost(other)}" for other in explanation.alternatives]
     readings = [
         f"{one.reader} reads it as {layout_text(one.needed, roles)}"
         + (f", {one.bytes:,} bytes are moved: {one.reason}" if one.reason else "")
-        for one in found.readings
+        for one in explanation.readings
     ]
-    return Explained(found.value, found.made_by, layout_text(found.stored, roles), others, readings)
+    return Explained(explanation.value, explanation.made_by, layout_text(explanation.stored, roles), others, readings)
 
 
 def layout_text(layout: Layout, roles: str | None) -> str:
     """A layout as letters, where the roles of the value's axes are known, else as its perm of the original's."""
-    known = letters(roles) if roles else None
-    if known is None:
+    original = letters(roles) if roles else None
+    if original is None:
         return str(layout)
-    return "".join(perm.reorder(of_rank(layout, len(known)).perm, known)) + layout.orders_text
+    return "".join(perm.reorder(of_rank(layout, len(original)).perm, original)) + layout.orders_text
+
+
+def changed(original: ModelProto, result: ModelProto) -> bool:
+    """Whether any node or constant of the result differs from the original's by more than its name."""
+    shapes = [set(_constant_shapes(model.graph)) for model in (original, result)]
+    return _outline(original.graph) != _outline(result.graph) or shapes[1] - shapes[0] != set()
+
+
+def _constant_shapes(graph: GraphProto) -> Iterator[tuple[int, ...]]:
+    yield from (tuple(tensor.dims) for tensor in graph.initializer)
+    for body in (body for node in graph.node for body in bodies(node)):
+        yield from _constant_shapes(body)
+
+
+def _outline(graph: GraphProto) -> list[Any]:
+    """Operators and attributes, in bodies too; a Constant node is as good as an initializer."""
+    return [
+        (node.op_type, node.domain, [a for a in node.attribute if not a.HasField("g")], [*map(_outline, bodies(node))])
+        for node in graph.node
+        if node.op_type not in ("Constant", "Identity")
+    ]
