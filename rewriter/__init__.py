@@ -6,20 +6,41 @@
 True
 """
 
-from rewriter.errors import RewriterError, UsageError, VerificationError
-from rewriter.interface import Port
-from rewriter.pipeline import RewriteResult, rewrite
-from rewriter.report.report import Report
-from rewriter.validation.validate import CouldNotValidate, ValidationReport, validate
+from typing import TYPE_CHECKING
+
+from rewriter.errors import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError
+from rewriter.lazy import names_from
 from rewriter.version import __version__
-from rewriter.weights.letters import convert_layout, flatten_order
-from rewriter.weights.padding import conv_padding, conv_transpose_padding
-from rewriter.weights.pooling import pool_padding
+
+if TYPE_CHECKING:
+    from rewriter.interface import InterfaceValue
+    from rewriter.pipeline import RewriteResult, rewrite
+    from rewriter.report.data import Report
+    from rewriter.validation.validate import validate
+    from rewriter.validation.verdict import ValidationReport
+    from rewriter.weights.letters import convert_layout, flatten_order
+    from rewriter.weights.padding import conv_padding, conv_transpose_padding
+    from rewriter.weights.pooling import pool_padding
+else:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "rewriter.interface": ("InterfaceValue",),
+            "rewriter.pipeline": ("RewriteResult", "rewrite"),
+            "rewriter.report.data": ("Report",),
+            "rewriter.validation.validate": ("validate",),
+            "rewriter.validation.verdict": ("ValidationReport",),
+            "rewriter.weights.letters": ("convert_layout", "flatten_order"),
+            "rewriter.weights.padding": ("conv_padding", "conv_transpose_padding"),
+            "rewriter.weights.pooling": ("pool_padding",),
+        },
+    )
 
 __all__ = [
     "CouldNotValidate",
-    "Port",
+    "InterfaceValue",
     "Report",
+    "ResultDiffers",
     "RewriteResult",
     "RewriterError",
     "UsageError",
@@ -34,3 +55,7 @@ __all__ = [
     "rewrite",
     "validate",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

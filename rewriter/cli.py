@@ -1,22 +1,22 @@
 """The command line: arguments to a rewrite, its validation, and an exit code."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from rich.console import Console
-
-from rewriter.errors import RewriterError, UsageError, VerificationError
-from rewriter.files import model_io
-from rewriter.pipeline import CHOICES, DIALECTS, TARGETS, RewriteResult, rewrite
-from rewriter.report import text as render
-from rewriter.validation.session import PROVIDERS
-from rewriter.validation.validate import CouldNotValidate, ValidationReport, validate
+import rewriter
+from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS
+from rewriter.errors import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError
 from rewriter.version import __version__
+
+if TYPE_CHECKING:
+    from rewriter.validation.compare import Array
 
 OK, DIFFERS, USAGE, NOT_VALIDATED = 0, 1, 2, 3
 
@@ -26,6 +26,7 @@ nothing written."""
 
 
 def parser() -> argparse.ArgumentParser:
+    """The options; it imports nothing of the tool but what they may be."""
     p = argparse.ArgumentParser(
         prog="python -m rewriter",
         description="Convert an ONNX model between NCHW and NHWC with the least Transposes, and prove it unchanged.",
@@ -38,9 +39,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--dialect", choices=DIALECTS,
                      help="write channels-last operators as model-local functions (default for nhwc), or keep to "
                      "standard ONNX operators (default for nchw)")  # fmt: skip
-    how.add_argument("--weight-layout", choices=("ohwi", "hwio"), default="ohwi",
+    how.add_argument("--weight-layout", choices=WEIGHT_LAYOUTS, default=WEIGHT_LAYOUTS[0],
                      help="kernels in the function dialect (default: %(default)s)")  # fmt: skip
-    how.add_argument("--layout", action="append", default=[], metavar="NAME=" + "{" + ",".join(CHOICES) + "}",
+    how.add_argument("--layout", action="append", default=[], metavar="NAME=" + "{" + ",".join(LAYOUTS) + "}",
                      help="layout of one input or output, repeatable")  # fmt: skip
     how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
     check = p.add_argument_group("validation with onnxruntime")
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         return run(args)
-    except VerificationError as error:
+    except (VerificationError, ResultDiffers) as error:
         return failed(args, error, DIFFERS)
     except CouldNotValidate as error:
         return failed(args, error, NOT_VALIDATED)
@@ -78,23 +79,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    console = Console(quiet=args.quiet or str(args.json) == "-", highlight=False)
+    """Convert, validate, write. Raises UsageError before anything heavy is imported, if an option is wrong."""
     output = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
     if output.resolve() == args.model.resolve():
         raise UsageError(f"--output {output} is the input; give another path")
     if args.json and args.json.resolve() in (args.model.resolve(), output.resolve()):
         raise UsageError(f"--json {args.json} is a model; give another path")
     shapes = dict(_shape(text) for text in args.input_shape)
-    providers = args.providers.split(",") if args.providers else None
-    unknown = [name for name in providers or () if name not in PROVIDERS]
-    if unknown:
-        raise UsageError(f"--providers {args.providers}: {unknown[0]!r} is not one of {', '.join(PROVIDERS)}")
-    result = rewrite(
+    layouts = dict(_pair(text, "--layout") for text in args.layout)
+    providers = _providers(args.providers)
+    from rewriter.files import model_io
+    from rewriter.report import text as render
+
+    console = render.plain_console(quiet=args.quiet or str(args.json) == "-")
+    result = rewriter.rewrite(
         args.model,
         args.to,
         dialect=args.dialect,
         weight_layout=args.weight_layout,
-        layouts=dict(_pair(text, "--layout") for text in args.layout),
+        layouts=layouts,
         keep_io=args.keep_io,
         input_shapes=shapes,
         explain=args.explain,
@@ -107,19 +110,22 @@ def run(args: argparse.Namespace) -> int:
         render.validated(console, verdict)
     _write_json(args.json, result, verdict)
     if verdict is not None and not verdict.ok:
-        raise VerificationError(f"{args.model}: the result differs from the original; nothing was written")
+        raise ResultDiffers(f"{args.model}: the result differs from the original; nothing was written")
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
         return OK
     model_io.save(result.model, output)
-    console.print(f"Wrote [bold]{output}[/]")
+    render.wrote(console, output)
     return OK
 
 
 def _validate(
-    args: argparse.Namespace, result: RewriteResult, shapes: dict[str, list[int]], providers: list[str] | None
-) -> ValidationReport:
-    return validate(
+    args: argparse.Namespace,
+    result: rewriter.RewriteResult,
+    shapes: dict[str, list[int]],
+    providers: list[str] | None,
+) -> rewriter.ValidationReport:
+    return rewriter.validate(
         args.model,
         result.model,
         layouts=result.layouts,
@@ -133,9 +139,11 @@ def _validate(
     )
 
 
-def _arrays(path: Path | None) -> dict[str, np.ndarray] | None:
+def _arrays(path: Path | None) -> dict[str, Array] | None:
     if path is None:
         return None
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as data:
             return dict(data)
@@ -158,7 +166,15 @@ def _shape(text: str) -> tuple[str, list[int]]:
         raise UsageError(f"--input-shape {text}: write NAME=1,3,224,224") from None
 
 
-def _write_json(path: Path | None, result: RewriteResult, verdict: ValidationReport | None) -> None:
+def _providers(text: str | None) -> list[str] | None:
+    names = text.split(",") if text else None
+    unknown = [name for name in names or () if name not in PROVIDERS]
+    if unknown:
+        raise UsageError(f"--providers {text}: {unknown[0]!r} is not one of {', '.join(PROVIDERS)}")
+    return names
+
+
+def _write_json(path: Path | None, result: rewriter.RewriteResult, verdict: rewriter.ValidationReport | None) -> None:
     if path is None:
         return
     data = {"rewrite": result.report.to_json(), "validation": verdict.to_json() if verdict else None}
@@ -173,5 +189,5 @@ def failed(args: argparse.Namespace, error: Exception, code: int) -> int:
     """Print an error in a sentence, with ``-vv`` its traceback, too; returns the exit code."""
     if args.verbose >= 2:
         traceback.print_exception(error)
-    Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
+    print(f"error: {error}", file=sys.stderr)
     return code

@@ -11,3 +11,15 @@ class UsageError(RewriterError):
 
 class VerificationError(RewriterError):
     """A pass left a graph that breaks a structural invariant (exit code 1)."""
+
+
+class ResultDiffers(RewriterError):
+    """Onnxruntime computes something else from the rewritten model than from the original (exit code 1)."""
+
+
+class CouldNotValidate(RewriterError):
+    """There is no verdict: a provider or data is missing, or the original does not run (exit code 3)."""
+
+
+class RunFailed(Exception):
+    """A model does not load or run, of which `validate` makes a verdict; the text is onnxruntime's, shortened."""

@@ -22,7 +22,7 @@ DENOTATIONS = {"N": "DATA_BATCH", "C": "DATA_CHANNEL", "D": "DATA_FEATURE", "H":
 
 
 @dataclass(frozen=True)
-class Port:
+class InterfaceValue:
     """A graph input or output. Shapes hold sizes, symbols or ``None``; layouts are letters (``None``: not an image)."""
 
     name: str
@@ -34,21 +34,23 @@ class Port:
 
     @property
     def flipped(self) -> bool:
+        """Whether it is stored otherwise than in the original."""
         return self.perm is not None and self.perm != perm.identity(len(self.perm))
 
     def to_json(self) -> dict[str, Any]:
+        """The value as plain dicts, lists, strings and numbers."""
         return asdict(self)
 
 
-def port(tensor: gs.Tensor, layout: Layout, roles: str | None) -> Port:
-    """``tensor`` is the original's; ``roles`` those of its axes, if they are known."""
+def interface_value(tensor: gs.Tensor, layout: Layout, roles: str | None) -> InterfaceValue:
+    """``tensor``, which is the original's and has axes of these ``roles`` (if they are known), stored in ``layout``."""
     if tensor.shape is None:
-        return Port(tensor.name, None, None, None, None, None)
+        return InterfaceValue(tensor.name, None, None, None, None, None)
     shape = [None if isinstance(d, str) and d.startswith(UNKNOWN) else d for d in tensor.shape]
-    p = of_rank(layout, len(shape)).perm
+    stored = of_rank(layout, len(shape)).perm
     old = letters(roles) if roles else None
-    new = "".join(perm.reorder(p, old)) if old else None
-    return Port(tensor.name, shape, perm.reorder(p, shape), old, new, p)
+    new = "".join(perm.reorder(stored, old)) if old else None
+    return InterfaceValue(tensor.name, shape, perm.reorder(stored, shape), old, new, stored)
 
 
 def letters(roles: str) -> str | None:
@@ -60,25 +62,24 @@ def letters(roles: str) -> str | None:
     return "".join({"B": "N", "C": "C"}.get(role) or next(spatial) for role in roles)
 
 
-def record(model: ModelProto, ports: Sequence[Port]) -> None:
+def record(model: ModelProto, interface: Sequence[InterfaceValue]) -> None:
     """Write the contract into the model: metadata of what differs from the first original, dimension denotations."""
-    known = read_record(model)
-    for p in ports:
-        if p.perm is None or not p.flipped:
-            continue
-        before = known.pop(p.name, None)
-        total = perm.then(tuple(before["perm"]), p.perm) if before else p.perm
+    recorded = read_record(model)
+    flipped = [(value, value.perm) for value in interface if value.flipped and value.perm is not None]
+    for value, flip in flipped:
+        before = recorded.pop(value.name, None)
+        total = perm.then(tuple(before["perm"]), flip) if before else flip
         if total != perm.identity(len(total)):
-            origin = before["from"] if before else p.old_layout
-            known[p.name] = {"from": origin, "to": p.new_layout, "perm": list(total)}
+            origin = before["from"] if before else value.old_layout
+            recorded[value.name] = {"from": origin, "to": value.new_layout, "perm": list(total)}
     others = [entry for entry in model.metadata_props if entry.key != LAYOUTS_KEY]
     del model.metadata_props[:]
     model.metadata_props.extend(others)
-    if known:
-        model.metadata_props.add(key=LAYOUTS_KEY, value=json.dumps(known, sort_keys=True))
-    layouts = {p.name: p.new_layout for p in ports if p.flipped and p.new_layout}
-    for value in (*model.graph.input, *model.graph.output):
-        for dim, letter in zip(value.type.tensor_type.shape.dim, layouts.get(value.name, ""), strict=False):
+    if recorded:
+        model.metadata_props.add(key=LAYOUTS_KEY, value=json.dumps(recorded, sort_keys=True))
+    layouts = {value.name: value.new_layout or "" for value, _ in flipped}
+    for info in (*model.graph.input, *model.graph.output):
+        for dim, letter in zip(info.type.tensor_type.shape.dim, layouts.get(info.name, ""), strict=False):
             dim.denotation = DENOTATIONS[letter]
 
 
@@ -87,7 +88,7 @@ def read_record(model: ModelProto) -> dict[str, Mapping[str, Any]]:
     text = next((entry.value for entry in model.metadata_props if entry.key == LAYOUTS_KEY), "{}")
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in (*model.graph.input, *model.graph.output)}
     with suppress(ValueError, KeyError, TypeError, AttributeError):
-        known: dict[str, Mapping[str, Any]] = json.loads(text)
-        if all(sorted(entry["perm"]) == [*range(ranks[name])] and "from" in entry for name, entry in known.items()):
-            return known
+        recorded: dict[str, Mapping[str, Any]] = json.loads(text)
+        if all(sorted(entry["perm"]) == [*range(ranks[name])] and "from" in entry for name, entry in recorded.items()):
+            return recorded
     raise UsageError(f"the model's metadata {LAYOUTS_KEY} does not fit its inputs and outputs: remove it")

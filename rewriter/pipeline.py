@@ -6,32 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx_graphsurgeon as gs
-from onnx import GraphProto, ModelProto
+from onnx import ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.dialects.dialect import WEIGHT_LAYOUTS, Dialect, parse_domain
+from passes.dialects.base import Dialect
+from passes.layout.formats import FORMATS
 from passes.layout.layout import Layout
+from passes.normalize import group_norm
 from passes.normalize.lower import lower
 from passes.plan.explain import explain as explain_value
 from passes.plan.plan import Plan, make_plan, make_program
 from passes.plan.program import PlanError, Program
 from passes.plan.roles import find_roles, interface
+from rewriter.choices import DIALECTS, LAYOUTS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import UsageError
 from rewriter.files import model_io
-from rewriter.interface import Port, port, record
-from rewriter.names import bodies
-from rewriter.report import report
-from rewriter.report.report import Explained, Report
+from rewriter.interface import InterfaceValue, interface_value, record
+from rewriter.report import summary
+from rewriter.report.data import Explained, Report
 from rewriter.verify import onnx_fault, verify_graph, verify_model
-
-TARGETS = ("nhwc", "nchw")
-DIALECTS = ("function", "onnx")
-CHOICES = ("nhwc", "nchw", "keep")
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ class RewriteResult:
     """The rewritten model, its interface, the plan that led to it and a report."""
 
     model: ModelProto
-    inputs: list[Port]
-    outputs: list[Port]
+    inputs: list[InterfaceValue]
+    outputs: list[InterfaceValue]
     plan: Plan
     report: Report
 
@@ -106,7 +104,7 @@ def rewrite(
     clock = Clock()
     with clock("load"):
         original = model if isinstance(model, ModelProto) else model_io.load(model)
-    spelled = Dialect((dialect or ("function" if to == "nhwc" else "onnx")) == "function", weight_layout)
+    spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
     options = Options(to, spelled, choices, keep_io, input_shapes or {}, time_limit, explain)
     with blaming(original):
         result = _convert(original, options, clock)
@@ -121,39 +119,41 @@ def plan_of(model: ModelProto, to: str) -> Planned:
 
     Raises what ``rewrite`` does.
     """
-    options = Options(to, Dialect(to == "nhwc"), {}, keep_io=False, input_shapes={}, time_limit=60.0, explain=())
+    options = Options(
+        to, dialects.make(dialects.DEFAULTS[to]), {}, keep_io=False, input_shapes={}, time_limit=60.0, explain=()
+    )
     with blaming(model):
         read = model_io.to_graph(model, own_weights=True)
-        graph = _checked(lower(read, options.dialect.functions), "lower")
-        return _planned(graph, options, report.transposed_bytes(read, {}))
+        graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
+        return _planned(graph, options, summary.transposed_bytes(read, {}))
 
 
 def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteResult:
     with clock("read"):
         read = model_io.to_graph(original)
-        graph = _checked(lower(read, options.dialect.functions), "lower")
+        graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
         _check_names(graph, options.choices, options.input_shapes)
     with clock("plan"):
-        planned = _planned(graph, options, report.transposed_bytes(read, hints(read, options.input_shapes)))
+        planned = _planned(graph, options, summary.transposed_bytes(read, hints(read, options.input_shapes)))
     with clock("push"):
         moved = _checked(tidy(_checked(push(graph, planned.plan, planned.ends), "push")), "tidy")
-    ports = ports_of(planned)
+    inputs, outputs = interface_of(planned)
     with clock("write"):
         result = model_io.to_model(moved, original)
-        record(result, [*ports[0], *ports[1]])
+        record(result, [*inputs, *outputs])
     with clock("verify"):
-        contract = [{p.name: p.new_shape for p in side} for side in ports]
+        contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original)
     with clock("explain"):
         explained = [_explained(planned, name) for name in options.explain]
-    summary = _report(original, result, options, ports, planned, explained, clock.seconds)
-    return RewriteResult(result, ports[0], ports[1], planned.plan, summary)
+    report = _report(original, result, options, (inputs, outputs), planned, explained, clock.seconds)
+    return RewriteResult(result, inputs, outputs, planned.plan, report)
 
 
-def ports_of(planned: Planned) -> list[list[Port]]:
+def interface_of(planned: Planned) -> list[list[InterfaceValue]]:
     """The graph's inputs, and its outputs."""
     return [
-        [port(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
+        [interface_value(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
         for tensors in (planned.graph.inputs, planned.graph.outputs)
     ]
 
@@ -210,7 +210,7 @@ def _explained(planned: Planned, name: str) -> Explained:
         found = explain_value(planned.program, planned.plan, name)
     except KeyError:
         raise UsageError(f"--explain {name}: the model computes no value of that name") from None
-    return report.explained(found, planned.roles.get(name))
+    return summary.explained(found, planned.roles.get(name))
 
 
 def _checked(graph: gs.Graph, after: str) -> gs.Graph:
@@ -223,7 +223,7 @@ def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Ma
         ("to", to, TARGETS),
         ("dialect", dialect, (None, *DIALECTS)),
         ("weight_layout", weight_layout, WEIGHT_LAYOUTS),
-        *((f"layout of {name!r}", choice, CHOICES) for name, choice in choices.items()),
+        *((f"layout of {name!r}", choice, LAYOUTS) for name, choice in choices.items()),
     ):
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
@@ -231,13 +231,13 @@ def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Ma
 
 
 def _check_names(graph: gs.Graph, choices: Mapping[str, str], input_shapes: Mapping[str, Sequence[int]]) -> None:
-    ports = {t.name: t for t in (*graph.inputs, *graph.outputs)}
+    tensors = {t.name: t for t in (*graph.inputs, *graph.outputs)}
     for name in (*choices, *input_shapes):
-        if name not in ports:
-            raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, ports))}")
+        if name not in tensors:
+            raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, tensors))}")
     for name, choice in choices.items():
-        rank = len(ports[name].shape or ())
-        if choice != "keep" and rank not in (3, 4, 5):
+        rank = len(tensors[name].shape or ())
+        if choice != "keep" and rank not in FORMATS:
             raise UsageError(f"{name!r} has {rank} axes; {choice} is for 3, 4 or 5 (--layout {name}=keep leaves it)")
 
 
@@ -245,28 +245,25 @@ def _report(
     original: ModelProto,
     result: ModelProto,
     options: Options,
-    ports: list[list[Port]],
+    ends: tuple[Sequence[InterfaceValue], Sequence[InterfaceValue]],
     planned: Planned,
     explained: list[Explained],
     seconds: Mapping[str, float],
 ) -> Report:
     plan, notes = planned.plan, []
-    if any(parse_domain(function.domain) for function in result.functions):
-        notes.append(
-            "Channels-last operators are model-local functions: a runtime without these (OpenVINO refuses them) needs "
-            "--dialect onnx."
-        )
+    if any(options.dialect.owns(function.domain) for function in result.functions):
+        notes.append(options.dialect.note)
     if not plan.optimal:
         notes.append("The planner's time limit was reached: fewer bytes than these may be possible.")
     return Report(
         to=options.to,
-        dialect="function" if options.dialect.functions else "onnx",
-        changed=changed(original, result) or any(p.flipped for side in ports for p in side),
-        inputs=ports[0],
-        outputs=ports[1],
-        ops=report.count_ops(original, result),
-        remaining=report.remaining(plan, planned.roles),
-        barriers=report.barriers(planned.graph),
+        dialect=options.dialect.name,
+        changed=summary.changed(original, result) or any(value.flipped for side in ends for value in side),
+        inputs=ends[0],
+        outputs=ends[1],
+        ops=summary.count_ops(original, result),
+        remaining=summary.remaining(plan, planned.roles),
+        barriers=summary.barriers(planned.graph),
         bytes_before=planned.bytes_before,
         bytes=plan.bytes,
         inside=plan.inside,
@@ -276,24 +273,3 @@ def _report(
         seconds=dict(seconds),
         notes=notes,
     )
-
-
-def changed(original: ModelProto, result: ModelProto) -> bool:
-    """Whether any node or constant of the result differs from the original's by more than its name."""
-    shapes = [set(_constant_shapes(model.graph)) for model in (original, result)]
-    return _outline(original.graph) != _outline(result.graph) or shapes[1] - shapes[0] != set()
-
-
-def _constant_shapes(graph: GraphProto) -> Iterator[tuple[int, ...]]:
-    yield from (tuple(tensor.dims) for tensor in graph.initializer)
-    for body in (body for node in graph.node for body in bodies(node)):
-        yield from _constant_shapes(body)
-
-
-def _outline(graph: GraphProto) -> list[Any]:
-    """Operators and attributes, in bodies too; a Constant node is as good as an initializer."""
-    return [
-        (node.op_type, node.domain, [a for a in node.attribute if not a.HasField("g")], [*map(_outline, bodies(node))])
-        for node in graph.node
-        if node.op_type not in ("Constant", "Identity")
-    ]

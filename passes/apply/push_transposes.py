@@ -94,7 +94,7 @@ class _Push:
             self._edit(edit, results[j], outputs[j])
 
     def _moved(self, node: gs.Node, move: Move, inputs: list[gs.Tensor], outputs: list[gs.Tensor]) -> None:
-        inputs = [inputs[i] for i in move.order] or inputs
+        inputs = [inputs[i] for i in move.operands] or inputs
         while inputs and not inputs[-1].name:
             inputs.pop()
         attrs = {**node.attrs, **move.attrs}

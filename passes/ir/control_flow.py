@@ -17,7 +17,6 @@ from passes.ir.graph import bodies, is_standard
 
 DOMAIN = "port"
 NODE = -1
-DEFAULT_TRIPS = 16  # how often the body of a loop runs, where nobody knows
 RANDOM = {"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
 MOST_TRIPS = 2**20  # above, a trip count means "until the condition says so"
 
@@ -157,12 +156,13 @@ def scan_axes(node: gs.Node, name: str) -> list[int]:
     return list(node.attrs.get(name) or [0] * count)
 
 
-def weights(graph: gs.Graph) -> dict[str, int]:
+def executions_per_inference(graph: gs.Graph, unknown_trips: int) -> dict[str, int]:
     """How often each value is made per inference, where that is not once: in bodies, and of constants only.
 
-    What is made of constants only runtimes compute when they load the model.
+    What is made of constants only runtimes compute when they load the model. The body of a loop runs ``unknown_trips``
+    times where nobody knows.
     """
-    return {**_in_bodies(graph), **dict.fromkeys(_of_constants(graph), 0)}
+    return {**_in_bodies(graph, unknown_trips), **dict.fromkeys(_of_constants(graph), 0)}
 
 
 def _of_constants(graph: gs.Graph) -> set[str]:
@@ -174,18 +174,18 @@ def _of_constants(graph: gs.Graph) -> set[str]:
     return found
 
 
-def _in_bodies(graph: gs.Graph, times: int = 1) -> dict[str, int]:
+def _in_bodies(graph: gs.Graph, unknown_trips: int, times: int = 1) -> dict[str, int]:
     found: dict[str, int] = {}
     for node in graph.nodes:
         for body in bodies(node):
-            trips = times * trip_count(node)
+            trips = times * trip_count(node, unknown_trips)
             found.update((t.name, trips) for t in body.inputs)
             found.update((t.name, trips) for n in body.nodes for t in n.outputs)
-            found |= _in_bodies(body, trips)
+            found |= _in_bodies(body, unknown_trips, trips)
     return found
 
 
-def trip_count(node: gs.Node) -> int:
+def trip_count(node: gs.Node, unknown: int) -> int:
     """How often the bodies of a node run: a price, not a fact."""
     if node.op == "If":
         return 1
@@ -194,4 +194,4 @@ def trip_count(node: gs.Node) -> int:
         count = int(np.asarray(node.inputs[0].values).reshape(-1)[0])
     elif node.op == "Scan" and node.inputs and node.inputs[-1].shape:
         count = node.inputs[-1].shape[scan_axes(node, "scan_input_axes")[-1]]
-    return count if isinstance(count, int) and 0 < count < MOST_TRIPS else DEFAULT_TRIPS
+    return count if isinstance(count, int) and 0 < count < MOST_TRIPS else unknown

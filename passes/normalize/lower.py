@@ -7,8 +7,9 @@ import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import NodeProto
 
+from passes import dialects
 from passes.apply.tidy import without_dead
-from passes.dialects.dialect import Spec, kernel_perm, parse_domain, spec_of
+from passes.dialects.base import Spelling
 from passes.ir import constants
 from passes.ir.constants import Stored
 from passes.ir.graph import all_names, assemble, every_node, is_standard, new_node, unused, with_bodies
@@ -73,7 +74,7 @@ def constant_value(node: gs.Node) -> "Stored | Array | None":
 
 def functions_as_standard(graph: gs.Graph) -> gs.Graph:
     """Each channels-last function becomes Transpose, the standard operator, Transpose; plans then undo the two."""
-    if not any(parse_domain(node.domain or "") for node in every_node(graph)):
+    if not any(dialects.read(node.domain or "", node.op, graph.opset) for node in every_node(graph)):
         return graph
     reads = Counter(t.name for node in every_node(graph) for t in node.inputs)
     return _Lowering(all_names(graph), {name for name, times in reads.items() if times > 1}).run(graph)
@@ -91,18 +92,16 @@ class _Lowering:
         kept = {t.name for t in graph.outputs}
         for node in graph.nodes:
             operands = [self.last.get(t.name, t) for t in node.inputs]
-            parsed, spec = parse_domain(node.domain or ""), spec_of(node.op, graph.opset)
-            if parsed is None or spec is None:
+            spelling = dialects.read(node.domain or "", node.op, graph.opset)
+            if spelling is None:
                 nodes.append(with_bodies(new_node(node, operands, list(node.outputs)), self.run))
             else:
-                nodes += self._lowered(node, operands, *parsed, spec, kept)
+                nodes += self._lowered(node, operands, spelling, kept)
         return assemble(graph, nodes, graph.inputs, graph.outputs)
 
-    def _lowered(
-        self, node: gs.Node, operands: list[gs.Tensor], rank: int, weights: str, spec: Spec, kept: set[str]
-    ) -> list[gs.Node]:
-        perms = {"x": perm.channels_first(rank), "w": perm.inverse(kernel_perm(spec.op, rank, weights))}
-        kinds = [kind if t.name else "-" for kind, t in zip(spec.inputs, operands, strict=False)]
+    def _lowered(self, node: gs.Node, operands: list[gs.Tensor], spelling: Spelling, kept: set[str]) -> list[gs.Node]:
+        form, perms = spelling.form, {"x": perm.channels_first(spelling.rank), "w": perm.inverse(spelling.kernel)}
+        kinds = [kind if t.name else "-" for kind, t in zip(form.inputs, operands, strict=False)]
         before: list[gs.Node] = []
         inputs = [
             _first(before, self.names, self.shared | kept, t, kind, perms)
@@ -118,8 +117,9 @@ class _Lowering:
                 self.last[tensor.name] = seen
             results.append(result)
             after.append(gs.Node("Transpose", "", {"perm": list(perm.inverse(p))}, [result], [seen]))
-        made = new_node(node, inputs, results, op=spec.op, domain=None)
-        return [*before, *(self._in_groups(made) if spec.grouped else [made]), *after]
+        attrs = {key: value for key, value in node.attrs.items() if key not in spelling.attrs}
+        made = new_node(node, inputs, results, op=form.op, domain=None, attrs=attrs, changed=frozenset(spelling.attrs))
+        return [*before, *(self._in_groups(made) if form.grouped else [made]), *after]
 
     def _in_groups(self, norm: gs.Node) -> list[gs.Node]:
         """The operator between two Reshapes, as exporters write it."""
@@ -139,7 +139,7 @@ class _Lowering:
 def _first(
     nodes: list[gs.Node], names: set[str], shared: set[str], tensor: gs.Tensor, kind: str, perms: dict[str, Perm]
 ) -> gs.Tensor:
-    """What the standard operator reads in place of a function's input of this ``kind`` (see ``dialect.Spec``)."""
+    """What the standard operator reads in place of a function's input of this ``kind`` (see ``dialects.base.Form``)."""
     if kind in perms:
         result = _like(tensor, f"{tensor.name}_first", perms[kind], names)
         nodes.append(gs.Node("Transpose", "", {"perm": list(perms[kind])}, [tensor], [result]))

@@ -7,13 +7,12 @@ inputs and outputs. Every node keeps the move that changes nothing, so a plan al
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from itertools import permutations, product
 
 import onnx_graphsurgeon as gs
 
-from passes.dialects.dialect import LAYOUT_NAMES, Dialect
+from passes.dialects.base import Dialect
 from passes.ir.control_flow import flat
 from passes.layout import layout as lay
 from passes.layout import perm
@@ -23,7 +22,6 @@ from passes.rules.barriers import BARRIERS
 from passes.rules.move import IN, OUT, Move, Slot
 from passes.rules.node import Node
 from passes.rules.registry import lookup
-from passes.rules.rule import Rule
 
 MOST_LAYOUTS = 8  # per value
 MOST_PERMS = 4  # rank up to which every perm of a pivot is tried when a layout arrives at another slot
@@ -64,7 +62,7 @@ class Candidates:
         if rule is None:
             unknown = f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}"
             raise Refusal(unknown if node.domain else BARRIERS.get(node.op, unknown))
-        ranks = [node.rank(slot) for slot in rule.slots(node)]
+        ranks = [node.rank(slot) for slot in rule.slots_of(node)]
         moves = rule.fn(node, *(lay.of_rank(at, rank) for at, rank in zip(layouts, ranks, strict=True)))
         return moves if isinstance(moves, list) else [moves]
 
@@ -90,7 +88,7 @@ class Candidates:
     def _slots(self, i: int) -> tuple[Slot, ...]:
         rule = self.rules[i]
         try:
-            return rule.slots(self.nodes[i]) if rule else ()
+            return rule.slots_of(self.nodes[i]) if rule else ()
         except Refusal:
             return ()
 
@@ -98,21 +96,17 @@ class Candidates:
         for name, layout in pins.items():
             self._offer(name, layout)
         for i, (node, rule) in enumerate(zip(self.nodes, self.rules, strict=True)):
-            if rule is not None and rule.seed and node.dialect.functions and known_rank(node, IN(0)) in LAYOUT_NAMES:
-                self._offer(node.tensor(IN(0)).name, Layout(perm.channels_last(node.rank(IN(0)))))
-            if not is_transpose(node, rule):
-                self._add(i, self._as_it_is(i))
+            image = node.dialect.image_layout(known_rank(node, IN(0)) or 0)
+            if rule is not None and rule.image and image is not None:
+                self._offer(node.tensor(IN(0)).name, image)
+            n_in, n_out = node.arity
+            stay = Move((AS_IS,) * n_in, (AS_IS,) * n_out)
+            if rule is None or not rule.always_rewrite:
+                self._add(i, stay)
             for slot in self.live[i] if rule is not None else ():
                 self._spread(i, slot, AS_IS)
-
-    def _as_it_is(self, i: int) -> Move:
-        """The move that changes no layout; nothing at all, unless the rule wants the node written anew."""
-        n_in, n_out = self.nodes[i].arity
-        rule = self.rules[i]
-        if rule is not None and rule.anew:
-            with suppress(Refusal):
-                return self.ask(i, *(AS_IS for _ in self.slots[i]))[0]
-        return Move((AS_IS,) * n_in, (AS_IS,) * n_out)
+            if not self.moves[i]:
+                self._add(i, stay)
 
     def _offer(self, name: str, layout: Layout) -> None:
         if layout not in self.layouts[name] and len(self.layouts[name]) < MOST_LAYOUTS:
@@ -157,8 +151,8 @@ class Candidates:
         rank, other = known_rank(node, pivot), known_rank(node, slot)
         if rank is None or other is None or rule is None:
             return
-        if rule.back is not None and slot in (IN(0), OUT(0)):
-            yield from rule.back(node, lay.of_rank(layout, other))
+        if rule.inverse is not None and slot in (IN(0), OUT(0)):
+            yield from rule.inverse(node, lay.of_rank(layout, other))
             return
         if rank == other:
             yield layout
@@ -176,22 +170,20 @@ class Candidates:
         changed = [slot for slot in self.live[i] if move.at(slot) not in (AS_IS, ANY)]
         if any(known_rank(node, slot) is None and node.tensor(slot).name in self._used for slot in changed):
             return
-        rule = self.rules[i]
-        self.moves[i][key] = (
-            move if rule is None or rule.inside is None else replace(move, inside=rule.inside(node, move))
-        )
+        self.moves[i][key] = move
         for slot in changed:
             self._offer(node.tensor(slot).name, move.at(slot))
 
     def _is_pinned(self, i: int) -> bool:
-        """In the function dialect spatial operators are channels-last: that is the request, not a preference."""
-        rule = self.rules[i]
-        return rule is not None and rule.pinned and any(move.domain for move in self.moves[i].values())
+        demands = self.nodes[i].dialect.demands
+        return any(demands(move.domain, move.op) for move in self.moves[i].values())
 
     def _keep_pinned(self) -> None:
-        for i in range(len(self.nodes)):
+        """Where the dialect demands its way of writing a node, that is the request, not a preference."""
+        for i, node in enumerate(self.nodes):
+            demands = node.dialect.demands
             if self._is_pinned(i):
-                self.moves[i] = {key: move for key, move in self.moves[i].items() if move.domain}
+                self.moves[i] = {key: move for key, move in self.moves[i].items() if demands(move.domain, move.op)}
 
 
 @cache
@@ -211,10 +203,3 @@ def known_rank(node: Node, slot: Slot) -> int | None:
         return None
     shape = node.tensor(slot).shape
     return None if shape is None else len(shape)
-
-
-def is_transpose(node: Node, rule: Rule | None) -> bool:
-    """A Transpose that can vanish: then it has no move that leaves it in place, at no price."""
-    return (
-        rule is not None and rule.family == "transpose" and None not in (known_rank(node, s) for s in (IN(0), OUT(0)))
-    )

@@ -1,15 +1,11 @@
-"""Changes of layout: what it takes to turn a value stored one way into another, and what it costs."""
+"""Changes of layout: what it takes to turn a value stored one way into another."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from math import prod
+from collections.abc import Hashable, Sequence
 
-import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.layout import perm
 from passes.layout.layout import Layout, of_rank
-
-DEFAULT_BATCH, DEFAULT_DIM = 1, 64  # prices of dynamic dims: the first axis, any other
 
 
 def data_order(layout: Layout, tensor: gs.Tensor) -> Hashable:
@@ -47,13 +43,3 @@ def exactly(layout: Layout, _: gs.Tensor) -> Hashable:
 def same_orders(layout: Layout, _: gs.Tensor) -> Hashable:
     """A Transpose cannot change the order of elements within an axis: producer and reader must agree on it."""
     return layout.orders
-
-
-def price(tensor: gs.Tensor, hints: Mapping[str, int]) -> int:
-    """Bytes that one Transpose of the tensor moves."""
-    itemsize = np.dtype(tensor.dtype).itemsize if tensor.dtype is not None and not isinstance(tensor.dtype, int) else 2
-    sizes = (
-        d if isinstance(d, int) else hints.get(str(d), DEFAULT_DIM if axis else DEFAULT_BATCH)
-        for axis, d in enumerate(tensor.shape or ())
-    )
-    return itemsize * prod(sizes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import onnx_graphsurgeon as gs
 
-from passes.dialects.dialect import Dialect
+from passes.dialects.base import Dialect
 from passes.layout.layout import ANY, AS_IS, Layout
 from passes.plan.candidates import Candidates
 from passes.plan.changes import change_op, data_order, nearest

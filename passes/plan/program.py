@@ -17,17 +17,15 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from passes.ir.control_flow import weights
+from passes.ir.control_flow import executions_per_inference
 from passes.layout.layout import ANY, AS_IS, Layout
 from passes.plan.candidates import Candidates
-from passes.plan.changes import data_order, exactly, price, same_orders
+from passes.plan.changes import data_order, exactly, same_orders
+from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.rules.move import OUT, Move, Slot
 
 INFEASIBLE = 2  # scipy.optimize.milp's status
 ONE = 0  # the variable that is 1
-CHANGE_PRICE = 1  # bytes, per Transpose: among plans of equal bytes the one with fewest of them
-MOVES_PRICE = CHANGE_PRICE / 2  # of all moves together: among those plans the one that leaves most nodes as they are
-
 
 Level = tuple[Callable[[Layout, gs.Tensor], Hashable], float | None, float]
 
@@ -46,9 +44,11 @@ class Program:
         pins: Mapping[str, Layout],
         outputs: Mapping[str, Layout],
         hints: Mapping[str, int],
+        cost: CostModel = ONNXRUNTIME_CPU,
     ) -> None:
+        self.cost = cost
         self.found, self.pins, self.outputs, self.hints = found, pins, outputs, hints
-        self.times = weights(graph)
+        self.times = executions_per_inference(graph, cost.unknown_trips)
         self.moves = [list(moves.values()) for moves in found.moves]
         self.first = [ONE + 1, *(ONE + 1 + np.cumsum([len(moves) for moves in self.moves], dtype=int)).tolist()]
         self.tensors: dict[str, gs.Tensor] = {t.name: t for t in graph.inputs}
@@ -90,10 +90,15 @@ class Program:
         every = [(i, move) for i, moves in enumerate(self.moves) for move in moves]
         moved = [any(at not in (AS_IS, ANY) for at in (*move.inputs, *move.outputs)) for _, move in every]
         inside = [self.inside_of(i, move) for i, move in every]
-        costs, rows = [0.0, *(MOVES_PRICE / len(every) * a + b for a, b in zip(moved, inside, strict=True))], Rows()
+        costs, rows = (
+            [0.0, *(self.cost.moves_tie / len(every) * a + b for a, b in zip(moved, inside, strict=True))],
+            Rows(),
+        )
         for begin, end in pairwise(self.first):
             rows.add(range(begin, end), (), at_most=1.0, at_least=1.0)
-        ties = MOVES_PRICE + sum(self._price(name, tensor, rows, costs) for name, tensor in self.tensors.items())
+        ties = self.cost.moves_tie + sum(
+            self._price(name, tensor, rows, costs) for name, tensor in self.tensors.items()
+        )
         return Built(np.asarray(costs), rows.constraint(len(costs)), ties)
 
     def _price(self, name: str, tensor: gs.Tensor, rows: "Rows", costs: list[float]) -> float:
@@ -125,7 +130,7 @@ class Program:
     def _levels(self, name: str, tensor: gs.Tensor, layouts: Collection[Layout]) -> Iterator[Level]:
         """In which respects layouts of a value differ, the price of a change in each (``None``: not possible), and how
         much of that is for breaking ties."""
-        moved, tie = self.bytes_of(name), CHANGE_PRICE * max(self.times.get(name, 1), 1)
+        moved, tie = self.bytes_of(name), self.cost.relayout_tie * max(self.times.get(name, 1), 1)
         if len({data_order(layout, tensor) for layout in layouts}) == len(layouts):
             yield exactly, moved + tie, tie
         else:
@@ -144,11 +149,13 @@ class Program:
 
     def bytes_of(self, name: str) -> int:
         """What one Transpose of the value moves per inference."""
-        return price(self.tensors[name], self.hints) * self.times.get(name, 1)
+        return self.cost.bytes_of(self.tensors[name], self.hints) * self.times.get(name, 1)
 
     def inside_of(self, i: int, move: Move) -> int:
         """What node ``i``, so moved, moves itself per inference."""
-        return int(move.inside * self.bytes_of(self.found.nodes[i].tensor(OUT(0)).name)) if move.inside else 0
+        node = self.found.nodes[i]
+        copies = self.cost.runtime_copies(node, move)
+        return int(copies * self.bytes_of(node.tensor(OUT(0)).name)) if copies else 0
 
     def inside(self, chosen: list[Move]) -> int:
         return sum(self.inside_of(i, move) for i, move in enumerate(chosen))

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 import onnx_graphsurgeon as gs
 
-from passes.dialects.dialect import LAYOUT_NAMES, Dialect
+from passes.dialects.functions import FunctionDialect
 from passes.layout import layout as lay
 from passes.layout import perm
+from passes.layout.formats import FORMATS
 from passes.layout.layout import ANY, AS_IS, Layout
 from passes.layout.perm import Perm
 from passes.plan.candidates import Candidates, known_rank, live_slots
@@ -33,21 +34,21 @@ def find_roles(graph: gs.Graph) -> dict[str, Roles]:
 def channels_last_perm(roles: Roles) -> Perm | None:
     """The perm that stores a value with these roles as batch, spatial axes in their order, channel; ``None`` if these
     are not all there, once."""
-    if len(roles) not in LAYOUT_NAMES or sorted(roles) != sorted("BC" + SPATIAL * (len(roles) - 2)):
+    if len(roles) not in FORMATS or sorted(roles) != sorted("BC" + SPATIAL * (len(roles) - 2)):
         return None
     return tuple(sorted(range(len(roles)), key=lambda a: "BSC".index(roles[a])))
 
 
 class _Search:
     def __init__(self, graph: gs.Graph) -> None:
-        self.rules = Candidates(graph, {}, Dialect(functions=True), spread=False)
+        self.rules = Candidates(graph, {}, FunctionDialect(), spread=False)
         self.roles: dict[str, Roles | None] = {}
         self.queue: deque[str] = deque()
 
     def run(self) -> dict[str, Roles]:
         for node, rule in zip(self.rules.nodes, self.rules.rules, strict=True):
             rank = known_rank(node, IN(0))
-            if rule is None or not rule.seed or rank not in LAYOUT_NAMES:
+            if rule is None or not rule.image or rank not in FORMATS:
                 continue
             for slot in live_slots(node):
                 if slot.number == 0 and known_rank(node, slot) == rank:
@@ -69,7 +70,7 @@ class _Search:
 
     def _spread(self, i: int, slot: Slot, roles: Roles) -> None:
         rule, node = self.rules.rules[i], self.rules.nodes[i]
-        if rule is None or rule.seed or not rule.roles:
+        if rule is None or rule.image or not rule.keeps_axes:
             return
         if node.op in ("Squeeze", "Unsqueeze"):
             self._across_unit_axes(node, slot, roles)
@@ -117,7 +118,7 @@ def interface(
     def wanted(tensor: gs.Tensor) -> Layout:
         choice = choices.get(tensor.name, "keep" if keep else to)
         rank = len(tensor.shape or ())
-        if choice == "keep" or rank not in LAYOUT_NAMES:
+        if choice == "keep" or rank not in FORMATS:
             return AS_IS
         p = channels_last_perm(roles.get(tensor.name, ""))
         if p is None and tensor.name not in choices:

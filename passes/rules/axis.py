@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
-from passes.layout import layout as lay
-from passes.layout import order, perm
-from passes.layout.layout import Layout
-from passes.layout.order import AxisOrder, Order
+from passes.layout.layout import VECTOR, Layout
+from passes.layout.vector import cut, joined, resized
 from passes.refusal import Refusal
 from passes.rules.move import IN, OUT, Move, Slot
 from passes.rules.node import Node
@@ -29,12 +27,6 @@ def along_axis(default: int, symmetric: bool = False) -> RuleFn:
         return node.move(data, outputs, attrs={"axis": layout.place(axis)})
 
     return rule
-
-
-def beside_last(node: Node, move: Move) -> int:
-    """Runtimes (onnxruntime's CPU and CUDA) transpose before and after a Softmax along an axis that is not the last."""
-    shape = node.tensor(IN(0)).shape
-    return 2 if shape is not None and move.attrs.get("axis", node.attr("axis", -1)) not in (-1, len(shape) - 1) else 0
 
 
 def split(node: Node, layout: Layout) -> Move:
@@ -109,12 +101,12 @@ def arg_reduce(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: result}, attrs={"axis": layout.place(axis)})
 
 
-register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis", inside=beside_last), since=13)
-register("Hardmax", Rule(along_axis(-1), (IN(0),), "axis", inside=beside_last), since=13)
-register("Softmax LogSoftmax", Rule(flattening(symmetric=True), (IN(0),), "axis"))
-register("Hardmax", Rule(flattening(), (IN(0),), "axis"))
-register("LpNormalization", Rule(along_axis(-1, symmetric=True), (IN(0),), "axis"))
+register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True)), since=13)
+register("Hardmax", Rule(along_axis(-1)), since=13)
+register("Softmax LogSoftmax", Rule(flattening(symmetric=True)))
+register("Hardmax", Rule(flattening()))
+register("LpNormalization", Rule(along_axis(-1, symmetric=True)))
 # Concat's axis is 1 by default before opset 4, and must be given from then on
-register("Concat", Rule(concat, (IN(0),), "axis", back=first_part))
-register("Split", Rule(split, (IN(0),), "axis"))
-register("ArgMax ArgMin", Rule(arg_reduce, (IN(0),), "axis"))
+register("Concat", Rule(concat, inverse=first_part))
+register("Split", Rule(split))
+register("ArgMax ArgMin", Rule(arg_reduce))

@@ -2,20 +2,19 @@
 
 from functools import wraps
 
-from passes.dialects.dialect import Spec
-from passes.layout import layout as lay
+from passes.dialects.base import Form
 from passes.layout import perm
-from passes.layout.layout import Layout
+from passes.layout.layout import Layout, permuted
 from passes.refusal import Refusal
 from passes.rules.axis import along_axis, flattening
+from passes.rules.contraction import gemm, gemm_in_order, matmul_in_order
 from passes.rules.elementwise import SAME, broadcast
-from passes.rules.matmul import gemm, gemm_in_order, matmul_in_order
+from passes.rules.image import channels_first, spatial_attrs
 from passes.rules.move import IN, OUT, Move, Slot
 from passes.rules.node import Node
 from passes.rules.quant import LINEAR, Product, on, parameter, product
 from passes.rules.registry import register
 from passes.rules.rule import Rule, RuleFn
-from passes.rules.spatial import channels_first, spatial_attrs
 
 SOFTMAX, FLAT_SOFTMAX = along_axis(-1, symmetric=True), flattening(symmetric=True)
 
@@ -45,7 +44,7 @@ def biased(node: Node, layout: Layout) -> Move:
 
 def fused_conv(node: Node, layout: Layout) -> Move:
     """FusedConv: Conv, the sum with input 3 and an activation."""
-    move = channels_first(node, layout.perm, Spec("Conv", "xw-x")) if not layout.orders else None
+    move = channels_first(node, layout.perm, Form("FusedConv", "Conv", "xw-x"))
     if move is None:
         raise Refusal("FusedConv is channels-first only: convert the model before onnxruntime fuses it")
     return move
@@ -53,13 +52,13 @@ def fused_conv(node: Node, layout: Layout) -> Move:
 
 def either(node: Node, layout: Layout) -> Move:
     """Operators with the attribute ``channels_last``, which leaves kernels as they are."""
-    rank = len(layout.perm)
+    rank = layout.rank
     p = perm.then(perm.channels_last(rank), layout.perm) if node.attr("channels_last", 0) else layout.perm
     last = p[1] != 1
     first = (0, 1, *(p[1:-1] if last else p[2:]))
-    if layout.orders or p[0] != 0 or sorted(first) != list(range(rank)):
+    if p[0] != 0 or sorted(first) != list(range(rank)):
         raise Refusal(f"{node.op} needs its channels first or last")
-    kernel = {3: Layout(first)} if node.op == "QLinearConv" else {}
+    kernel = {3: permuted(first)} if node.op == "QLinearConv" else {}
     attrs = {"channels_last": int(last), **spatial_attrs(node, first)}
     return node.move({0: layout, **kernel}, {0: layout}, attrs=attrs)
 
@@ -74,8 +73,8 @@ def fused_matmul(node: Node, left: Layout, result: Layout) -> Move:
 def quantised_gemm(node: Node, left: Layout, result: Layout) -> Move:
     """QGemm: scale and zero point of the right operand may have one entry per column."""
     move = on(node, (0, 3, 6), gemm_in_order, left, result)
-    right, columns = lay.of_rank(move.inputs[3], 2), 0 if node.attr("transB", 0) else 1
-    vectors = {i: parameter(node, i, right, columns) for i in (4, 5) if node.has(IN(i))}
+    columns = 0 if node.attr("transB", 0) else 1
+    vectors = {i: parameter(node, i, move.inputs[3], columns) for i in (4, 5) if node.has(IN(i))}
     return node.move({**dict(enumerate(move.inputs)), **vectors}, {0: result}, attrs=move.attrs)
 
 
@@ -84,23 +83,23 @@ def rows(node: Node, layout: Layout) -> Move:
     raise Refusal(f"{node.op} works on rows of tokens, which are no images")
 
 
-def contrib(ops: str, fn: RuleFn, family: str, *pivots: Slot, seed: bool = False) -> None:
-    rule = Rule(fn, pivots or (IN(0),), family, seed=seed, roles=family != "matmul")
+def contrib(ops: str, fn: RuleFn, *slots: Slot, image: bool = False, keeps_axes: bool = True) -> None:
+    rule = Rule(fn, slots or (IN(0),), image=image, keeps_axes=keeps_axes)
     register(ops, rule, domain="com.microsoft")
 
 
-contrib("Gelu QuickGelu QLinearLeakyRelu QLinearSigmoid", SAME.fn, "same")
-contrib("BiasGelu FastGelu", biased, "same")
-contrib("QLinearAdd QLinearMul", of_inputs(broadcast, 0, 3), "broadcast", OUT(0))
-contrib("QLinearWhere", of_inputs(broadcast, 0, 1, 4), "broadcast", OUT(0))
-contrib("QLinearSoftmax", softmax, "axis")
-contrib("QLinearConcat", concat, "axis", IN(2))
-contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either, "either")
-contrib("FusedConv", fused_conv, "spatial", seed=True)
-contrib("FusedGemm", gemm, "matmul", IN(0), OUT(0))
-contrib("FusedMatMul", fused_matmul, "matmul", IN(0), OUT(0))
-contrib("QGemm", quantised_gemm, "matmul", IN(0), OUT(0))
-contrib("SkipLayerNormalization SkipSimplifiedLayerNormalization", rows, "rows")
-contrib("QuantizeLinear DequantizeLinear", LINEAR.fn, "quant")
+contrib("Gelu QuickGelu QLinearLeakyRelu QLinearSigmoid", SAME.fn)
+contrib("BiasGelu FastGelu", biased)
+contrib("QLinearAdd QLinearMul", of_inputs(broadcast, 0, 3), OUT(0))
+contrib("QLinearWhere", of_inputs(broadcast, 0, 1, 4), OUT(0))
+contrib("QLinearSoftmax", softmax)
+contrib("QLinearConcat", concat, IN(2))
+contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either)
+contrib("FusedConv", fused_conv, image=True)
+contrib("FusedGemm", gemm, IN(0), OUT(0), keeps_axes=False)
+contrib("FusedMatMul", fused_matmul, IN(0), OUT(0), keeps_axes=False)
+contrib("QGemm", quantised_gemm, IN(0), OUT(0), keeps_axes=False)
+contrib("SkipLayerNormalization SkipSimplifiedLayerNormalization", rows)
+contrib("QuantizeLinear DequantizeLinear", LINEAR.fn)
 register("DynamicQuantizeMatMul", product(Product((0, 1), (), (2, 3), bias=(4,))), domain="com.microsoft")
 register("MatMulIntegerToFloat", product(Product((0, 1), (2, 4), (3, 5), bias=(6,))), domain="com.microsoft")

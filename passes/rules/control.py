@@ -1,10 +1,8 @@
 """The ports of If, Loop and Scan (see ``passes.ports``): values that are stored alike inside and outside of bodies."""
 
 from passes.ir.control_flow import DOMAIN
-from passes.layout import perm
 from passes.layout.layout import Layout
 from passes.refusal import Refusal
-from passes.rules.axis import dropped, unordered
 from passes.rules.move import IN, OUT, Move, Slot
 from passes.rules.node import Node
 from passes.rules.registry import register
@@ -15,9 +13,9 @@ def joined(node: Node, layout: Layout) -> Move:
     """All values of the port have one layout: each is the other at another time, or in another case."""
     n_in, n_out = node.arity
     shapes = [node.shape(slot) for slot in (*map(IN, range(n_in)), *map(OUT, range(n_out)))]
-    if any(len(shape) != len(layout.perm) for shape in shapes):
+    if any(len(shape) != layout.rank for shape in shapes):
         raise Refusal("inside and outside of the body, values differ in rank")
-    for axis, _ in layout.orders:
+    for axis in layout.lengths():
         if any(shape[axis] != shapes[0][axis] or not isinstance(shape[axis], int) for shape in shapes):
             raise Refusal(f"inside and outside of the body, the sizes of axis {axis} differ")
     return node.move(dict.fromkeys(range(n_in), layout), dict.fromkeys(range(n_out), layout))
@@ -27,14 +25,14 @@ def sliced(whole: Slot, first: bool = False) -> RuleFn:
     """A sequence and a slice of it. ``first``: the axis of the sequence stays the first one."""
 
     def rule(node: Node, layout: Layout) -> Move:
-        axis = node.attr("axis") % len(layout.perm)
-        at, part = perm.axis(layout.perm, axis), dropped(unordered(layout, axis, node.op), {axis})
-        if first and at != 0:
+        axis = node.attr("axis") % layout.rank
+        place, part = layout.place(axis), layout.require_natural(axis).drop({axis})
+        if first and place != 0:
             raise Refusal("a Loop joins what its body gives along the first axis")
-        if node.rank(other_end(whole)) != len(layout.perm) - 1:
+        if node.rank(other_end(whole)) != part.rank:
             raise Refusal("the slices have another rank than those of the sequence")
         ends = {whole: layout, other_end(whole): part}
-        return node.move({0: ends[IN(0)]}, {0: ends[OUT(0)]}, attrs={"axis": at} if at != axis else {})
+        return node.move({0: ends[IN(0)]}, {0: ends[OUT(0)]}, attrs={"axis": place} if place != axis else {})
 
     return rule
 
@@ -45,15 +43,12 @@ def other_end(slot: Slot) -> Slot:
 
 def whole_of(node: Node, layout: Layout) -> list[Layout]:
     """The sequence's layout when slices have ``layout``: its axis stays at its place."""
-    axis = node.attr("axis") % (len(layout.perm) + 1)
-    stored = [a + (a >= axis) for a in layout.perm]
-    orders = tuple((a + (a >= axis), order) for a, order in layout.orders)
-    return [Layout((*stored[:axis], axis, *stored[axis:]), orders)]
+    return [layout.insert([node.attr("axis") % (layout.rank + 1)])]
 
 
-JOINED = Rule(joined, (IN(0),), "same")
+JOINED = Rule(joined)
 
 register(["If output", "Loop state", "Scan state"], JOINED, domain=DOMAIN)
-register(["Loop output"], Rule(sliced(OUT(0), first=True), (OUT(0),), "drops", back=whole_of), domain=DOMAIN)
-register(["Scan output"], Rule(sliced(OUT(0)), (OUT(0),), "drops", back=whole_of), domain=DOMAIN)
-register(["Scan input"], Rule(sliced(IN(0)), (IN(0),), "drops", back=whole_of), domain=DOMAIN)
+register(["Loop output"], Rule(sliced(OUT(0), first=True), (OUT(0),), inverse=whole_of), domain=DOMAIN)
+register(["Scan output"], Rule(sliced(OUT(0)), (OUT(0),), inverse=whole_of), domain=DOMAIN)
+register(["Scan input"], Rule(sliced(IN(0)), inverse=whole_of), domain=DOMAIN)

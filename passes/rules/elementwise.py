@@ -1,9 +1,8 @@
 """Operators that treat every element alike: unary ones, and broadcasting ones."""
 
-from passes.layout import perm
 from passes.layout.edit import Edit, Expand
 from passes.layout.layout import ANY, Layout
-from passes.layout.order import AxisOrder
+from passes.layout.perm import Perm
 from passes.refusal import Refusal
 from passes.rules.move import IN, OUT, Move
 from passes.rules.node import Node
@@ -39,7 +38,7 @@ def broadcast(node: Node, layout: Layout) -> Move:
     return node.move(inputs, {0: layout}, edits=edits)
 
 
-def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, perm.Perm]:
+def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, Perm]:
     """Layout of a broadcast operand, and the axes to insert so that it aligns with ``layout``."""
     shape = node.shape(IN(index))
     lead = layout.rank - len(shape)
@@ -54,9 +53,9 @@ def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, perm.Perm]:
     return own, () if aligned or not shape else missing
 
 
-SAME = Rule(same, (IN(0),), "same")
-CAST_LIKE = Rule(cast_like, (IN(0),), "same")
-BROADCAST = Rule(broadcast, (OUT(0),), "broadcast")
+SAME = Rule(same)
+CAST_LIKE = Rule(cast_like)
+BROADCAST = Rule(broadcast, (OUT(0),))
 
 register(
     """Abs Acos Acosh Asin Asinh Atan Atanh BitCast BitwiseNot Cast Ceil Celu Clip Cos Cosh Elu Erf Exp Floor
@@ -72,4 +71,4 @@ register(
 )
 register("Max Mean Min Sum", BROADCAST)
 register("CastLike", CAST_LIKE)
-register("Dropout", Rule(dropout, (IN(0),), "same"))
+register("Dropout", Rule(dropout))

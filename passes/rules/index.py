@@ -5,12 +5,18 @@ import numpy as np
 from passes.layout import perm
 from passes.layout.layout import Layout
 from passes.refusal import Refusal
-from passes.rules.axis import along_axis, dropped, unordered
+from passes.rules.axis import along_axis
 from passes.rules.move import IN, OUT, PREVIOUS, Move, Step
 from passes.rules.node import Node
-from passes.rules.per_axis import whole
 from passes.rules.registry import register
 from passes.rules.rule import Rule
+
+
+def gather(node: Node, layout: Layout) -> Move:
+    """Gather: the indices' axes take the place of the gathered one."""
+    axis = node.attr("axis", 0) % layout.rank
+    result = layout.require_natural(axis).replace(axis, node.rank(IN(1)))
+    return node.move({0: layout}, {0: result}, attrs={"axis": layout.place(axis)})
 
 
 def elements(node: Node, layout: Layout) -> Move:
@@ -87,12 +93,13 @@ def non_zero(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, steps=(Step("NonZero", (0,)), Step("Gather", (PREVIOUS, rows), {"axis": 0})))
 
 
-register("GatherElements ScatterElements Scatter", Rule(elements, (IN(0),), "axis"))
-register("TopK", Rule(top_k, (IN(0),), "axis"))
-register("Compress", Rule(compress, (IN(0),), "axis"))
-register("TensorScatter", Rule(tensor_scatter, (IN(0),), "axis"))
-register("OneHot", Rule(one_hot, (OUT(0),), "drops", roles=False))
-register("Unique", Rule(unique, (IN(0),), "axis"))
-register("GatherND", Rule(gather_nd, (IN(0),), "slices", roles=False))
-register("ScatterND", Rule(scatter_nd, (IN(0),), "slices", roles=False))
-register("NonZero", Rule(non_zero, (IN(0),), "positions", roles=False))
+register("Gather", Rule(gather))
+register("GatherElements ScatterElements Scatter", Rule(elements))
+register("TopK", Rule(top_k))
+register("Compress", Rule(compress))
+register("TensorScatter", Rule(tensor_scatter))
+register("OneHot", Rule(one_hot, (OUT(0),), keeps_axes=False))
+register("Unique", Rule(unique))
+register("GatherND", Rule(gather_nd, keeps_axes=False))
+register("ScatterND", Rule(scatter_nd, keeps_axes=False))
+register("NonZero", Rule(non_zero, keeps_axes=False))

@@ -1,9 +1,8 @@
 """Losses of class scores: classes are axis 1; labels and losses have the other axes."""
 
-from passes.layout.layout import AS_IS, Layout
+from passes.layout.layout import Layout, natural
 from passes.refusal import Refusal
-from passes.rules.axis import dropped, unordered
-from passes.rules.move import IN, Move
+from passes.rules.move import Move
 from passes.rules.node import Node
 from passes.rules.registry import register
 from passes.rules.rule import Rule
@@ -18,4 +17,4 @@ def class_loss(node: Node, layout: Layout) -> Move:
     return node.move({0: layout, 1: rest}, {0: result, 1: layout} if node.arity[1] > 1 else {0: result})
 
 
-register("SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss", Rule(class_loss, (IN(0),), "loss", roles=False))
+register("SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss", Rule(class_loss, keeps_axes=False))

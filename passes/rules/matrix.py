@@ -5,7 +5,6 @@ import numpy as np
 from passes.layout.edit import Put
 from passes.layout.layout import Layout
 from passes.refusal import Refusal
-from passes.rules.axis import dropped, unordered
 from passes.rules.move import IN, Move
 from passes.rules.node import Node
 from passes.rules.registry import register
@@ -41,6 +40,6 @@ def det(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: layout.drop({layout.rank - 2, layout.rank - 1})})
 
 
-register("Trilu", Rule(trilu, (IN(0),), "matrix"))
-register("EyeLike", Rule(eye_like, (IN(0),), "matrix"))
-register("Det", Rule(det, (IN(0),), "matrix", roles=False))
+register("Trilu", Rule(trilu))
+register("EyeLike", Rule(eye_like))
+register("Det", Rule(det, keeps_axes=False))

@@ -41,9 +41,8 @@ class Move:
     """What must change for one node: everything not named here stays as it is.
 
     ``attrs`` with value ``None`` are removed. ``edits`` act on inputs after they are in the layout ``inputs`` asks
-    for, ``results`` on outputs. ``order`` (if any): the inputs the new node reads, one after the other. ``steps``
-    (if any) replace the node by a chain whose last result is its output. ``inside`` is how often runtimes move all of
-    the first output's data within the operator, because of how it is stored.
+    for, ``results`` on outputs. ``operands`` (if any): the inputs the new node reads, one after the other.
+    ``steps`` (if any) replace the node by a chain whose last result is its output.
     """
 
     inputs: tuple[Layout, ...]
@@ -53,9 +52,8 @@ class Move:
     results: Mapping[int, Edit] = field(default_factory=dict)
     op: str | None = None
     domain: str | None = None
-    order: tuple[int, ...] = ()
+    operands: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
-    inside: float = 0.0
 
     def at(self, slot: Slot) -> Layout:
         return (self.inputs if slot.side == "in" else self.outputs)[slot.number]

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.dialects.dialect import Dialect
-from passes.layout import layout as lay
+from passes.dialects.base import Dialect
 from passes.layout.edit import Array, changes_nothing
-from passes.layout.layout import AS_IS, Layout
+from passes.layout.layout import Layout, natural
 from passes.refusal import Refusal
-from passes.rules.move import IN, Move, Slot
+from passes.rules.move import IN, OUT, Move, Slot
 
 Shape = list[int | str | None]
 # operators that compute target shapes, and how many of their inputs hold sizes (the others hold positions)
@@ -105,16 +104,21 @@ class Node:
                 pending.extend(tensor.inputs[0].inputs[: SIZE_OPS[tensor.inputs[0].op]])
         return False
 
+    def natural(self, slot: Slot) -> Layout:
+        """The layout of the original at a slot."""
+        shape = self.tensor(slot).shape if self.has(slot) else None
+        return natural(None if shape is None else len(shape))
+
     def move(
         self, inputs: Mapping[int, Layout] | None = None, outputs: Mapping[int, Layout] | None = None, **changes: Any
     ) -> Move:
-        """A Move with ``AS_IS`` for every slot not named, layouts in canonical form, without edits that do nothing."""
+        """A Move with the original's layout for every slot not named, without edits that do nothing."""
         n_in, n_out = self.arity
         changes["edits"] = {i: edit for i, edit in changes.get("edits", {}).items() if not changes_nothing(edit)}
         n_in = max(n_in, 1 + max(changes["edits"], default=-1))
         ins, outs = inputs or {}, outputs or {}
         return Move(
-            tuple(lay.make(*ins.get(i, AS_IS)) for i in range(n_in)),
-            tuple(lay.make(*outs.get(j, AS_IS)) for j in range(n_out)),
+            tuple(ins.get(i) or self.natural(IN(i)) for i in range(n_in)),
+            tuple(outs.get(j) or self.natural(OUT(j)) for j in range(n_out)),
             **changes,
         )

@@ -1,12 +1,10 @@
-"""Operators with one parameter per axis: Pad, Slice, Tile, Expand, Resize."""
+"""Operators with one parameter per axis: Pad, Slice, Tile, Expand."""
 
 import numpy as np
 
 from passes.layout import perm
-from passes.layout.edit import Array, Edit, Expand, Lookup, Omit, Put, Take
+from passes.layout.edit import Edit, Expand, Lookup, Omit, Put, Take
 from passes.layout.layout import Layout
-from passes.refusal import Refusal
-from passes.rules.axis import unordered
 from passes.rules.elementwise import operand
 from passes.rules.move import IN, OUT, Move
 from passes.rules.node import Node
@@ -58,7 +56,8 @@ def slice_input(node: Node, layout: Layout) -> Move:
 
 
 def expand(node: Node, layout: Layout) -> Move:
-    """Expand: input 1 is a shape that broadcasts with input 0's; the pivot is the output, with the axes of both."""
+    """Expand: input 1 is a shape that broadcasts with input 0's; the independent slot is the output, with the axes of
+    both."""
     source, missing = operand(node, 0, layout)
     (target,), rank = node.sizes(IN(1)), layout.rank
     edits: dict[int, Edit] = {0: Expand(missing)} if missing else {}
@@ -82,47 +81,15 @@ def fill(node: Node, layout: Layout) -> Move:
     return node.move(None, {0: layout}, edits={0: Take(layout.axis_perm)})
 
 
-def upsample_attr(node: Node, layout: Layout) -> Move:
-    """Upsample-7: ``scales`` is an attribute."""
-    scales = perm.reorder(layout.perm, node.attr("scales"))
-    return node.move({0: layout}, {0: layout}, attrs={"scales": scales})
-
-
-def resize(node: Node, layout: Layout) -> Move:
-    """Resize and Upsample: roi (begins, then ends), scales and sizes are inputs, with entries for every axis."""
-    edits: dict[int, Edit] = {}
-    first_vector = 2 if node.op == "Resize" and node.opset >= 11 else 1
-    for i in range(first_vector, 4):
-        if node.has(IN(i)) and node.shape(IN(i)) != [0]:
-            edits[i] = Take(layout.perm)
-    if first_vector == 2 and node.has(IN(1)) and node.shape(IN(1)) != [0]:
-        edits[1] = Take(perm.reorder_pairs(layout.perm))
-    return node.move({0: layout}, {0: layout}, edits=edits)
-
-
-def dense(node: Node) -> dict[int, Array]:
-    """Scales and sizes of a Resize with the attribute ``axes``, written for every axis."""
-    if node.has(IN(1)) and node.shape(IN(1)) != [0]:
-        raise Refusal("Resize of a region with the attribute axes")
-    if node.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise Refusal("Resize with the attribute axes takes its aspect ratio from these axes only")
-    index = 2 if node.has(IN(2)) and node.shape(IN(2)) != [0] else 3
-    given = node.const(index)
-    every = np.ones(node.rank(IN(0)), given.dtype) if index == 2 else np.asarray(node.sizes(IN(0)), given.dtype)
-    every[node.attr("axes")] = given
-    return {index: every}
-
-
 def per_axis(fn: object) -> Rule:
-    return Rule(fn, (IN(0),), "per_axis")  # type: ignore[arg-type]
+    return Rule(fn)  # type: ignore[arg-type]
 
 
 register("Tile", per_axis(tile), since=6)
 register("Pad", per_axis(pad_attr), since=2)
-register("Pad", Rule(pad_input, (IN(0),), "per_axis", anew=True), since=11)
+register("Pad", Rule(pad_input, always_rewrite=True), since=11)
 register("Slice", per_axis(slice_attr))
 register("Slice", per_axis(slice_input), since=10)
-register("Expand", Rule(expand, (OUT(0),), "per_axis"))
+register("Expand", Rule(expand, (OUT(0),)))
 register("CenterCropPad", per_axis(center_crop_pad))
-register("Upsample", per_axis(upsample_attr), since=7)
-register("ConstantOfShape", Rule(fill, (OUT(0),), "per_axis"))
+register("ConstantOfShape", Rule(fill, (OUT(0),)))

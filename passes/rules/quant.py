@@ -6,18 +6,15 @@ A scale or zero point is a scalar, a vector with one entry per element of an axi
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from passes.layout import layout as lay
-from passes.layout import perm
-from passes.layout.layout import Layout
+from passes.layout.layout import VECTOR, Layout
 from passes.refusal import Refusal
-from passes.rules.axis import unordered
+from passes.rules.contraction import matmul_in_order
 from passes.rules.elementwise import operand
-from passes.rules.matmul import matmul_in_order
+from passes.rules.image import IMAGE
 from passes.rules.move import IN, OUT, Move
 from passes.rules.node import Node
 from passes.rules.registry import register
 from passes.rules.rule import Rule, RuleFn
-from passes.rules.spatial import SPATIAL
 
 
 def linear(node: Node, layout: Layout) -> Move:
@@ -87,13 +84,13 @@ class Product(NamedTuple):
 
 
 def product(roles: Product) -> Rule:
-    return Rule(roles.rule, (IN(0), OUT(0)), "matmul", roles=False)
+    return Rule(roles.rule, (IN(0), OUT(0)), keeps_axes=False)
 
 
-LINEAR = Rule(linear, (IN(0),), "quant")
+LINEAR = Rule(linear)
 
 register("QuantizeLinear DequantizeLinear", LINEAR, since=10)
-register("DynamicQuantizeLinear", Rule(dynamic, (IN(0),), "quant"), since=11)
-register("QLinearConv ConvInteger", SPATIAL, since=10)
+register("DynamicQuantizeLinear", Rule(dynamic), since=11)
+register("QLinearConv ConvInteger", IMAGE, since=10)
 register("QLinearMatMul", product(Product((0, 3), (1, 2), (4, 5), (6, 7))), since=10)
 register("MatMulInteger", product(Product((0, 1), (2,), (3,))), since=10)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from passes.layout import perm
 from passes.layout.edit import Lookup
 from passes.layout.layout import Layout
-from passes.rules.axis import dropped
 from passes.rules.move import IN, Move
 from passes.rules.node import Node
 from passes.rules.registry import register
@@ -37,8 +36,8 @@ def reduced(node: Node, layout: Layout, axes: Iterable[int]) -> Layout:
     return layout.natural_along(gone) if node.attr("keepdims", 1) else layout.drop(gone)
 
 
-REDUCE_ATTR = Rule(reduce_attr, (IN(0),), "axes")
-REDUCE_INPUT = Rule(reduce_input, (IN(0),), "axes")
+REDUCE_ATTR = Rule(reduce_attr)
+REDUCE_INPUT = Rule(reduce_input)
 
 register("ReduceSum", REDUCE_ATTR)
 register("ReduceSum", REDUCE_INPUT, since=13)

@@ -4,12 +4,10 @@ import numpy as np
 
 from passes.layout import perm
 from passes.layout.edit import Edit, Lookup, Put
-from passes.layout.layout import Layout
+from passes.layout.layout import Layout, natural
 from passes.refusal import Refusal
-from passes.rules.axis import unordered
 from passes.rules.move import IN, Move
 from passes.rules.node import Node
-from passes.rules.per_axis import whole
 from passes.rules.registry import register
 from passes.rules.rule import Rule
 
@@ -63,8 +61,8 @@ def recurrent(node: Node, layout: Layout) -> Move:
     return node.move({0: layout.require_natural(0, 1), 1: natural(3).with_along({2: layout.along(2)})})
 
 
-register("CumSum CumProd", Rule(cumulative, (IN(0),), "axis"))
-register("ReverseSequence", Rule(reverse_sequence, (IN(0),), "axis"))
-register("DFT", Rule(dft_attr, (IN(0),), "axis"))
-register("DFT", Rule(dft_input, (IN(0),), "axis"), since=20)
-register("RNN GRU LSTM", Rule(recurrent, (IN(0),), "recurrent", roles=False), since=7)
+register("CumSum CumProd", Rule(cumulative))
+register("ReverseSequence", Rule(reverse_sequence))
+register("DFT", Rule(dft_attr))
+register("DFT", Rule(dft_input), since=20)
+register("RNN GRU LSTM", Rule(recurrent, keeps_axes=False), since=7)

@@ -19,7 +19,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from onnx_graphsurgeon.exporters.onnx_exporter import OnnxExporter, dtype_to_onnx
 from onnx_graphsurgeon.logger import G_LOGGER
 
-from passes.dialects.dialect import function_proto, parse_domain
+from passes import dialects
 from passes.ir import constants
 from passes.ir.constants import Stored
 from passes.ir.graph import bodies, every_graph, every_node, is_standard
@@ -140,10 +140,10 @@ def to_model(graph: gs.Graph, original: ModelProto) -> ModelProto:
 
 def _add_functions(model: ModelProto, graph: gs.Graph, original: ModelProto) -> None:
     """The model's own functions, and those of the dialect that the graph calls."""
-    model.functions.extend(f for f in original.functions if parse_domain(f.domain) is None)
-    called = sorted({(n.domain, n.op) for n in every_node(graph) if n.domain and parse_domain(n.domain)})
-    model.functions.extend(function_proto(domain, name, graph.opset) for domain, name in called)
-    model.opset_import.extend(o for o in original.opset_import if parse_domain(o.domain) is None)
+    model.functions.extend(f for f in original.functions if not dialects.owns(f.domain))
+    called = sorted({(n.domain, n.op) for n in every_node(graph) if n.domain and dialects.owns(n.domain)})
+    model.functions.extend(dialects.function(domain, name, graph.opset) for domain, name in called)
+    model.opset_import.extend(o for o in original.opset_import if not dialects.owns(o.domain))
     if not any(map(is_standard, model.opset_import)) and any(map(is_standard, every_node(graph))):
         model.opset_import.append(helper.make_opsetid("", graph.opset))
     model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in sorted({domain for domain, _ in called}))

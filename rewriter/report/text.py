@@ -4,21 +4,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from rewriter.interface import Port
-from rewriter.report.report import Explained, Remaining, Report
-from rewriter.validation.validate import ProviderResult, ValidationReport
+from rewriter.interface import InterfaceValue
+from rewriter.report.data import Explained, Remaining, Report
+from rewriter.validation.verdict import ProviderResult, ValidationReport
 
 MOST_ROWS = 12  # of a table, unless asked for more
+
+
+def plain_console(quiet: bool) -> Console:
+    """A console that prints names as they are: ``x[a]`` and ``:x:`` mean nothing to it, numbers have no colours."""
+    return Console(quiet=quiet, markup=False, emoji=False, highlight=False)
 
 
 def rewritten(console: Console, path: Path, report: Report, verbose: int) -> None:
     """What the rewrite did: interface, operators, remaining Transposes, times."""
     before, after = report.transposes
-    console.print(f"[bold]{path}[/] to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}")
-    console.print(_ports(report.inputs, report.outputs))
+    summary = f" to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}"
+    console.print(Text.assemble((str(path), "bold"), summary))
+    console.print(_interface(report.inputs, report.outputs))
     most = None if verbose else MOST_ROWS
     console.print(_ops(report, most))
     if report.remaining:
@@ -28,7 +34,7 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
         listed = ", ".join(f"{name} ({count})" for name, count in report.barriers.items())
         console.print(f"Operators without a rule, left in their original layout: {listed}")
     for value in report.explained:
-        console.print(_explained(value), markup=False)
+        console.print(_explained(value))
     for note in report.notes:
         console.print(f"Note: {note}")
     stages = ", ".join(f"{stage} {seconds * 1000:.0f}" for stage, seconds in report.seconds.items())
@@ -41,16 +47,16 @@ def validated(console: Console, report: ValidationReport) -> None:
         console.print(_verdict(result))
 
 
-def _ports(inputs: Sequence[Port], outputs: Sequence[Port]) -> Table:
+def _interface(inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValue]) -> Table:
     table = Table("", "name", "old", "", "new", "", "perm", title="Interface", title_justify="left", box=None)
-    for kind, ports in (("input", inputs), ("output", outputs)):
-        for p in ports:
-            perm = str(p.perm) if p.flipped else "unchanged"
-            table.add_row(kind, p.name, *_shape(p.old_shape, p.old_layout), *_shape(p.new_shape, p.new_layout), perm)
+    for kind, values in (("input", inputs), ("output", outputs)):
+        for value in values:
+            old, new = _shape(value.old_shape, value.old_layout), _shape(value.new_shape, value.new_layout)
+            table.add_row(kind, value.name, *old, *new, str(value.perm) if value.flipped else "unchanged")
     return table
 
 
-def _shape(shape: "list[int | str | None] | None", layout: str | None) -> tuple[str, str]:
+def _shape(shape: list[int | str | None] | None, layout: str | None) -> tuple[str, str]:
     return "unknown" if shape is None else "x".join("?" if d is None else str(d) for d in shape), layout or ""
 
 
@@ -78,10 +84,10 @@ def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
     return table
 
 
-def _explained(found: Explained) -> str:
-    lines = [f"{found.value}: made by {found.made_by}, stored {found.stored}"]
-    lines += [f"  {reading}" for reading in found.readings]
-    lines += [f"  stored {alternative}" for alternative in found.alternatives or ["otherwise: no rule asks for it"]]
+def _explained(value: Explained) -> str:
+    lines = [f"{value.value}: made by {value.made_by}, stored {value.stored}"]
+    lines += [f"  {reading}" for reading in value.readings]
+    lines += [f"  stored {alternative}" for alternative in value.alternatives or ["otherwise: no rule asks for it"]]
     return "\n".join(lines)
 
 
@@ -95,13 +101,18 @@ def _certificate(report: Report) -> str:
     return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f})."
 
 
-def _verdict(result: ProviderResult) -> str:
+def wrote(console: Console, path: Path, rest: str = "") -> None:
+    """Where the result is."""
+    console.print(Text.assemble("Wrote ", (str(path), "bold"), rest))
+
+
+def _verdict(result: ProviderResult) -> Text:
     if result.status == "unavailable":
-        return f"[yellow]{result.name}: not validated.[/] {escape(result.reason)}"
+        return Text.assemble((f"{result.name}: not validated.", "yellow"), f" {result.reason}")
     if result.status == "failed" or result.max_abs is None:
-        return f"[red]{result.name}: {result.status}.[/] {escape(result.reason)}"
-    return (
-        f"[green]{result.name}: outputs unchanged.[/] Largest error {result.max_rel:.1e} of the output's scale "
-        f"({result.max_abs:.1e} absolute); allowed {result.rtol:.1e}; the original differs from itself by "
-        f"{result.noise:.1e}."
+        return Text.assemble((f"{result.name}: {result.status}.", "red"), f" {result.reason}")
+    return Text.assemble(
+        (f"{result.name}: outputs unchanged.", "green"),
+        f" Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
+        f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}.",
     )

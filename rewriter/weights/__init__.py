@@ -6,12 +6,27 @@
 (3, 3, 3, 16)
 """
 
-from rewriter.weights.export import Export, export_weights
-from rewriter.weights.files import read_weights, save_weights
-from rewriter.weights.letters import convert_layout, flatten_order
-from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
+from typing import TYPE_CHECKING
+
+from rewriter.lazy import names_from
 from rewriter.weights.padding import TARGETS, conv_padding, conv_transpose_padding
 from rewriter.weights.pooling import pool_padding
+
+if TYPE_CHECKING:
+    from rewriter.weights.export import Export, export_weights
+    from rewriter.weights.files import read_weights, save_weights
+    from rewriter.weights.letters import convert_layout, flatten_order
+    from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
+else:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "rewriter.weights.export": ("Export", "export_weights"),
+            "rewriter.weights.files": ("read_weights", "save_weights"),
+            "rewriter.weights.letters": ("convert_layout", "flatten_order"),
+            "rewriter.weights.manifest": ("LayerEntry", "Manifest", "Tensor"),
+        },
+    )
 
 __all__ = [
     "TARGETS",
@@ -28,3 +43,7 @@ __all__ = [
     "read_weights",
     "save_weights",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -23,7 +23,7 @@ from passes.layout.order import Order
 from passes.rules.move import Move
 from rewriter.errors import UsageError
 from rewriter.files import model_io
-from rewriter.pipeline import Planned, plan_of, ports_of
+from rewriter.pipeline import Planned, interface_of, plan_of
 from rewriter.weights import targets
 from rewriter.weights.change import Change, unchanged
 from rewriter.weights.images import image_part, is_image, letters_of, orders_in
@@ -73,9 +73,9 @@ class _Exporter:
         self.plan = plan
         self.nodes = list(flat(plan.graph))
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, plan.plan.moves, strict=True)}
-        inputs, outputs = ports_of(plan)
+        inputs, outputs = interface_of(plan)
         self.manifest = Manifest(target, inputs=inputs, outputs=outputs)
-        self.flips = any(port.flipped for port in (*inputs, *outputs))
+        self.flips = any(value.flipped for value in (*inputs, *outputs))
         self.constants: dict[str, gs.Constant] = {}
         self.shuffles: set[Order] = set()
         self.computing: set[int] = set()  # nodes that compute parameters

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rewriter.interface import Port
+from rewriter.interface import InterfaceValue
 from rewriter.version import __version__
 from rewriter.weights.change import Change
 
@@ -67,8 +67,8 @@ class Manifest:
 
     target: str
     model: str = ""
-    inputs: list[Port] = field(default_factory=list)
-    outputs: list[Port] = field(default_factory=list)
+    inputs: list[InterfaceValue] = field(default_factory=list)
+    outputs: list[InterfaceValue] = field(default_factory=list)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     layers: dict[str, LayerEntry] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -78,8 +78,8 @@ class Manifest:
             "format": f"onnx-layout-rewriter {__version__} weights",
             "model": self.model,
             "target": self.target,
-            "inputs": {port.name: port_json(port) for port in self.inputs},
-            "outputs": {port.name: port_json(port) for port in self.outputs},
+            "inputs": {value.name: value_json(value) for value in self.inputs},
+            "outputs": {value.name: value_json(value) for value in self.outputs},
             "layers": {name: layer.to_json() for name, layer in self.layers.items()},
             "tensors": {name: tensor.to_json() for name, tensor in self.tensors.items()},
             "notes": self.notes,
@@ -100,5 +100,5 @@ def in_lines(value: Any) -> str:
     return json.dumps(value)
 
 
-def port_json(port: Port) -> dict[str, Any]:
-    return {"old": port.old_layout, "new": port.new_layout, "perm": None if port.perm is None else [*port.perm]}
+def value_json(value: InterfaceValue) -> dict[str, Any]:
+    return {"old": value.old_layout, "new": value.new_layout, "perm": None if value.perm is None else [*value.perm]}

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
 from rewriter.weights import export_weights, read_weights, save_weights
+from tests.support.engines import default
 
 Array = NDArray[Any]
 TOLERANCE = 1e-5  # of the largest absolute value of the original's output
@@ -62,8 +62,7 @@ def torch_run(net: torch.nn.Module, x: Array) -> Array:
 
 
 def ort_run(model: ModelProto, x: Array) -> Array:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: x})[0]
+    return default(model, {model.graph.input[0].name: x})[0]
 
 
 def random(*shape: int) -> Array:

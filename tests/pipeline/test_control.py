@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.dialects.dialect import Dialect
 from passes.layout import layout as lay
 from passes.layout.layout import AS_IS, Layout
 from passes.normalize.lower import lower
@@ -22,6 +21,7 @@ from rewriter.files.model_io import to_graph, to_model
 from rewriter.names import bodies
 from rewriter.verify import verify_graph
 from tests.support.control import MODELS, ODD, Feeds, if_reads_outside, if_with_convs, loop_of_convs, odd_in_loop
+from tests.support.engines import by_name
 from tests.support.graphs import DIRECTIONS, Array
 
 Make = Callable[[], ModelProto]
@@ -83,15 +83,15 @@ def test_there_and_back(make: Make, feeds: Feeds) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("functions", [True, False])
+@pytest.mark.parametrize("dialect", dialects.DIALECTS)
 @pytest.mark.parametrize("seed", range(6))
-def test_any_layout_at_the_ends(make: Make, feeds: Feeds, functions: bool, seed: int) -> None:
+def test_any_layout_at_the_ends(make: Make, feeds: Feeds, dialect: str, seed: int) -> None:
     """As if the interface were stored in random layouts."""
     original, rng = make(), random.Random(seed)
     graph = lower(to_graph(original))
     pins = {t.name: some_layout(t.shape, rng) for t in graph.inputs}
     ends = {t.name: some_layout(t.shape, rng) for t in graph.outputs}
-    plan = make_plan(make_program(graph, pins, ends, Dialect(functions)))
+    plan = make_plan(make_program(graph, pins, ends, dialects.make(dialect)))
     moved = push(graph, plan, {**pins, **ends})
     verify_graph(moved, "push")
     tidied = tidy(moved)
@@ -99,8 +99,8 @@ def test_any_layout_at_the_ends(make: Make, feeds: Feeds, functions: bool, seed:
     result = to_model(tidied, original)
     for inputs in feeds:
         fed = {t.name: inputs.get(t.name, sample(t.shape)) for t in graph.inputs}
-        expected = run(original, fed)
-        found = run(result, {name: pins[name].apply(array) for name, array in fed.items()})
+        expected = by_name(original, fed)
+        found = by_name(result, {name: pins[name].apply(array) for name, array in fed.items()})
         for name, array in expected.items():
             np.testing.assert_allclose(found[name], ends[name].apply(array), rtol=1e-4, atol=1e-4, err_msg=name)
 
@@ -111,16 +111,6 @@ def some_layout(shape: list[int] | None, rng: random.Random) -> Layout:
 
 def sample(shape: list[int]) -> Array:
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
-def run(model: ModelProto, feeds: dict[str, Array]) -> dict[str, Array]:
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [value.name for value in model.graph.output]
-    feeds = {name: np.asarray(array, order="C") for name, array in feeds.items()}
-    return dict(zip(names, session.run(names, feeds), strict=True))
 
 
 def test_convs_in_branches_are_functions() -> None:

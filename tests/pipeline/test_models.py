@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import ModelProto
 
-from passes.dialects.dialect import kernel_perm, spec_of
+from passes.dialects.base import form_named, kernel_perm
 from passes.layout import perm
 from rewriter import rewrite
 from tests.support.graphs import COMMITTED, DIRECTIONS, LIGHT, converted, count, dims, weights
@@ -104,7 +104,7 @@ def kernel_shapes(model: ModelProto) -> list[tuple[str, list[int]]]:
     """Operator and shape of the kernel of each convolution, in order; channels-last functions where there are any."""
     held, kernels = weights(model), []
     for node in model.graph.node:
-        spec = spec_of(node.op_type, 18)
+        spec = form_named(node.op_type, 18)
         if spec is not None and "w" in spec.inputs:
             kernels.append((spec.op, list(held[node.input[1]].shape)))
     return kernels

@@ -1,23 +1,21 @@
 """Quantised models, made by onnxruntime's quantiser, end to end: right, and onnxruntime fuses as much as before."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 
 from rewriter import rewrite
 from rewriter.stand_ins import with_stand_ins
+from tests.support.engines import optimised
 from tests.support.graphs import COMMITTED, DIRECTIONS, Array, conv, converted, count, dims, model, node, random
 
 NAMES = ("torch_resnet", "torch_mobilenet_v2", "keras_resnet")
@@ -71,17 +69,7 @@ def fused(name: str, form: QuantFormat, per_channel: bool, activations: QuantTyp
 
 def fusions(quantised: ModelProto) -> int:
     """Quantised convolutions in the model as onnxruntime runs it."""
-    return count(saved(quantised, ort.GraphOptimizationLevel.ORT_ENABLE_ALL), "QLinearConv")
-
-
-def saved(original: ModelProto, level: Any) -> ModelProto:
-    """The model as onnxruntime saves it, optimised."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = ort.SessionOptions()
-        options.optimized_model_filepath, options.log_severity_level = os.path.join(folder, "model.onnx"), 4
-        options.graph_optimization_level = level
-        ort.InferenceSession(original.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return onnx.load(options.optimized_model_filepath)
+    return count(optimised(quantised, "default"), "QLinearConv")
 
 
 def in_pairs(made: ModelProto) -> int:
@@ -139,7 +127,7 @@ def test_dynamic_quantisation(name: str, to: str, dialect: str, per_channel: boo
 def test_a_file_that_onnxruntime_fused(name: str, to: str, dialect: str) -> None:
     """FusedConv, QLinearAdd, QGemm and the like have rules."""
     for original in (onnx.load(COMMITTED[name]), quantised(name, QDQ, True, UINT8)):
-        made = saved(original, ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED)
+        made = optimised(original, "extended")
         assert any(n.domain == "com.microsoft" for n in made.graph.node)
         assert converted(made, to, dialect).report.barriers == {}
 

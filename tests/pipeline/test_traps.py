@@ -8,17 +8,9 @@ import pytest
 from onnx import ModelProto
 
 from passes.layout import perm
+from tests.support.engines import default, disabled
 from tests.support.graphs import INT64, Array, conv, converted, count, dims, graph, ints, model, node, random, value
-from tests.support.modes import (
-    DIRECTIONS,
-    MODES,
-    check_same,
-    check_valid,
-    convert,
-    default,
-    disabled,
-    names_and_results,
-)
+from tests.support.modes import DIRECTIONS, MODES, check_same, check_valid, convert, names_and_results
 
 IMAGE = (2, 3, 5, 7)
 KERNEL = random(3, 3, 3, 3)

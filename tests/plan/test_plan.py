@@ -10,23 +10,27 @@ import pytest
 from onnx import ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
-from passes.dialects.dialect import Dialect
+from passes.dialects.base import Dialect
 from passes.layout import layout as lay
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
 from passes.normalize.lower import lower
 from passes.plan.candidates import Candidates, live_slots
+from passes.plan.cost import ONNXRUNTIME_CPU
 from passes.plan.explain import explain
 from passes.plan.plan import Change, Plan, make_plan, make_program
 from passes.rules.move import OUT, Move
 from rewriter import rewrite
 from rewriter.files.model_io import to_graph
 from tests.support.graphs import BOOL, conv, graph, model, node, random, value
-from tests.support.random_graphs import DOMAIN, FEW, ODD, grown
+from tests.support.growing import DOMAIN, grown, odd
+from tests.support.makers import FEW
 
-STANDARD, FUNCTIONS = Dialect(functions=False), Dialect()
+STANDARD, FUNCTIONS = dialects.make("onnx"), dialects.make("function")
 MOST = 20_000  # assignments per graph
 GRAPHS = 130  # per chunk
+SOFTMAXES = {"Softmax", "LogSoftmax", "Hardmax"}
 
 Layouts = Mapping[str, Layout]
 
@@ -59,9 +63,20 @@ def bytes_moved(found: Candidates, moves: tuple[Move, ...], tensors: Mapping[str
     changed = {(name, axes(layout, tensors[name])) for name, layout in needed}
     changed -= {(name, axes(layout, tensors[name])) for name, layout in stored.items()}
     results = [
-        (move.inside, at.tensor(OUT(0)).name) for at, move in zip(found.nodes, moves, strict=True) if move.inside
+        (ONNXRUNTIME_CPU.runtime_copies(at, move), at.tensor(OUT(0)).name)
+        for at, move in zip(found.nodes, moves, strict=True)
     ]
-    return sum(4 * prod(tensors[name].shape) * times for times, name in [*((1, name) for name, _ in changed), *results])
+    return sum(size(tensors[name]) * times for times, name in [*((1, name) for name, _ in changed), *results])
+
+
+def size(tensor: gs.Tensor) -> int:
+    """Its bytes."""
+    return int(np.dtype(tensor.dtype).itemsize * prod(tensor.shape))
+
+
+def few(seed: int) -> ModelProto:
+    """A graph of operators with few layouts each, of known shapes."""
+    return grown(seed, 12, FEW, opset=17, style="shapes").model
 
 
 def axes(layout: Layout, tensor: gs.Tensor) -> tuple[int, ...]:
@@ -72,7 +87,7 @@ def axes(layout: Layout, tensor: gs.Tensor) -> tuple[int, ...]:
 def problems(chunk: int) -> Iterator[tuple[gs.Graph, dict[str, Layout], dict[str, Layout], Dialect]]:
     """Random graphs with random layouts at their ends."""
     for seed in range(3000 * chunk, 3000 * (chunk + 1)):
-        graph, rng = read(grown(seed, 12, FEW)), np.random.default_rng(seed)
+        graph, rng = read(few(seed)), np.random.default_rng(seed)
         yield graph, pinned(graph.inputs, rng), pinned(graph.outputs, rng), STANDARD if seed % 4 else FUNCTIONS
 
 
@@ -139,27 +154,27 @@ def test_constants_are_free() -> None:
 def test_an_edge_may_be_cheaper_than_the_whole() -> None:
     """A reduction makes the value small: the Transpose goes behind it."""
     nodes = [node("ReduceMax", ["x"], ["r"], axes=[2, 3]), node("Odd", ["r"], ["y"], domain=DOMAIN)]
-    made = model(nodes, {"x": [2, 3, 5, 7]}, {"y": [2, 3, 1, 1]}, domains=[DOMAIN], functions=[ODD])
+    made = model(nodes, {"x": [2, 3, 5, 7]}, {"y": [2, 3, 1, 1]}, domains=[DOMAIN], functions=[odd(17)])
     assert summary(planned(made, x=lay.make((1, 0, 2, 3))).changes) == [("r", 4 * 2 * 3)]
 
 
 @pytest.mark.parametrize("seed", range(100))
 def test_with_its_interface_kept_a_model_never_gets_worse(seed: int) -> None:
-    original = grown(seed, 12, FEW)
+    original = few(seed)
     graph, result = read(original), rewrite(original, "nhwc", dialect="onnx", keep_io=True)
     assert result.plan.bytes + result.plan.inside <= transposed_bytes(graph) + inside(graph)
     assert result.plan.bytes == transposed_bytes(push(graph, result.plan, {}))
 
 
 def transposed_bytes(graph: gs.Graph) -> int:
-    return sum(4 * prod(node.outputs[0].shape) for node in graph.nodes if node.op == "Transpose")
+    return sum(size(node.outputs[0]) for node in graph.nodes if node.op == "Transpose")
 
 
 def inside(graph: gs.Graph) -> int:
-    """What the Softmaxes of the graph move themselves: twice, if not along the last axis."""
+    """What the Softmaxes of the graph and their like move themselves: twice, if not along the last axis."""
     found = Candidates(graph, {}, STANDARD, spread=False)
-    along = [(at, at.attr("axis", -1) % at.rank(OUT(0))) for at in found.nodes if at.op == "Softmax"]
-    return sum(2 * 4 * prod(at.sizes(OUT(0))) for at, axis in along if axis != at.rank(OUT(0)) - 1)
+    along = [(at, at.attr("axis", -1) % at.rank(OUT(0))) for at in found.nodes if at.op in SOFTMAXES]
+    return sum(2 * size(at.tensor(OUT(0))) for at, axis in along if axis != at.rank(OUT(0)) - 1)
 
 
 def test_the_same_model_gets_the_same_plan() -> None:
@@ -174,7 +189,7 @@ def blamed(a_model: ModelProto, **ends: Layout) -> list[str]:
 
 def test_the_node_without_a_rule_is_blamed() -> None:
     nodes = [node("Relu", ["x"], ["r"], "first"), node("Odd", ["r"], ["y"], "culprit", domain=DOMAIN)]
-    made = model(nodes, {"x": IMAGE}, {"y": IMAGE}, domains=[DOMAIN], functions=[ODD])
+    made = model(nodes, {"x": IMAGE}, {"y": IMAGE}, domains=[DOMAIN], functions=[odd(17)])
     assert blamed(made, x=NHWC) == ["Odd 'culprit'"]
 
 

@@ -4,35 +4,27 @@ from itertools import product
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
 
-from passes.dialects.dialect import (
-    FUNCTIONS,
-    LAYOUT_NAMES,
-    WEIGHT_LAYOUTS,
-    Dialect,
-    Spec,
-    function_proto,
-    kernel_perm,
-    parse_domain,
-    spec_of,
-)
+from passes import dialects
+from passes.dialects import functions
+from passes.dialects.base import FORMS, WEIGHT_LAYOUTS, Form, form_named, kernel_perm
 from passes.layout import perm
+from passes.layout.formats import FORMATS
 from passes.rules.node import Node
-from passes.rules.spatial import function_name
+from passes.rules.spatial import form_of
 from rewriter.files.model_io import to_graph
 from tests.rules.cases import CASES, TOLERANCE, Array, Case, element_type
-from tests.rules.test_law import oracles, reference, runtime
+from tests.rules.test_law import oracles
+from tests.support.engines import default, disabled
 
-STANDARD = {spec.op for specs in FUNCTIONS.values() for spec in specs}
-LEVELS = (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+STANDARD = {form.op for form in FORMS}
 
 
 def name_of(row: Case) -> str:
     graph = to_graph(row.model())
-    return function_name(Node(graph.nodes[0], graph.opset, Dialect()))
+    return form_of(Node(graph.nodes[0], graph.opset, dialects.make("function"))).name
 
 
 def rank_of(row: Case) -> int:
@@ -42,8 +34,8 @@ def rank_of(row: Case) -> int:
 CALLS = [
     (name_of(row), row, weights)
     for row, weights in product(CASES, WEIGHT_LAYOUTS)
-    if row.op in STANDARD and not row.domain and rank_of(row) in LAYOUT_NAMES
-    if row.accepts not in ("none", "together") and "axes" not in row.attrs and spec_of(row.op, row.opset)
+    if row.op in STANDARD and not row.domain and rank_of(row) in FORMATS
+    if row.accepts not in ("none", "together") and "axes" not in row.attrs and form_named(row.op, row.opset)
 ]
 
 
@@ -52,15 +44,15 @@ def operands(row: Case) -> dict[str, Array]:
     return {**constants, **row.feeds()}
 
 
-def channels_last(row: Case, spec: Spec, weights: str) -> dict[str, Array]:
+def channels_last(row: Case, form: Form, weights: str) -> dict[str, Array]:
     """The operands as the function takes them."""
     rank, given = rank_of(row), operands(row)
-    for i, kind in enumerate(spec.inputs):
+    for i, kind in enumerate(form.inputs):
         name = f"x{i}"
         if name in given and kind == "x":
             given[name] = given[name].transpose(perm.channels_last(rank))
         elif name in given and kind == "w":
-            given[name] = given[name].transpose(kernel_perm(spec.op, rank, weights))
+            given[name] = given[name].transpose(kernel_perm(form.op, rank, weights))
         elif name in given and kind == "v":
             given[name] = given[name][list(perm.channels_last(rank))]
     return {name: np.asarray(value, order="C") for name, value in given.items()}
@@ -72,7 +64,7 @@ def info(name: str, value: Array) -> ValueInfoProto:
 
 def call(row: Case, name: str, weights: str, given: dict[str, Array], results: dict[str, Array]) -> ModelProto:
     """A model that calls the function ``name`` once."""
-    domain = Dialect(weight_layout=weights).domain(rank_of(row))
+    domain = functions.domain_of(rank_of(row), weights)
     inputs = [f"x{i}" if operand is not None else "" for i, operand in enumerate(row.operands)]
     while not inputs[-1]:
         inputs.pop()
@@ -81,23 +73,22 @@ def call(row: Case, name: str, weights: str, given: dict[str, Array], results: d
     constants = [numpy_helper.from_array(value, key) for key, value in given.items() if key not in row.feeds()]
     graph = helper.make_graph([node], "call", fed, [info(*result) for result in results.items()], constants)
     opsets = [helper.make_opsetid("", row.opset), helper.make_opsetid(domain, 1)]
-    function = function_proto(domain, name, row.opset)
+    function = dialects.function(domain, name, row.opset)
     return helper.make_model(graph, ir_version=10, opset_imports=opsets, functions=[function])
 
 
 @pytest.mark.parametrize(("name", "row", "weights"), CALLS, ids=lambda value: getattr(value, "label", value))
 def test_a_function_is_the_standard_operator_on_channels_last_data(name: str, row: Case, weights: str) -> None:
-    spec = spec_of(name, row.opset)
-    assert spec is not None
-    given = channels_last(row, spec, weights)
-    expected = [result.transpose(perm.channels_last(result.ndim)) for result in runtime(row.model(), row.feeds())]
+    form = form_named(name, row.opset)
+    assert form is not None
+    given = channels_last(row, form, weights)
+    expected = [result.transpose(perm.channels_last(result.ndim)) for result in disabled(row.model(), row.feeds())]
     model = call(row, name, weights, given, {f"y{j}": result for j, result in enumerate(expected)})
     if not onnx.defs.get_schema(row.op, row.opset).deprecated:
         onnx.checker.check_model(model, full_check=True)
     feeds = {key: given[key] for key in row.feeds()}
-    found = [runtime(model, feeds, level) for level in LEVELS]
-    if name == row.op and reference in oracles(row):
-        found.append(reference(model, feeds))
+    engines = {disabled, default, *oracles(row)}
+    found = [engine(model, feeds) for engine in engines]
     for results in found:
         for result, wanted in zip(results, expected, strict=True):
             assert result.dtype == wanted.dtype
@@ -105,28 +96,29 @@ def test_a_function_is_the_standard_operator_on_channels_last_data(name: str, ro
 
 
 def test_every_function_is_called_at_every_opset_it_changes() -> None:
-    called = {(name, spec_of(name, row.opset)) for name, row, _ in CALLS}
-    assert called == {(name, spec) for name, specs in FUNCTIONS.items() for spec in specs if not spec.grouped}
-    assert {rank_of(row) for _, row, _ in CALLS} == set(LAYOUT_NAMES)
+    called = {(name, form_named(name, row.opset)) for name, row, _ in CALLS}
+    assert called == {(form.name, form) for form in FORMS if not form.grouped}
+    assert {rank_of(row) for _, row, _ in CALLS} == set(FORMATS)
 
 
 def test_function_names_do_not_collide_with_other_operators() -> None:
-    for name, specs in FUNCTIONS.items():
-        assert not onnx.defs.has(name) or {spec.op for spec in specs} == {name}
+    assert all(form.op == form.name for form in FORMS if onnx.defs.has(form.name))
 
 
-@pytest.mark.parametrize(("rank", "weights"), list(product(LAYOUT_NAMES, WEIGHT_LAYOUTS)))
+@pytest.mark.parametrize(("rank", "weights"), list(product(FORMATS, WEIGHT_LAYOUTS)))
 def test_domains_parse_back(rank: int, weights: str) -> None:
-    assert parse_domain(Dialect(weight_layout=weights).domain(rank)) == (rank, weights)
+    found = dialects.read(functions.domain_of(rank, weights), "ConvTranspose", 13)
+    assert found is not None
+    assert (found.rank, found.kernel) == (rank, kernel_perm("ConvTranspose", rank, weights))
 
 
 @pytest.mark.parametrize(
     "domain", ["", "ai.onnx", "rewriter", "rewriter.nchw", "rewriter.nhwc.oihw", "com.ms.internal.nhwc", "my.nhwc"]
 )
 def test_other_domains_are_not_ours(domain: str) -> None:
-    assert parse_domain(domain) is None
-    with pytest.raises(ValueError, match="not a function of this dialect"):
-        function_proto(domain, "Conv", 13)
+    assert not dialects.owns(domain)
+    with pytest.raises(ValueError, match="not a function of any dialect"):
+        dialects.function(domain, "Conv", 13)
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise, permutations, product
-from typing import Any
 
 import numpy as np
-import onnx
 import onnx_graphsurgeon as gs
-import onnxruntime as ort
 import pytest
-from onnx import ModelProto
-from onnx.reference import ReferenceEvaluator
 
 import passes.rules  # noqa: F401  (fills RULES)
+from passes import dialects
 from passes.apply.push_transposes import push
-from passes.dialects.dialect import Dialect
+from passes.dialects.base import Dialect
 from passes.ir import control_flow as ports
 from passes.layout import layout as lay
 from passes.layout import perm
@@ -38,10 +34,12 @@ from passes.rules.registry import RULES, lookup
 from passes.rules.rule import Rule, RuleFn
 from rewriter.files.model_io import to_graph, to_model
 from tests.rules.cases import CASES, TOLERANCE, X4, Array, Case, P, W, case, ops
+from tests.support.engines import Engine, disabled, reference
 
 # ports: tests/pipeline/test_control.py, groups: tests/rules/test_groups.py
 OPERATORS = {key: rows for key, rows in RULES.items() if key[0] not in (ports.DOMAIN, groups.DOMAIN)}
-DIALECTS = (Dialect(), Dialect(weight_layout="hwio"), Dialect(functions=False))
+FUNCTIONS = dialects.make("function")
+DIALECTS = (FUNCTIONS, dialects.make("function", weight_layout="hwio"), dialects.make("onnx"))
 
 # Two oracles, each but for what it lacks or gets wrong (before the opset named)
 EVER = 99
@@ -73,12 +71,15 @@ RUNTIME_LACKS = {
 }  # fmt: skip
 
 Accepts = Callable[[Perm, Dialect], bool]
-Oracle = Callable[[ModelProto, dict[str, Array]], list[Array]]
+
+
+def says_last(dialect: Dialect) -> bool:
+    return dialect.spells("Conv")
 
 
 def is_last(p: Perm, dialect: Dialect) -> bool:
     """Channels last, with the spatial axes in any order, in a dialect that can say it."""
-    return dialect.functions and p[0] == 0 and p[-1] == 1
+    return says_last(dialect) and p[0] == 0 and p[-1] == 1
 
 
 # the perms of its pivot that a rule must accept, and the only ones it may
@@ -86,8 +87,8 @@ ACCEPTS: dict[str, Accepts] = {
     "all": lambda p, dialect: True,
     "none": lambda p, dialect: p == perm.identity(len(p)),
     "spatial": lambda p, dialect: p[:2] == (0, 1) or is_last(p, dialect),
-    "still": lambda p, dialect: p == perm.identity(len(p)) or (dialect.functions and p == perm.channels_last(len(p))),
-    "region": lambda p, dialect: p[:2] == (0, 1) or (dialect.functions and p == perm.channels_last(len(p))),
+    "still": lambda p, dialect: p == perm.identity(len(p)) or (says_last(dialect) and p == perm.channels_last(len(p))),
+    "region": lambda p, dialect: p[:2] == (0, 1) or (says_last(dialect) and p == perm.channels_last(len(p))),
     "first": lambda p, dialect: p[:2] == (0, 1),
     "last": lambda p, dialect: p[-1] == len(p) - 1,
     "either": lambda p, dialect: p[0] == 0 and 1 in (p[1], p[-1]),
@@ -97,15 +98,16 @@ ACCEPTS: dict[str, Accepts] = {
     "matrix": lambda p, dialect: set(p[-2:]) == {len(p) - 2, len(p) - 1},
     "classes": lambda p, dialect: p[1] == 1,
     "together": lambda p, dialect: {p.index(1), p.index(2)} in ({1, 2}, {2, 3}),
-    "norm": lambda p, dialect: p[:2] == (0, 1) or is_last(p, dialect),
 }
-USUAL = {"spatial": "spatial", "channel_norm": "norm"}
-# families (and operators) whose rules take orders of the elements along an axis
-ORDERED_FAMILIES = {"same", "broadcast", "axes", "matmul", "quant", "reshape", "transpose", "drops", "shape"}
-ORDERED_FAMILIES |= {"einsum", "loss", "matrix", "norm", "recurrent", "slices"}
-ORDERED_OPS = set(ops("Softmax LogSoftmax Hardmax Concat Split ArgMax ArgMin Gather Expand BatchNormalization"))
-ORDERED_OPS |= set(ops("Compress CumSum CumProd LpNormalization ReverseSequence TensorScatter TopK"))
-ORDERED_OPS |= {"Conv", "AveragePool", "GlobalMaxPool", "LpPool", "MaxPool", "QLinearSoftmax", "QLinearConcat"}
+# operators whose rules take no orders of the elements along an axis
+UNORDERED_OPS = set(
+    ops(
+        """CenterCropPad ConstantOfShape ConvInteger ConvTranspose DFT DeformConv DepthToSpace FusedConv GatherElements
+        GlobalAveragePool GlobalLpPool GridSample GroupNormalization InstanceNormalization LRN MaxRoiPool MaxUnpool
+        NonZero Pad QLinearAveragePool QLinearConv QLinearGlobalAveragePool Resize RoiAlign Scatter ScatterElements
+        SkipLayerNormalization SkipSimplifiedLayerNormalization Slice SpaceToDepth Tile Unique Upsample"""
+    )
+)
 
 
 class LawBroken(AssertionError):
@@ -144,7 +146,7 @@ def layouts(shape: list[int | str | None]) -> Iterator[Layout]:
 
 
 def asked(rule: Rule, node: Node, pivots: tuple[Layout, ...]) -> list[Move]:
-    ranks = [node.rank(slot) for slot in rule.slots(node)]
+    ranks = [node.rank(slot) for slot in rule.slots_of(node)]
     moves = rule.fn(node, *(lay.of_rank(at, rank) for at, rank in zip(pivots, ranks, strict=True)))
     return moves if isinstance(moves, list) else [moves]
 
@@ -165,7 +167,7 @@ class Bench:
         """The rule's moves for every layout of its pivots; an empty list is a refusal."""
         node = self.node(dialect)
         found: dict[tuple[Layout, ...], list[Move]] = {}
-        for pivots in product(*(list(layouts(node.shape(slot))) for slot in rule.slots(node))):
+        for pivots in product(*(list(layouts(node.shape(slot))) for slot in rule.slots_of(node))):
             try:
                 found[pivots] = asked(rule, node, pivots)
             except Refusal:
@@ -183,7 +185,7 @@ class Bench:
             graph = push(self.graph, plan, {**stored, **wanted})
             model = to_model(graph, self.model)
             feeds = {name: stored[name].apply(value) for name, value in self.feeds.items()}
-            results = {oracle: oracle(model, feeds) for oracle in self.results if oracle is runtime or has_names(model)}
+            results = {oracle: oracle(model, feeds) for oracle in self.results}
         except Exception as error:
             raise LawBroken(f"{move}\ndoes not run: {error}") from error
         assert results
@@ -219,29 +221,10 @@ def some_layout(array: Array) -> Layout:
     return lay.make(tuple(reversed(range(array.ndim))))
 
 
-def has_names(model: ModelProto) -> bool:
-    """Whether functions are named like standard operators: by the name reference() finds an attribute's default."""
-    return all(onnx.defs.has(function.name) for function in model.functions)
-
-
-def oracles(row: Case) -> list[Oracle]:
+def oracles(row: Case) -> list[Engine]:
     known = not row.domain and row.opset >= REFERENCE_LACKS.get(row.op, 0)
-    found: list[Oracle] = [reference] if known else []
-    return [*found, runtime] if row.opset >= RUNTIME_LACKS.get(row.op, 0) else found
-
-
-def reference(model: ModelProto, feeds: dict[str, Array]) -> list[Array]:
-    with np.errstate(all="ignore"):
-        return [np.asarray(result) for result in ReferenceEvaluator(model).run(None, feeds)]
-
-
-def runtime(
-    model: ModelProto, feeds: dict[str, Array], level: Any = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-) -> list[Array]:
-    options = ort.SessionOptions()
-    options.graph_optimization_level, options.log_severity_level, options.intra_op_num_threads = level, 4, 1
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return list(session.run(None, {name: np.asarray(value, order="C") for name, value in feeds.items()}))
+    found: list[Engine] = [reference] if known else []
+    return [*found, disabled] if row.opset >= RUNTIME_LACKS.get(row.op, 0) else found
 
 
 def rule_of(row: Case) -> Rule:
@@ -279,11 +262,11 @@ def test_every_move_keeps_the_law_if_no_size_is_known(row: Case) -> None:
         at.hold(move)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.weight_layout * dialect.functions or "onnx")
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: f"{dialect.name}-{dialect.weight_layout}")
 @pytest.mark.parametrize("row", CASES, ids=lambda row: row.label)
 def test_rules_accept_what_they_must_and_nothing_else(row: Case, dialect: Dialect) -> None:
     at, rule = bench(row), rule_of(row)
-    kind = row.accepts or USUAL.get(rule.family, "all")
+    kind = row.accepts or ("spatial" if rule.image or (row.op in ("Resize", "Upsample") and row.opset > 8) else "all")
     answers = at.answers(rule, dialect)
     accepted = {pivots for pivots, moves in answers.items() if moves and set(pivots) != {AS_IS}}
     if kind == "some":
@@ -297,22 +280,21 @@ def test_rules_accept_what_they_must_and_nothing_else(row: Case, dialect: Dialec
 def test_rules_take_orders_along_axes_where_they_can() -> None:
     taking = set()
     for row in CASES:
-        answers = bench(row).answers(rule_of(row), Dialect())
+        answers = bench(row).answers(rule_of(row), FUNCTIONS)
         if any(moves and has_orders(pivots) for pivots, moves in answers.items()):
             taking.add(row.op)
-    families = {op for (_, op), rows in OPERATORS.items() if rows[-1].rule.family in ORDERED_FAMILIES}
-    assert taking == families | ORDERED_OPS
+    assert taking == {op for _, op in OPERATORS} - UNORDERED_OPS
 
 
-@pytest.mark.parametrize("row", [row for row in CASES if rule_of(row).back], ids=lambda row: row.label)
-def test_back_names_the_pivot(row: Case) -> None:
-    """``Rule.back`` answers for the other end of the node what the rule itself says."""
+@pytest.mark.parametrize("row", [row for row in CASES if rule_of(row).inverse], ids=lambda row: row.label)
+def test_the_inverse_names_the_slot(row: Case) -> None:
+    """``Rule.inverse`` answers for the other end of the node what the rule itself says."""
     at, rule = bench(row), rule_of(row)
-    node, (pivot,) = at.node(Dialect()), rule.slots(at.node(Dialect()))
+    node, (pivot,) = at.node(FUNCTIONS), rule.slots_of(at.node(FUNCTIONS))
     other = OUT(0) if pivot == IN(0) else IN(0)
     for move in moves_of(at, rule):
-        assert rule.back is not None
-        named = rule.back(node, lay.of_rank(move.at(other), node.rank(other)))
+        assert rule.inverse is not None
+        named = rule.inverse(node, lay.of_rank(move.at(other), node.rank(other)))
         assert move.at(other) in [m.at(other) for layout in named for m in asked(rule, node, (lay.make(*layout),))]
 
 
@@ -331,7 +313,7 @@ def test_there_is_a_case_for_every_range_of_opsets(domain: str, op: str) -> None
 
 def test_concat_joins_axis_1_by_default_before_opset_4() -> None:
     row = replace(case("Concat", 3, X4, (2, 11, 5, 7), axis=1), attrs={})
-    node = Node(to_graph(row.model()).nodes[0], 3, Dialect())
+    node = Node(to_graph(row.model()).nodes[0], 3, FUNCTIONS)
     assert asked(rule_of(row), node, (Layout((0, 2, 3, 1)),))[0].attrs == {"axis": 3}
 
 

@@ -8,7 +8,7 @@ import pytest
 from onnx.defs import OpSchema
 
 import passes.rules  # noqa: F401  (fills RULES)
-from passes.dialects.dialect import Dialect
+from passes import dialects
 from passes.plan.candidates import Candidates
 from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
@@ -77,7 +77,7 @@ def test_the_reason_is_what_a_user_reads() -> None:
     info = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, []) for name in "abc"]
     graph = onnx.helper.make_graph([node], "g", info, [onnx.ValueInfoProto(name="y")])
     model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 21)])
-    found = Candidates(to_graph(model), {}, Dialect())
+    found = Candidates(to_graph(model), {}, dialects.make("function"))
     with pytest.raises(Refusal, match="makes a vector"):
         found.ask(0)
 

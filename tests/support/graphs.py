@@ -72,17 +72,20 @@ def conv(x: str = "x", y: str = "c", w: str = "w", **attrs: Any) -> NodeProto:
 
 
 def converted(original: ModelProto | Path, to: str, dialect: str, **options: Any) -> RewriteResult:
-    """The rewrite, proven: valid ONNX, the same numbers, the original untouched."""
+    """The rewrite, proven: valid ONNX, the same numbers (from random inputs, if none are named), the original
+    untouched."""
     result = proven(onnx.load(original) if isinstance(original, Path) else original, to, dialect, **options)
     onnx.checker.check_model(result.model, full_check=True)
     return result
 
 
-def proven(original: ModelProto, to: str, dialect: str, **options: Any) -> RewriteResult:
+def proven(
+    original: ModelProto, to: str, dialect: str, inputs: Mapping[str, Array] | None = None, **options: Any
+) -> RewriteResult:
     before = original.SerializeToString(deterministic=True)
     result = rewrite(original, to, dialect=dialect, **options)
     assert original.SerializeToString(deterministic=True) == before
-    verdict = validate(original, result.model, layouts=result.layouts, runs=1, providers=["cpu"])
+    verdict = validate(original, result.model, layouts=result.layouts, runs=1, providers=["cpu"], inputs=inputs)
     assert verdict.ok, verdict.providers[0].reason
     return result
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+
+from tests.support.engines import disabled
 
 Array = NDArray[Any]
 DOMAIN = "custom"  # of an operator without a rule; the model says what it does
 OPSETS = range(9, 25)
+STYLES = ("shapes", "no shapes", "symbols")
 IR_VERSION = 10
 STEP, MOST = 2.0**-4, 1024.0  # the finest and the largest number that counts as exact
 SMALL = 8.0  # operands of products
@@ -30,14 +32,6 @@ SHAPES = (
 
 class Nothing(Exception):
     """No value of the graph fits what a maker needs."""
-
-
-def runtime(model: ModelProto, feeds: Mapping[str, Array]) -> list[Any]:
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return list(session.run(None, dict(feeds)))
 
 
 def odd(opset: int) -> Any:
@@ -148,7 +142,7 @@ class Growing:
             [numpy_helper.from_array(self.constants[name], name) for name in sorted(read) if name not in feeds],
         )  # fmt: skip
         try:
-            return runtime(modelled(graph, self.opset), feeds)
+            return disabled(modelled(graph, self.opset), feeds)
         except Exception as error:  # onnxruntime's errors have no narrower base
             raise Nothing from error
 
@@ -186,26 +180,28 @@ class Sample:
     exact: frozenset[str]
 
 
-def grown(seed: int, most: int, makers: Sequence[Callable[[Growing], Any]]) -> Sample:
-    """A graph of about ``most`` nodes at most; every value that nobody reads is an output."""
+def grown(
+    seed: int, most: int, makers: Sequence[Callable[[Growing], Any]], opset: int | None = None, style: str = ""
+) -> Sample:
+    """A graph of about ``most`` nodes at most; every value that nobody reads is an output.
+
+    ``opset``, ``style`` (of ``STYLES``): a random one, if none is asked for.
+    """
     rng = np.random.default_rng(seed)
-    g = Growing(rng, g_opset(rng))
+    drawn = int(rng.integers(OPSETS.start, OPSETS.stop))
+    g = Growing(rng, opset or drawn)
     feeds = {f"x{i}": g.numbers(g.pick(SHAPES[3:] if i == 0 else SHAPES)) for i in range(1 + g.below(3))}
     g.values.update(feeds)
     g.grow(makers, 2 + g.below(most - 1))
     read = {name for node in g.nodes for name in reads(node)}
     made = {name: array for name, array in (g.values | g.leaves).items() if name not in feeds}
     results = {name: array for name, array in made.items() if name not in read or not g.below(8)}
-    return Sample(assembled(g, feeds, results), feeds, results, frozenset(g.values))
+    return Sample(assembled(g, feeds, results, style), feeds, results, frozenset(g.values))
 
 
-def g_opset(rng: np.random.Generator) -> int:
-    return int(rng.integers(OPSETS.start, OPSETS.stop))
-
-
-def assembled(g: Growing, feeds: Mapping[str, Array], results: Mapping[str, Array]) -> ModelProto:
+def assembled(g: Growing, feeds: Mapping[str, Array], results: Mapping[str, Array], style: str) -> ModelProto:
     """The model: constants as initializers or nodes, with the shapes of all values, of none, or symbols for sizes."""
-    style, as_nodes = g.pick(["shapes", "no shapes", "symbols"]), not g.below(4)
+    style, as_nodes = style or g.pick(STYLES), not g.below(4)
     if style == "symbols" and g.opset == 10:
         style = "no shapes"  # onnxruntime plans its memory by onnx's inference, which is wrong on Slice-10 of symbols
     nodes = list(g.nodes)

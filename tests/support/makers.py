@@ -139,6 +139,7 @@ PLAIN: tuple[Maker, ...] = (
     unary, clip, binary, variadic, conv, max_pool, batch_norm, concat, slice_axes, pad, reduce, transpose, reshape,
     squeeze, unsqueeze, gather, matmul,
 )  # fmt: skip
+FEW: tuple[Maker, ...] = (unary, odd, binary, concat, conv, transpose, transpose, softmax, reduce, flatten, gemm)
 ALL: tuple[Maker, ...] = (
     *PLAIN, unary, binary, binary, conv, conv, transpose, transpose, reshape, odd, cast, halve, logic, where,
     conv_transpose, average_pool, global_pool, norm, resize, blocks, split, arg_reduce, softmax, to_last_and_back,

@@ -1,10 +1,10 @@
-"""The ways to convert a model, the engines that run it, and what counts as the same result.
+"""The ways to convert a model, and what counts as the same result.
 
 Besides the three directions of the tool there is ``forced``: every graph input and output is asked for in a random
 layout, so that layouts arrive at operators that no image model would bring them to.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -13,16 +13,14 @@ from zlib import crc32
 import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto
-from onnx.inliner import inline_local_functions
-from onnx.reference import ReferenceEvaluator
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.dialects.dialect import Dialect
+from passes.dialects.base import Dialect
 from passes.layout import layout as lay
 from passes.layout import perm
 from passes.layout.layout import AS_IS, Layout
@@ -31,18 +29,14 @@ from passes.normalize.lower import lower
 from passes.plan.plan import make_plan, make_program
 from rewriter import rewrite
 from rewriter.files.model_io import to_graph, to_model
-from rewriter.validation.session import Session
 from rewriter.verify import onnx_fault, verify_graph
 
 Array = NDArray[Any]
-Feeds = Mapping[str, Any]
-Engine = Callable[[ModelProto, Feeds], list[Any]]
 
 DIRECTIONS = {"nhwc function": ("nhwc", "function"), "nhwc onnx": ("nhwc", "onnx"), "nchw": ("nchw", "onnx")}
 MODES = (*DIRECTIONS, "forced function", "forced onnx")
 MOST_PERMS = 5  # rank up to which all perms are listed
 KINDS = ("without barrier", "with barrier", "not applicable")
-ort.set_default_logger_severity(4)
 
 
 class Wrong(AssertionError):
@@ -69,7 +63,7 @@ def convert(model: ModelProto, mode: str, seed: int) -> Converted:
         result = rewrite(model, to, dialect=dialect)
         layouts = {name: Layout(p) for name, p in result.layouts.items()}
         return Converted(result.model, layouts, _kind(result.report.changed, len(result.report.remaining)))
-    return forced(model, Dialect(functions=mode == "forced function"), seed)
+    return forced(model, dialects.make(mode.removeprefix("forced ")), seed)
 
 
 def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
@@ -114,27 +108,6 @@ def checker_fault(model: ModelProto) -> str | None:
     except onnx.checker.ValidationError as error:
         return str(error).splitlines()[0]
     return None
-
-
-def disabled(model: ModelProto, feeds: Feeds) -> list[Any]:
-    return _run(model, feeds, "disabled")
-
-
-def default(model: ModelProto, feeds: Feeds) -> list[Any]:
-    return _run(model, feeds, "default")
-
-
-def reference(model: ModelProto, feeds: Feeds) -> list[Any]:
-    """onnx's own evaluator, which knows no default of an attribute within a function: these are inlined."""
-    with np.errstate(all="ignore"):
-        return list(ReferenceEvaluator(inline_local_functions(model)).run(None, dict(feeds)))
-
-
-def _run(model: ModelProto, feeds: Feeds, level: Any) -> list[Any]:
-    session = Session(model.SerializeToString(), "cpu", level)
-    if all(isinstance(value, np.ndarray) for value in feeds.values()):
-        return session.run(dict(feeds))
-    return list(session._session.run(None, dict(feeds)))  # sequences and optionals, which Session does not take
 
 
 def check_same(found: Any, expected: Any, name: str, rtol: float, atol: float) -> None:

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 
 from rewriter import rewrite, validate
+from tests.support import engines
 from tests.support.deep import NODES_PER_BLOCK, deep
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +79,7 @@ def latencies(paths: list[Path]) -> Iterator[str]:
 
 def race(models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tuple[int, ...]]) -> tuple[float, float]:
     """Median milliseconds of the first model, and the second over it; the second's inputs lie as ``layouts``."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1  # that is this one
-    pair = [ort.InferenceSession(model.SerializeToString(), options) for model in models]
+    pair = [engines.session(model, "default") for model in models]  # whose thread is this one
     feeds = [feed(pair[0], {}), feed(pair[0], layouts)]
     times: list[list[float]] = [[], []]
     begin = time.perf_counter()
@@ -92,7 +92,7 @@ def race(models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tup
     return statistics.median(first for first, _ in rounds) * 1000, statistics.median(b / a for a, b in rounds)
 
 
-def feed(session: ort.InferenceSession, layouts: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def feed(session: Any, layouts: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """Random inputs of batch 1, stored as ``layouts`` say."""
     rng = np.random.default_rng(0)
     arrays = {}

@@ -21,21 +21,17 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
 
+from tests.support.engines import Engine, Feeds, default, disabled, reference
 from tests.support.modes import (
     KINDS,
     MODES,
     Converted,
-    Engine,
-    Feeds,
     Wrong,
     check_same,
     check_valid,
     convert,
-    default,
-    disabled,
     names_and_results,
-    reference,
-)  # fmt: skip
+)
 
 SUITES = ("node", "simple", "pytorch-operator", "pytorch-converted")
 PROCESSES = 2

@@ -16,9 +16,10 @@ import onnx
 from onnx import ModelProto
 
 from rewriter.verify import onnx_fault
+from tests.support.engines import Engine, default, disabled
 from tests.support.growing import Array, Sample, declared, grown, reads
 from tests.support.makers import ALL
-from tests.support.modes import MODES, Converted, Engine, check_same, check_valid, convert, default, disabled
+from tests.support.modes import MODES, Converted, check_same, check_valid, convert
 
 NODES = 14
 TOLERANCE = 1e-4  # of results that are not exact

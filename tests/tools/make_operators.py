@@ -30,7 +30,7 @@ def page() -> str:
             "",
             "## Rules",
             "",
-            "| Domain | Operator | Opset | Family | What becomes of it |",
+            "| Domain | Operator | Opset | Rule | What becomes of it |",
             "|---|---|---|---|---|",
             *(f"| {domain} | {op} | {line} |" for domain, op, rows in rules for line in described(domain, op, rows)),
             "",
@@ -46,7 +46,7 @@ def page() -> str:
 
 def described(domain: str, op: str, rows: list[Row]) -> list[str]:
     starts = [max(row.since, first(domain, op)) for row in rows]
-    return [f"{start}+ | {rule.family} | {summary(rule)}" for start, (_, rule) in zip(starts, rows, strict=True)]
+    return [f"{start}+ | {file(rule)} | {summary(rule)}" for start, (_, rule) in zip(starts, rows, strict=True)]
 
 
 def first(domain: str, op: str) -> int:
@@ -54,6 +54,12 @@ def first(domain: str, op: str) -> int:
     name = "" if domain == "ai.onnx" else domain
     since = [s.since_version for s in onnx.defs.get_all_schemas_with_history() if (s.domain, s.name) == (name, op)]
     return min(since, default=1)
+
+
+def file(rule: Rule) -> str:
+    """A link to the rule's file, whose name is the kind of operator."""
+    module = rule.fn.__module__.removeprefix("passes.rules.")
+    return f"[{module}](../passes/rules/{module}.py)"
 
 
 def summary(rule: Rule) -> str:

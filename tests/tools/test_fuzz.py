@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.support.engines import disabled
 from tests.support.growing import grown
 from tests.support.makers import ALL
-from tests.support.modes import KINDS, disabled
+from tests.support.modes import KINDS
 from tests.tools.fuzz import NODES, all_verdicts, failing, shrunk, verdict
 from tests.tools.test_conformance import plant_a_wrong_rule
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import ModelProto, shape_inference
 
 from rewriter import rewrite
+from tests.support.engines import disabled
 from tests.support.graphs import COMMITTED, count
 from tests.tools.zoo import measured, naive, profile
 
@@ -44,7 +44,4 @@ def shape(model: ModelProto) -> list[int]:
 
 
 def run(model: ModelProto, x: np.ndarray) -> np.ndarray:
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model.SerializeToString(), options)
-    return session.run(None, {"input": np.ascontiguousarray(x)})[0]
+    return disabled(model, {"input": x})[0]

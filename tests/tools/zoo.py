@@ -21,15 +21,16 @@ from onnx import ModelProto, ValueInfoProto, helper
 
 from passes.layout.perm import Perm, inverse
 from passes.plan.plan import Plan
-from rewriter import Port, RewriteResult, rewrite, validate
+from rewriter import InterfaceValue, RewriteResult, rewrite, validate
+from tests.support.engines import Level, session
 from tests.tools.bench import feed, race
 
 ROOT = Path(__file__).parents[2]
 MODES = (("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx"))
-LEVELS = {
-    "file": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
-    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+LEVELS: dict[str, Level] = {
+    "file": "disabled",
+    "basic": "basic",
+    "all": "default",
 }
 COUNTS_HEAD = """# The zoo
 
@@ -113,22 +114,18 @@ def measured(model: ModelProto, level: str) -> Measured:
 def profile(model: ModelProto, level: str) -> list[dict]:
     """onnxruntime's record of each node it executed in one inference."""
     with tempfile.TemporaryDirectory() as folder:
-        options = ort.SessionOptions()
-        options.graph_optimization_level = LEVELS[level]
-        options.enable_profiling = True
-        options.profile_file_prefix = f"{folder}/profile"
-        session = ort.InferenceSession(model.SerializeToString(), options)
-        session.run(None, feed(session, {}))
-        events = json.loads(Path(session.end_profiling()).read_text())
+        profiled = session(model, LEVELS[level], enable_profiling=True, profile_file_prefix=f"{folder}/profile")
+        profiled.run(None, feed(profiled, {}))
+        events = json.loads(Path(profiled.end_profiling()).read_text())
     return [event for event in events if event["cat"] == "Node" and "output_size" in event["args"]]
 
 
-def naive(model: ModelProto, ports: list[Port]) -> ModelProto:
+def naive(model: ModelProto, interface: list[InterfaceValue]) -> ModelProto:
     """The model with those inputs and outputs, by a Transpose at each that flips. Reads no bodies of If and Loop."""
     result = ModelProto()
     result.CopyFrom(model)
     graph = result.graph
-    perms = {port.name: port.perm for port in ports if port.flipped and port.perm is not None}
+    perms = {value.name: value.perm for value in interface if value.flipped and value.perm is not None}
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [f"{name}/inside" if name in perms else name for name in names]

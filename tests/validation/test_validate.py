@@ -1,5 +1,7 @@
 import json
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import ml_dtypes
@@ -8,9 +10,12 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from rewriter import CouldNotValidate, ValidationReport, validate
+from rewriter.validation import providers
 from rewriter.validation import session as runtime
 from rewriter.validation.compare import difference
-from rewriter.validation.validate import NOISE_FACTOR, CouldNotValidate, ValidationReport, validate
+from rewriter.validation.reference import nudged
+from rewriter.validation.verdict import NOISE_FACTOR
 
 NHWC = (0, 2, 3, 1)
 NCHW = (0, 3, 1, 2)
@@ -264,14 +269,14 @@ def test_nudge_moves_the_last_bit_of_all_but_zeros() -> None:
     ]
     for dtype in dtypes:
         x = np.array([0, 1, -1.5, 2, 1, -1.5, 2] * 9).astype(dtype)
-        got = runtime.nudged({"x": x}, rng)["x"]
+        got = nudged({"x": x}, rng)["x"]
         assert got.dtype == x.dtype
         moved = got[x != 0].astype(np.float64) / x[x != 0].astype(np.float64)
         assert (got[x == 0] == 0).all()
         assert {*np.sign(moved - 1)} == {-1.0, 1.0}
         assert np.abs(moved - 1).max() <= float(ml_dtypes.finfo(dtype).eps)  # type: ignore[no-untyped-call]
     special = np.array([np.inf, -np.inf, np.nan], np.float32)
-    np.testing.assert_array_equal(runtime.nudged({"x": special}, rng)["x"], special)
+    np.testing.assert_array_equal(nudged({"x": special}, rng)["x"], special)
 
 
 # Inputs
@@ -495,6 +500,21 @@ def test_provider_that_is_asked_for_must_be_there() -> None:
 
 
 @pytest.mark.usefixtures("cpu_build")
+def test_two_builds_that_hide_each_other_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [SimpleNamespace(name="onnxruntime"), SimpleNamespace(name="onnxruntime-gpu")]
+    monkeypatch.setattr(providers, "distributions", lambda: both)
+    with pytest.raises(CouldNotValidate, match=r"installed over each other: run `pip uninstall"):
+        validate(conv(), conv(), providers=["cuda"])
+
+
+def test_a_build_that_another_took_with_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stays of onnxruntime-gpu when onnxruntime is uninstalled: a folder without the package's names."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    with pytest.raises(CouldNotValidate, match=r"not complete: run `pip uninstall .* install onnxruntime-gpu`"):
+        validate(conv(), conv())
+
+
+@pytest.mark.usefixtures("cpu_build")
 def test_provider_that_is_not_asked_for_is_skipped_with_a_note() -> None:
     report = validate(conv(), conv_nhwc(), layouts=BOTH)
     assert report.ok
@@ -505,9 +525,9 @@ def test_provider_that_is_not_asked_for_is_skipped_with_a_note() -> None:
 
 
 def test_session_that_fell_back_to_the_cpu_is_not_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "_require", lambda provider: None)
-    monkeypatch.setitem(runtime.PROVIDERS, "cuda", ["CPUExecutionProvider"])
-    monkeypatch.setattr(runtime, "_full_name", lambda provider: "CUDAExecutionProvider")
+    monkeypatch.setattr(runtime, "require", lambda provider: None)
+    monkeypatch.setitem(providers.PROVIDERS, "cuda", ["CPUExecutionProvider"])
+    monkeypatch.setattr(runtime, "full_name", lambda provider: "CUDAExecutionProvider")
     with pytest.raises(CouldNotValidate, match="has CUDA but cannot start it here"):
         validate(conv(), conv(), providers=["cuda"])
 

@@ -1,0 +1,142 @@
+"""What a dialect is: how an operator that standard ONNX defines channels-first is written on channels-last tensors.
+
+Standard ONNX defines convolution, pooling and normalisation channels-first only. A dialect says which of them it can
+write channels-last, how, and how it reads them back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from onnx import FunctionProto
+
+from passes.layout.layout import Layout
+from passes.layout.perm import Perm
+
+WEIGHT_LAYOUTS = ("ohwi", "hwio")
+
+
+class Form(NamedTuple):
+    """A channels-first operator in one of its forms (by optional inputs and outputs), and what each of these is.
+
+    ``x`` activation, ``w`` kernel, ``v`` vector with one entry per axis, ``-`` passed through. ``grouped``: the
+    operator works on ``[N, groups, -1]``, which the attribute ``group_shape`` says.
+    """
+
+    name: str
+    op: str
+    inputs: str
+    outputs: str = "x"
+    since: int = 1
+    grouped: bool = False
+
+
+FORMS = (
+    Form("Conv", "Conv", "xw-"),
+    Form("ConvNoBias", "Conv", "xw"),
+    Form("ConvTranspose", "ConvTranspose", "xw-"),
+    Form("ConvTransposeNoBias", "ConvTranspose", "xw"),
+    Form("ConvInteger", "ConvInteger", "xw--", since=10),
+    Form("ConvIntegerNoKernelZeroPoint", "ConvInteger", "xw-", since=10),
+    Form("ConvIntegerNoZeroPoints", "ConvInteger", "xw", since=10),
+    Form("QLinearConv", "QLinearConv", "x--w-----", since=10),
+    Form("QLinearConvNoBias", "QLinearConv", "x--w----", since=10),
+    Form("AveragePool", "AveragePool", "x"),
+    Form("MaxPool", "MaxPool", "x"),
+    Form("MaxPoolWithIndices", "MaxPool", "x", "xx"),
+    Form("MaxUnpool", "MaxUnpool", "xx"),
+    Form("MaxUnpoolToShape", "MaxUnpool", "xxv"),
+    Form("LpPool", "LpPool", "x"),
+    Form("GlobalAveragePool", "GlobalAveragePool", "x"),
+    Form("GlobalMaxPool", "GlobalMaxPool", "x"),
+    Form("GlobalLpPool", "GlobalLpPool", "x"),
+    Form("BatchNormalization", "BatchNormalization", "x----"),
+    Form("InstanceNormalization", "InstanceNormalization", "x--"),
+    Form("GroupedInstanceNormalization", "InstanceNormalization", "x--", since=12, grouped=True),
+    Form("GroupNormalization", "GroupNormalization", "x--"),
+    Form("LRN", "LRN", "x"),
+    Form("HardSwish", "HardSwish", "x", since=14),
+    Form("DepthToSpace", "DepthToSpace", "x"),
+    Form("SpaceToDepth", "SpaceToDepth", "x"),
+    Form("GridSample", "GridSample", "x-", since=16),
+    Form("RoiAlign", "RoiAlign", "x--", since=10),
+    Form("MaxRoiPool", "MaxRoiPool", "x-"),
+    Form("DeformConv", "DeformConv", "xwx-", since=19),
+    Form("DeformConvNoBias", "DeformConv", "xwx", since=19),
+    Form("DeformConvWithMask", "DeformConv", "xwx-x", since=19),
+    Form("Upsample", "Upsample", "xv", since=9),
+    Form("Resize", "Resize", "xv", since=10),
+    Form("Resize", "Resize", "x-v", since=11),
+    Form("ResizeToSizes", "Resize", "x--v", since=11),
+)
+
+
+def form_named(name: str, opset: int) -> Form | None:
+    """The form with this name at an opset of the standard domain."""
+    return next((form for form in reversed(FORMS) if form.name == name and form.since <= opset), None)
+
+
+def form_of(op: str, inputs: int, outputs: int, opset: int) -> Form | None:
+    """The form of an operator with this many inputs (up to the last that is given) and outputs."""
+    arity = (inputs, outputs)
+    same = (f for f in reversed(FORMS) if f.op == op and not f.grouped and (len(f.inputs), len(f.outputs)) == arity)
+    return next((form for form in same if form.since <= opset), None)
+
+
+def kernel_perm(op: str, rank: int, weight_layout: str) -> Perm:
+    """Perm of a standard kernel (Conv: OIHW, ConvTranspose: IOHW) to ``weight_layout``."""
+    out, inp = (1, 0) if op == "ConvTranspose" else (0, 1)
+    spatial = range(2, rank)
+    return (out, *spatial, inp) if weight_layout == "ohwi" else (*spatial, inp, out)
+
+
+class Spelling(NamedTuple):
+    """A form on channels-last tensors as a dialect writes it; its kernels are standard ones stored as ``kernel``."""
+
+    form: Form
+    rank: int
+    op: str
+    domain: str
+    kernel: Perm
+    attrs: Mapping[str, Any] = {}  # besides the operator's own
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One that writes standard operators only; others say more. ``weight_layout`` is that of kernels, if it has any."""
+
+    weight_layout: str = WEIGHT_LAYOUTS[0]
+
+    name: ClassVar[str]
+    note: ClassVar[str] = ""  # what the report says of a file with functions of this dialect
+
+    def image_layout(self, rank: int) -> Layout | None:
+        """The layout in which it would have images, if not channels-first."""
+        return None
+
+    def spell(self, form: Form, rank: int) -> Spelling | None:
+        """How it writes a form on channels-last tensors; ``None`` if it cannot."""
+        return None
+
+    def spells(self, name: str) -> bool:
+        """Whether it can write the form with this name on channels-last images."""
+        return any(form.name == name and self.spell(form, 4) is not None for form in FORMS)
+
+    def demands(self, domain: str | None, op: str | None) -> bool:
+        """Whether a node that can be written so must be: that is what the user asked for, not a preference."""
+        return False
+
+    @classmethod
+    def owns(cls, domain: str) -> bool:
+        """Whether all operators of a domain are functions that this dialect brings."""
+        return False
+
+    @classmethod
+    def read(cls, domain: str, op: str, opset: int) -> Spelling | None:
+        """What a node of a file stands for, if it is of this dialect."""
+        return None
+
+    @classmethod
+    def function(cls, spelling: Spelling, opset: int) -> FunctionProto:
+        """The meaning of a node in standard operators, for a domain that it owns."""
+        raise NotImplementedError

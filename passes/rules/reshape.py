@@ -1,0 +1,76 @@
+"""Operators that split and merge axes: Flatten and Reshape."""
+
+import numpy as np
+
+from passes.layout import perm
+from passes.layout.edit import Edit, Put, Take
+from passes.layout.layout import Layout
+from passes.layout.reshape import of_flatten, of_reshape
+from passes.refusal import Refusal
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
+from passes.rules.registry import register
+from passes.rules.rule import Rule
+
+
+def reshape(node: Node, layout: Layout) -> list[Move]:
+    """Reshape: the independent slot is the side with more axes; the other side's layout follows from the atoms."""
+    both, forward = of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
+    others = (both if forward else both.reversed()).carry(layout)
+    sides = [(layout, other) if forward else (other, layout) for other in others]
+    return [node.move({0: source}, {0: target}, edits=new_target(node, source, target)) for source, target in sides]
+
+
+def before_or_after(node: Node, layout: Layout) -> list[Layout]:
+    """Layouts of the independent slot when the side with fewer axes has ``layout``."""
+    both, forward = of_reshape(node.shape(IN(0)), node.shape(OUT(0))), widest(node) == (IN(0),)
+    return (both.reversed() if forward else both).carry(layout)
+
+
+def widest(node: Node) -> tuple[Slot, ...]:
+    """The side of a Reshape with more axes of size other than 1 (if alike, with more axes)."""
+    sides = [[d for d in node.shape(slot) if d != 1] for slot in (IN(0), OUT(0))]
+    ranks = [(len(side), node.rank(slot)) for side, slot in zip(sides, (IN(0), OUT(0)), strict=True)]
+    return (IN(0),) if ranks[0] >= ranks[1] else (OUT(0),)
+
+
+def new_target(node: Node, source: Layout, target: Layout) -> dict[int, Edit]:
+    """Edit of the target shape: reordered, and free of zeros that would now copy another axis's size."""
+    zeros_copy = not node.attr("allowzero", 0)
+    if not node.is_constant(1):
+        if zeros_copy and node.may_hold_zero(1):
+            raise Refusal("the target shape is computed and may hold zeros")
+        return {1: Take(target.axis_perm)}
+    entries = node.ints(1)
+    shape, before = node.shape(OUT(0)), node.shape(IN(0))
+    stored = perm.reorder(target.axis_perm, entries)
+    for i, axis in enumerate(target.axis_perm):
+        if stored[i] != 0 or not zeros_copy:
+            continue
+        size = shape[axis]
+        if isinstance(size, int):
+            stored[i] = size
+        elif i >= len(before) or before[source.axis_perm[i]] != before[axis]:
+            if -1 in stored:
+                raise Refusal(f"dynamic dim {size!r} of the target shape cannot be named in this layout")
+            stored[i] = -1
+    return {1: Put(np.asarray(stored, dtype=np.int64))}
+
+
+def flatten(node: Node, layout: Layout) -> list[Move]:
+    """Flatten: two blocks of axes, each of which must stay whole."""
+    dims = node.shape(IN(0))
+    axis = node.attr("axis", 1)
+    axis = axis + len(dims) if axis < 0 else axis
+    moves = []
+    for target in of_flatten(dims, axis).carry(layout):
+        second = range(axis, len(dims)) if target.axis_perm == (0, 1) else range(axis)
+        cut = next((i for i, a in enumerate(layout.axis_perm) if a in second and dims[a] != 1), len(dims))
+        moves.append(node.move({0: layout}, {0: target}, attrs={"axis": cut}))
+    return moves
+
+
+RESHAPE = Rule(reshape, widest, inverse=before_or_after, keeps_axes=False)
+
+register("Reshape", RESHAPE, since=5)  # before, the target shape was an attribute
+register("Flatten", Rule(flatten, keeps_axes=False))

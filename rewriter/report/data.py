@@ -1,0 +1,67 @@
+"""What a rewrite did, as plain data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rewriter.interface import InterfaceValue
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """A Transpose (or a Reshape that moves nothing) in the result. ``bytes`` are moved per inference."""
+
+    value: str
+    op: str
+    stored: str
+    needed: str
+    bytes: int
+    made_by: str
+    readers: tuple[str, ...]
+    blocked_by: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Why a value is stored as it is (see `passes.plan.explain`), in words."""
+
+    value: str
+    made_by: str
+    stored: str
+    alternatives: Sequence[str]
+    readings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """``ops`` counts operators before and after; ``seconds`` are by stage.
+
+    Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that operators move ``inside``
+    themselves because of how they are stored. ``bound`` is proven: no plan moves less than it in both ways together.
+    """
+
+    to: str
+    dialect: str
+    changed: bool
+    inputs: Sequence[InterfaceValue]
+    outputs: Sequence[InterfaceValue]
+    ops: Mapping[str, tuple[int, int]]
+    remaining: Sequence[Remaining]
+    barriers: Mapping[str, int]
+    bytes_before: int
+    bytes: int
+    inside: int
+    bound: float
+    optimal: bool
+    explained: Sequence[Explained]
+    seconds: Mapping[str, float]
+    notes: Sequence[str]
+
+    @property
+    def transposes(self) -> tuple[int, int]:
+        """Transpose nodes in the main graph, before and after."""
+        return self.ops.get("Transpose", (0, 0))
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain dicts, lists, strings and numbers."""
+        return asdict(self)

@@ -1,0 +1,139 @@
+"""The inputs that both models are run on: the caller's, and random ones of sizes at which the original runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.validation.compare import RTOL, Array
+from rewriter.validation.session import Feed, Input, Session, dtype_of
+
+Shapes = dict[str, tuple[int, ...]]
+SIZES = (64, 96, 32, 224, 256)
+"""What an open dimension other than the batch may be, in the order of trying."""
+
+
+@dataclass(frozen=True)
+class InputRequest:
+    """What is said about the inputs: their sizes and data by name, and how to make up the rest."""
+
+    runs: int
+    seed: int
+    shapes: Mapping[str, Sequence[int]]
+    arrays: Mapping[str, Array]
+
+
+def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
+    """The inputs of each run of the original: the given arrays, and random ones for the rest, of shapes where given.
+
+    Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs with them. One run is
+    enough if nothing is random. Raises `CouldNotValidate` for a name that is no input, a type that cannot be
+    made up, data that does not fit, and a model that runs at none of the sizes.
+    """
+    arrays = request.arrays
+    _check_names("input_shapes", request.shapes, session)
+    _check_names("inputs", arrays, session)
+    for spec in session.inputs:
+        if spec.name in arrays:
+            _check_dtype(spec, arrays[spec.name])
+    if all(spec.name in arrays for spec in session.inputs):
+        return [dict(arrays)]
+    shapes = {name: tuple(shape) for name, shape in request.shapes.items()}
+    shapes |= {name: array.shape for name, array in arrays.items()}
+    sizes = _find_sizes(session, shapes, arrays)
+    return [
+        _feed(session.inputs, sizes[run % len(sizes)], arrays, np.random.default_rng([request.seed, run]))
+        for run in range(request.runs)
+    ]
+
+
+def _check_names(what: str, used: Iterable[str], session: Session) -> None:
+    names = [spec.name for spec in session.inputs]
+    unknown = sorted(set(used) - set(names))
+    if unknown:
+        raise CouldNotValidate(
+            f"{what} names {', '.join(unknown)}, but the original's inputs are {', '.join(names)}: fix it."
+        )
+
+
+def _check_dtype(spec: Input, array: Array) -> None:
+    dtype = dtype_of(spec.type)
+    if dtype is not None and dtype != np.object_ and array.dtype != dtype:
+        raise CouldNotValidate(f"The data for input {spec.name} is {array.dtype}: convert it to {dtype}.")
+
+
+def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) -> list[Shapes]:
+    """One or two ways to size the inputs at which ``session`` runs, found by trying."""
+    first_choice = _resolve(session.inputs, fixed, batch=1, size=SIZES[0])
+    if first_choice == _resolve(session.inputs, fixed, batch=2, size=SIZES[1]):
+        return [first_choice]  # nothing is open; if it does not run, the caller learns why
+    tried: list[Shapes] = []
+    errors: list[str] = []
+
+    def first_that_runs(choices: Iterable[tuple[int, int]]) -> list[Shapes]:
+        for batch, size in choices:
+            shapes = _resolve(session.inputs, fixed, batch, size)
+            if shapes in tried:
+                continue
+            tried.append(shapes)
+            try:
+                session.run(_feed(session.inputs, shapes, arrays, np.random.default_rng(0)))
+                return [shapes]
+            except RunFailed as error:
+                errors.append(str(error))
+        return []
+
+    first = first_that_runs((1, size) for size in SIZES)
+    if not first:
+        raise CouldNotValidate(
+            f"The original does not run at {_text(first_choice)} ({errors[0]}), nor at the other sizes that "
+            "were tried: give the right ones with --input-shape NAME=..."
+        )
+    other_sizes = (*SIZES[1:], SIZES[0])
+    return first + first_that_runs((batch, size) for batch in (2, 1) for size in other_sizes)
+
+
+def _resolve(inputs: list[Input], fixed: Shapes, batch: int, size: int) -> Shapes:
+    """The shape of each input: as ``fixed``, the same where a name is shared, else ``batch`` or ``size``."""
+    named = {
+        dim: actual
+        for spec in inputs
+        for dim, actual in zip(spec.shape, fixed.get(spec.name, ()), strict=False)
+        if isinstance(dim, str)
+    }
+    batches = {spec.shape[0] for spec in inputs if spec.shape and isinstance(spec.shape[0], str)}
+
+    def resolve(axis: int, dim: int | str | None) -> int:
+        if isinstance(dim, int):
+            return dim
+        if dim in named:
+            return named[dim]
+        return batch if axis == 0 or dim in batches else size
+
+    shapes = {spec.name: tuple(resolve(axis, dim) for axis, dim in enumerate(spec.shape)) for spec in inputs}
+    return shapes | fixed
+
+
+def _feed(inputs: list[Input], shapes: Shapes, arrays: Mapping[str, Array], rng: np.random.Generator) -> Feed:
+    missing = {spec.name: _random(spec, shapes[spec.name], rng) for spec in inputs if spec.name not in arrays}
+    return missing | dict(arrays)
+
+
+def _random(spec: Input, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    dtype = dtype_of(spec.type)
+    if dtype in RTOL:
+        return rng.standard_normal(shape).astype(dtype)
+    if dtype in (np.uint8, np.int8):  # image data
+        return rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    if dtype is not None and dtype.kind in "iu":  # safe as an index, a token or a mask
+        return rng.integers(0, 2, shape, dtype)
+    if dtype == np.bool_:
+        return rng.random(shape) < 0.5
+    raise CouldNotValidate(f"Input {spec.name} is a {spec.type}, which cannot be made up: give real data.")
+
+
+def _text(shapes: Shapes) -> str:
+    return ", ".join(f"{name} [{', '.join(map(str, shape))}]" for name, shape in shapes.items())

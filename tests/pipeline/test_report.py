@@ -1,0 +1,44 @@
+"""What is printed for people: names and paths as they are, whatever rich would make of them."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from rewriter.cli import main
+from rewriter.weights.cli import main as weights_main
+from tests.support.graphs import model, node, random
+
+X, Y, CONV, FOLDER = "x[a]/in[/b]", "y[red]:boom:", "conv[out]", "nets[bold]"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COLUMNS", "400")
+    nodes = [node("Conv", [X, "w[0]"], [CONV], CONV, pads=[1] * 4), node("Strange[op]", [CONV], [Y], domain="my[b]")]
+    net = model(nodes, {X: [1, 3, 5, 7]}, {Y: [1, 4, 5, 7]}, {"w[0]": random(4, 3, 3, 3)}, domains=["my[b]"])
+    path = tmp_path / FOLDER / "net[1].onnx"
+    path.parent.mkdir()
+    onnx.save(net, path)
+    return path
+
+
+def test_names_are_printed_as_they_are(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [str(path), "--to", "nhwc", "--dialect", "onnx", "--layout", f"{Y}=nhwc", "--no-validate", "--explain", CONV]
+    assert main(argv) == 0
+    out = capsys.readouterr().out
+    written = f"Wrote {path.parent}/net[1].nhwc.onnx"
+    for part in (str(path), X, Y, f"Conv '{CONV}'", "my[b]::Strange[op] (1)", f"{CONV}: made by", written):
+        assert part in out
+
+
+def test_reasons_are_printed_as_they_are(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(path), "--to", "nhwc", "--layout", "no[pe]=keep"]) == 2
+    assert f"no input or output 'no[pe]'; it has '{X}', '{Y}'" in capsys.readouterr().err
+
+
+def test_weights_are_printed_as_they_are(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert weights_main([str(path), "--for", "pytorch"]) == 0
+    out = capsys.readouterr().out
+    for part in (str(path), "w[0]", f"Wrote {path.parent}/net[1].pytorch.safetensors, and net[1].pytorch.json"):
+        assert part in out
