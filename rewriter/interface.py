@@ -10,7 +10,7 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes.layout import perm
-from passes.layout.layout import Layout, of_rank
+from passes.layout.layout import Layout
 from passes.layout.perm import Perm
 from rewriter.errors import UsageError
 from rewriter.shapes import UNKNOWN
@@ -47,7 +47,7 @@ def interface_value(tensor: gs.Tensor, layout: Layout, roles: str | None) -> Int
     if tensor.shape is None:
         return InterfaceValue(tensor.name, None, None, None, None, None)
     shape = [None if isinstance(d, str) and d.startswith(UNKNOWN) else d for d in tensor.shape]
-    stored = of_rank(layout, len(shape)).perm
+    stored = layout.perm
     old = letters(roles) if roles else None
     new = "".join(perm.reorder(stored, old)) if old else None
     return InterfaceValue(tensor.name, shape, perm.reorder(stored, shape), old, new, stored)

@@ -1,20 +1,21 @@
 """Applies a Plan: builds the graph it describes. The only creator of Transposes."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from passes.apply.fold_initializers import Initializers, suffix
 from passes.ir import constants
 from passes.ir.control_flow import NODE, Place, couplings, flat, scan_axes
-from passes.ir.graph import all_names, assemble, bodies, changed_bodies, copied, every_node, new_node, unused
-from passes.layout import perm
-from passes.layout.edit import Array, ArrayEdit, Edit, Expand, Lookup, Omit, Put, Take
-from passes.layout.layout import ANY, AS_IS, Layout, of_rank
-from passes.plan.relayout import nearest, reshape_target
+from passes.ir.graph import all_names, assemble, bodies, changed_bodies, every_node, natural_layout, new_node, unused
+from passes.layout.edit import Array, Edit, Expand, Lookup, Omit, Put, Take
+from passes.layout.layout import ANY, Layout
+from passes.layout.recipe import Reshape, recipe
 from passes.plan.plan import Plan
+from passes.plan.relayout import nearest
 from passes.rules.move import PREVIOUS, Move, Step
 
 
@@ -28,7 +29,7 @@ def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
 
 def wanted(tensor: gs.Tensor, layouts: Mapping[str, Layout]) -> Layout:
     """The layout of a value, which is its natural one where ``layouts`` does not tell another."""
-    return layouts.get(tensor.name) or natural(None if tensor.shape is None else len(tensor.shape))
+    return layouts.get(tensor.name) or natural_layout(tensor)
 
 
 class _Shared:

@@ -10,7 +10,7 @@ from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, helper
 from passes.dialects.base import WEIGHT_LAYOUTS, Dialect, Form, Spelling, form_named, kernel_perm
 from passes.layout import perm
 from passes.layout.formats import FORMATS
-from passes.layout.layout import Layout
+from passes.layout.layout import Layout, permuted
 from passes.layout.perm import Perm
 
 PREFIX = "rewriter"
@@ -32,7 +32,7 @@ class FunctionDialect(Dialect):
 
     def image_layout(self, rank: int) -> Layout | None:
         """Channels-last, for ranks with a name."""
-        return Layout(perm.channels_last(rank)) if rank in FORMATS else None
+        return permuted(perm.channels_last(rank)) if rank in FORMATS else None
 
     def spell(self, form: Form, rank: int) -> Spelling | None:
         """A call of the function that is named like the form."""

@@ -1,6 +1,7 @@
 """Constants: read lazily, stored another way lazily, never edited in place (they may be shared)."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from passes.layout.edit import Array, ArrayEdit
-from passes.layout.layout import AS_IS, Layout
+from passes.layout.layout import Layout
 
 
 class Stored(LazyValues):  # type: ignore[misc]
@@ -46,12 +47,11 @@ def of_proto(name: str, proto: TensorProto) -> gs.Constant:
 def changed(constant: gs.Constant, name: str, *steps: Layout | ArrayEdit) -> gs.Constant:
     """A new constant: ``constant`` changed by ``steps``, computed when it is read."""
     values = constant._values
-    wanted = [step for step in steps if step != AS_IS]
-    shape: Array = np.broadcast_to(np.uint8(0), constant.shape)
-    if isinstance(values, Stored) and all(isinstance(step, Layout) for step in wanted):
-        for step in wanted:
-            shape = step.apply(shape) if not step.orders else shape.transpose(step.perm)  # type: ignore[union-attr]
-        return gs.Constant(name, Stored(values.tensor, (*values.steps, *wanted), shape.shape))
+    wanted = [step for step in steps if not isinstance(step, Layout) or not step.is_natural]
+    layouts = [step for step in wanted if isinstance(step, Layout)]
+    if isinstance(values, Stored) and layouts == wanted:
+        shape = reduce(lambda shape, layout: layout.shape(shape), layouts, list(constant.shape))
+        return gs.Constant(name, Stored(values.tensor, (*values.steps, *layouts), shape))
     array: Array = values.load() if isinstance(values, LazyValues) else values
     for step in wanted:
         array = step.apply(array)

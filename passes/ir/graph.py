@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import onnx_graphsurgeon as gs
 
+from passes.layout.layout import Layout, natural
+
 
 def assemble(
     like: gs.Graph,
@@ -84,6 +86,11 @@ def with_bodies(node: gs.Node, change: Callable[[gs.Graph], gs.Graph]) -> gs.Nod
 def changed_bodies(node: gs.Node, change: Callable[[gs.Graph], gs.Graph]) -> dict[str, object]:
     """The attributes of a node with each of its bodies changed, in their order."""
     return {key: change(value) if isinstance(value, gs.Graph) else value for key, value in node.attrs.items()}
+
+
+def natural_layout(tensor: gs.Tensor) -> Layout:
+    """The layout of the original of a tensor."""
+    return natural(None if tensor.shape is None else len(tensor.shape))
 
 
 def copied(tensor: gs.Tensor, name: str) -> gs.Tensor:

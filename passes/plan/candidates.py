@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from passes.layout.layout import ANY, AS_IS, Layout
+from passes.layout.layout import ANY, Layout
 from passes.plan.flat_graph import FlatGraph, Known
 from passes.rules.move import IN, Move, Slot
 from passes.rules.node import Node
@@ -43,7 +43,7 @@ class _Spread:
     def __init__(self, graph: FlatGraph, pins: Mapping[str, Layout]) -> None:
         self.graph, self.pins = graph, pins
         self.moves: list[dict[Ends, Move]] = [{} for _ in graph.nodes]
-        self.known = Known()
+        self.known = Known(graph.tensors)
         self.queue: deque[tuple[str, Layout]] = deque()
 
     def run(self) -> None:
@@ -59,15 +59,14 @@ class _Spread:
     def _start(self, i: int) -> None:
         """What the node makes of the original layout; it may stay, unless its rule always has it written anew."""
         ruled = self.graph.nodes[i]
-        rule, (n_in, n_out) = ruled.rule, ruled.node.arity
-        stay = Move((AS_IS,) * n_in, (AS_IS,) * n_out)
+        rule, stay = ruled.rule, ruled.node.move()
         image = ruled.node.dialect.image_layout(ruled.rank(IN(0)) or 0)
         if rule is not None and rule.image and image is not None:
             self._offer(ruled.value(IN(0)), image)
         if rule is None or not rule.always_rewrite:
             self._add(i, stay)
         for slot in ruled.live if rule is not None else ():
-            self._spread(i, slot, AS_IS)
+            self._spread(i, slot, ruled.node.natural(slot))
         if not self.moves[i]:
             self._add(i, stay)
 
@@ -81,7 +80,7 @@ class _Spread:
 
     def _add(self, i: int, move: Move) -> None:
         ruled, ends = self.graph.nodes[i], (move.inputs, move.outputs)
-        changed = [slot for slot in ruled.live if move.at(slot) not in (AS_IS, ANY)]
+        changed = [slot for slot in ruled.live if not move.at(slot).is_natural and move.at(slot) != ANY]
         if ends in self.moves[i] or any(ruled.rank(s) is None and self._is_used(ruled.value(s)) for s in changed):
             return
         self.moves[i][ends] = move

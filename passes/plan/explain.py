@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from passes.layout.layout import ANY, AS_IS, Layout
+from passes.ir.graph import natural_layout
+from passes.layout.layout import ANY, Layout
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
@@ -46,7 +47,7 @@ def explain(program: Program, plan: Plan, name: str) -> Explanation:
     """The plan's reasons for one value of the graph; ``KeyError`` if it has none of that name."""
     if name not in program.tensors:
         raise KeyError(name)
-    stored = plan.stored.get(name, AS_IS)
+    stored = plan.stored.get(name) or natural_layout(program.tensors[name])
     others = [layout for layout in program.layouts(name) if layout != stored]
     alternatives = [_alternative(program, name, layout) for layout in others]
     return Explanation(name, program.made_by(name), stored, alternatives, _readings(program, plan, name, stored))
@@ -77,9 +78,7 @@ def _readings(program: Program, plan: Plan, name: str, stored: Layout) -> list[R
     return readings
 
 
-def _reading(
-    program: Program, plan: Plan, i: int, slot: Slot, stored: Layout, moved: dict[Layout, int]
-) -> Reading:
+def _reading(program: Program, plan: Plan, i: int, slot: Slot, stored: Layout, moved: dict[Layout, int]) -> Reading:
     needed = plan.moves[i].at(slot)
     if needed in (ANY, stored):
         return Reading(program.label(i), stored, 0, "")

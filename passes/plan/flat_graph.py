@@ -1,6 +1,6 @@
 """A graph as the planner sees it: one flat list of nodes with their rules, and who touches which value."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from itertools import permutations, product
@@ -9,8 +9,8 @@ import onnx_graphsurgeon as gs
 
 from passes.dialects.base import Dialect
 from passes.ir.control_flow import flat
-from passes.layout import layout as lay
-from passes.layout.layout import AS_IS, Layout
+from passes.ir.graph import natural_layout
+from passes.layout.layout import Layout, natural, permuted
 from passes.layout.perm import Perm
 from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
@@ -27,21 +27,22 @@ Touch = tuple[int, Slot]  # a node, by its number, and where it reads or makes a
 class Known:
     """The layouts considered so far, of each value (the original's first), and all their perms."""
 
-    def __init__(self) -> None:
+    def __init__(self, tensors: Mapping[str, gs.Tensor]) -> None:
+        self.tensors = tensors
         self.layouts: dict[str, list[Layout]] = {}
         self.perms: set[Perm] = set()
 
     def of(self, name: str) -> list[Layout]:
         """The layouts of a value."""
-        return self.layouts.get(name, [AS_IS])
+        return self.layouts.get(name) or [natural_layout(self.tensors[name])]
 
     def learn(self, name: str, layout: Layout) -> bool:
         """Consider a layout; whether it is a new one. Of each value only the first few are considered."""
-        have = self.layouts.setdefault(name, [AS_IS])
+        have = self.of(name)
         if layout in have or len(have) >= MOST_LAYOUTS:
             return False
-        have.append(layout)
-        self.perms.add(layout.perm)
+        self.layouts[name] = [*have, layout]
+        self.perms.add(layout.axis_perm)
         return True
 
 
@@ -72,9 +73,7 @@ class RuledNode:
         if rule is None:
             unknown = f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}"
             raise Refusal(unknown if node.domain else BARRIERS.get(node.op, unknown))
-        ranks = [node.rank(slot) for slot in rule.slots_of(node)]
-        moves = rule.fn(node, *(lay.of_rank(layout, rank) for layout, rank in zip(layouts, ranks, strict=True)))
-        return moves if isinstance(moves, list) else [moves]
+        return rule.moves(node, *layouts)
 
     def moves_with(self, slot: Slot, layout: Layout, known: Known) -> Iterator[Move]:
         """The moves with ``layout`` at ``slot``."""
@@ -100,7 +99,7 @@ class RuledNode:
         return None
 
     def _alike(self, slot: Slot, layout: Layout) -> Layout:
-        return lay.make(layout.perm) if self.rank(slot) == len(layout.perm) else AS_IS
+        return permuted(layout.axis_perm) if self.rank(slot) == layout.rank else self.node.natural(slot)
 
     def _tried(self, slot: Slot, layout: Layout, known: Known) -> Iterator[tuple[Layout, ...]]:
         """The layouts of the independent slots that may give ``layout`` at ``slot``, the likeliest first."""
@@ -112,7 +111,7 @@ class RuledNode:
 
     def _known(self, slot: Slot, layout: Layout, known: Known) -> list[Layout]:
         """Layouts of a slot to try when ``layout`` arrives at another one: the known ones, and the same."""
-        alike = [lay.make(layout.perm), layout] if len(layout.perm) == self.rank(slot) else []
+        alike = [permuted(layout.axis_perm), layout] if self.rank(slot) == layout.rank else []
         return list(dict.fromkeys([*known.of(self.value(slot)), *alike]))
 
     def _likely(self, slot: Slot, layout: Layout, known: Known) -> Iterable[Layout]:
@@ -121,15 +120,15 @@ class RuledNode:
         if rank is None or other is None or self.rule is None:
             return
         if self.rule.inverse is not None and slot in (IN(0), OUT(0)):
-            yield from self.rule.inverse(self.node, lay.of_rank(layout, other))
+            yield from self.rule.inverse(self.node, layout)
             return
         if rank == other:
             yield layout
         if rank <= MOST_PERMS:
             yield from every_layout(rank)
         else:
-            yield from (lay.make(p) for p in sorted(known.perms) if len(p) == rank)
-            yield AS_IS
+            yield from (permuted(p) for p in sorted(known.perms) if len(p) == rank)
+            yield natural(rank)
 
 
 class FlatGraph:
@@ -154,7 +153,7 @@ class FlatGraph:
 @cache
 def every_layout(rank: int) -> list[Layout]:
     """Every perm of a rank as a layout."""
-    return [lay.make(p) for p in permutations(range(rank))]
+    return [*map(permuted, permutations(range(rank)))]
 
 
 def live_slots(node: Node) -> list[Slot]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import onnx_graphsurgeon as gs
 
 from passes.dialects.base import Dialect
-from passes.layout.layout import ANY, AS_IS, Layout
+from passes.ir.graph import natural_layout
+from passes.layout.layout import ANY, Layout, natural, permuted
 from passes.plan.candidates import find_candidates
 from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.plan.flat_graph import FlatGraph, Touch
@@ -84,8 +85,11 @@ def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
     """What remains, by value and needed layout."""
     had: dict[str, list[Layout]] = {name: [layout] for name, layout in stored.items()}
     for (name, needed), readers in _needs(program, chosen).items():
-        have, tensor = had.setdefault(name, [AS_IS]), program.tensors.get(name)
-        if tensor is None or needed in have:  # a constant that is a graph output costs nothing
+        tensor = program.tensors.get(name)
+        if tensor is None:  # a constant that is a graph output costs nothing
+            continue
+        have = had.setdefault(name, [natural_layout(tensor)])
+        if needed in have:
             continue
         source = nearest(tensor, have, needed)
         moved = 0 if memory_order(source, tensor) == memory_order(needed, tensor) else program.bytes_of(name)
@@ -113,9 +117,9 @@ def _left(program: Program, chosen: Sequence[Move]) -> Iterator[Relayout]:
         node = program.node(i)
         if (node.domain, node.op, move.op) == ("", "Transpose", None):
             name, p = str(node.tensor(IN(0)).name), node.attr("perm")
-            needed = Layout(tuple(p)) if p else ANY
+            needed = permuted(tuple(p)) if p else ANY
             reason, made_by = "its rank is unknown", program.made_by(name)
-            yield Relayout(name, AS_IS, needed, "Transpose", None, made_by, (program.label(i),), reason)
+            yield Relayout(name, natural(None), needed, "Transpose", None, made_by, (program.label(i),), reason)
 
 
 def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import executions_per_inference
-from passes.layout.layout import ANY, AS_IS, Layout
+from passes.ir.graph import natural_layout
+from passes.layout.layout import ANY, Layout
 from passes.plan.candidates import Candidates
 from passes.plan.cost import CostModel
 from passes.plan.flat_graph import FlatGraph, Touch
@@ -71,7 +72,7 @@ class Program:
         tie = self._cost.moves_tie / sum(map(len, self.moves)) if self.moves else 0.0
         for i, moves in enumerate(self.moves):
             for move in moves:
-                moved = any(layout not in (AS_IS, ANY) for layout in (*move.inputs, *move.outputs))
+                moved = any(not layout.is_natural and layout != ANY for layout in (*move.inputs, *move.outputs))
                 program.variable(self.copied(i, move), tie * moved)
         for begin, end in pairwise(self._first):
             program.constrain(range(begin, end), at_least=1.0, at_most=1.0)
@@ -82,7 +83,8 @@ class Program:
     def _pay_relayouts(self, program: IntegerProgram, name: str) -> None:
         """One variable per layout a reader may need, and one constraint per reader who may need it."""
         maker = self.makers.get(name)
-        supply = {self.pins.get(name, AS_IS): [ONE]} if maker is None else self.choices(*maker)
+        pinned = self.pins.get(name) or natural_layout(self.tensors[name])
+        supply = {pinned: [ONE]} if maker is None else self.choices(*maker)
         demands = [self.choices(*reader) for reader in self.readers(name)]
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
         layouts = set(supply).union(*demands)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import onnx_graphsurgeon as gs
 
 from passes.dialects.functions import FunctionDialect
-from passes.layout import layout as lay
+from passes.ir.graph import natural_layout
 from passes.layout import perm
 from passes.layout.formats import FORMATS
-from passes.layout.layout import ANY, AS_IS, Layout
+from passes.layout.layout import ANY, Layout, permuted
 from passes.layout.perm import Perm
 from passes.plan.flat_graph import FlatGraph, Known, RuledNode
 from passes.refusal import Refusal
@@ -74,7 +74,7 @@ class _Search:
             self._across_unit_axes(node, slot, roles)
             return
         p = tuple(sorted(range(len(roles)), key=lambda a: ("BSC".index(roles[a]), a)))
-        move = next(node.moves_with(slot, lay.make(p), Known()), None)
+        move = next(node.moves_with(slot, permuted(p), Known({})), None)
         if move is not None:
             self._follow(node, move, [roles[a] for a in p])
 
@@ -85,7 +85,7 @@ class _Search:
             rank = node.rank(slot)
             if slot.number >= len(side) or rank != len(stored) or side[slot.number] == ANY:
                 continue
-            q = lay.of_rank(side[slot.number], rank).perm
+            q = side[slot.number].axis_perm
             self._learn(node.value(slot), "".join(perm.reorder(perm.inverse(q), stored)))
 
     def _across_unit_axes(self, node: RuledNode, slot: Slot, roles: Roles) -> None:
@@ -117,13 +117,13 @@ def interface(
         choice = choices.get(tensor.name, "keep" if keep else to)
         rank = len(tensor.shape or ())
         if choice == "keep" or rank not in FORMATS:
-            return AS_IS
+            return natural_layout(tensor)
         p = channels_last_perm(roles.get(tensor.name, ""))
         if p is None and tensor.name not in choices:
-            return AS_IS
+            return natural_layout(tensor)
         if p is None:
-            return lay.make(perm.channels_last(rank) if choice == "nhwc" else perm.channels_first(rank))
-        return lay.make(p if choice == "nhwc" else perm.then(p, perm.channels_first(rank)))
+            return permuted(perm.channels_last(rank) if choice == "nhwc" else perm.channels_first(rank))
+        return permuted(p if choice == "nhwc" else perm.then(p, perm.channels_first(rank)))
 
     inputs = {tensor.name: wanted(tensor) for tensor in graph.inputs}
     return inputs, {tensor.name: inputs.get(tensor.name, wanted(tensor)) for tensor in graph.outputs}

@@ -10,7 +10,7 @@ from onnx import GraphProto, ModelProto
 from passes.ir.control_flow import executions_per_inference, is_control_flow
 from passes.ir.graph import every_node, is_standard
 from passes.layout import perm
-from passes.layout.layout import Layout, of_rank
+from passes.layout.layout import Layout
 from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.plan.explain import Alternative, Explanation
 from passes.plan.plan import Plan
@@ -86,11 +86,11 @@ def explained(explanation: Explanation, roles: str | None) -> Explained:
 
 
 def layout_text(layout: Layout, roles: str | None) -> str:
-    """A layout as letters, where the roles of the value's axes are known, else as its perm of the original's."""
+    """A layout as letters, where the roles of the value's axes are known, else as einops writes it."""
     original = letters(roles) if roles else None
     if original is None:
         return str(layout)
-    return "".join(perm.reorder(of_rank(layout, len(original)).perm, original)) + layout.orders_text
+    return layout.text(original.lower()) if layout.is_divided else "".join(perm.reorder(layout.perm, original))
 
 
 def changed(original: ModelProto, result: ModelProto) -> bool:
