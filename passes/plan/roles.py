@@ -19,7 +19,7 @@ from passes.layout.perm import Perm
 from passes.plan.flat_graph import FlatGraph, Known, RuledNode
 from passes.refusal import Refusal
 from passes.rules.move import IN, OUT, Move, Slot
-from passes.rules.moves import named_axes
+from passes.rules.movement import named_axes
 
 Roles = str
 SPATIAL = "S"

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from passes.layout.order import AxisOrder, Joined, Order
 
 from passes.layout import perm
 from passes.layout.layout import Layout
-from passes.layout.order import AxisOrder, Joined, Order
 from passes.layout.perm import Perm
 from rewriter.weights.letters import Array
 

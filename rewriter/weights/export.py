@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
+from passes.layout.order import Order
 
 from passes.ir.constants import Stored
 from passes.ir.control_flow import Port as FlowPort
@@ -19,7 +20,6 @@ from passes.ir.control_flow import flat
 from passes.layout import perm
 from passes.layout.edit import Expand
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
-from passes.layout.order import Order
 from passes.rules.move import Move
 from rewriter.errors import UsageError
 from rewriter.files import model_io

@@ -7,10 +7,11 @@ are left as they are.
 
 from collections.abc import Collection
 
+from passes.layout.order import AxisOrder, Order
+
 from passes.layout import layout as lay
 from passes.layout import perm
 from passes.layout.layout import Layout, of_rank
-from passes.layout.order import AxisOrder, Order
 from passes.layout.perm import Perm
 from rewriter.interface import SPATIAL_LETTERS
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from passes.layout.order import Order
 
 from passes.layout import perm
 from passes.layout.layout import Layout
-from passes.layout.order import Order
 from passes.layout.perm import Perm
 from rewriter.errors import UsageError
 
