@@ -13,8 +13,8 @@ from passes.ir.graph import all_names, assemble, bodies, changed_bodies, copied,
 from passes.layout import perm
 from passes.layout.edit import Array, ArrayEdit, Edit, Expand, Lookup, Omit, Put, Take
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
-from passes.plan.relayout import nearest, reshape_target
 from passes.plan.plan import Plan
+from passes.plan.relayout import nearest, reshape_target
 from passes.rules.move import PREVIOUS, Move, Step
 
 

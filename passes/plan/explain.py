@@ -77,9 +77,7 @@ def _readings(program: Program, plan: Plan, name: str, stored: Layout) -> list[R
     return readings
 
 
-def _reading(
-    program: Program, plan: Plan, i: int, slot: Slot, stored: Layout, moved: dict[Layout, int]
-) -> Reading:
+def _reading(program: Program, plan: Plan, i: int, slot: Slot, stored: Layout, moved: dict[Layout, int]) -> Reading:
     needed = plan.moves[i].at(slot)
     if needed in (ANY, stored):
         return Reading(program.label(i), stored, 0, "")
