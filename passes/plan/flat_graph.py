@@ -83,7 +83,8 @@ class RuledNode:
             except Refusal:
                 continue
             yield from moves
-            if moves and slot not in self.slots and layout == layouts[0]:
+            alike = layout == layouts[0] or (layout.is_natural and layouts[0].is_natural)
+            if moves and slot not in self.slots and alike:
                 return
 
     def refusal(self, slot: Slot, layout: Layout, known: Known) -> str | None:

@@ -15,8 +15,7 @@ from onnx import ModelProto
 from passes.layout.order import Order
 
 from passes.ir.constants import Stored
-from passes.ir.control_flow import Port as FlowPort
-from passes.ir.control_flow import flat
+from passes.ir.control_flow import Coupling, flat
 from passes.layout import perm
 from passes.layout.edit import Expand
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
@@ -161,7 +160,7 @@ class _Exporter:
         batched = len(change.shape) == len(layer.node.inputs[0].shape or ()) and change.shape[:1] == (1,)
         return replace(change, shape=change.shape[1:]) if batched else change
 
-    def _operands(self, node: "gs.Node | FlowPort") -> None:
+    def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""
         for number, tensor in enumerate(node.inputs):
             use = Use(tensor, node, number)
@@ -232,7 +231,7 @@ class _Exporter:
     def _notes(self) -> None:
         """Where a plan that flips images must transpose them; other Transposes are the model's own."""
         folded = made_of_constants(self.nodes)
-        for change in self.plan.plan.changes:
+        for change in self.plan.plan.relayouts:
             images = all(is_image(at.perm) for at in (change.stored, change.needed) if at.perm)
             images &= change.value in self.plan.roles
             if self.flips and images and change.op == "Transpose" and change.value not in folded:
@@ -242,7 +241,7 @@ class _Exporter:
                 )
 
 
-def made_of_constants(nodes: "list[gs.Node | FlowPort]") -> set[str]:
+def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:
     """Values that depend on no input of the graph, as kernels behind a Transpose: the file holds them transposed."""
     found: set[str] = set()
     for node in nodes:
@@ -260,5 +259,5 @@ def dtype(constant: gs.Constant) -> str:
     return str(constant.dtype)
 
 
-def label(node: "gs.Node | FlowPort") -> str:
+def label(node: "gs.Node | Coupling") -> str:
     return str(node.name or node.outputs[0].name)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.ir.control_flow import Port
+from passes.ir.control_flow import Coupling
 from passes.ir.graph import is_standard
 from passes.layout import perm
 from passes.layout.perm import Perm
@@ -39,7 +39,7 @@ class Use(NamedTuple):
     """A constant as one node reads it."""
 
     constant: gs.Constant
-    node: "gs.Node | Port"
+    node: "gs.Node | Coupling"
     number: int
 
 
@@ -78,9 +78,9 @@ class Layer:
         return len(self.parameters[0].shape) - 2 if 0 in self.parameters else 0
 
 
-def find_layer(node: "gs.Node | Port") -> Layer | None:
+def find_layer(node: "gs.Node | Coupling") -> Layer | None:
     """The layer that a node is; ``None`` if it is no layer, or one without parameters where its kind has some."""
-    if isinstance(node, Port) or not is_standard(node) or node.op not in OPERATORS:
+    if isinstance(node, Coupling) or not is_standard(node) or node.op not in OPERATORS:
         return None
     kind, numbers = OPERATORS[node.op]
     given = {k: i for k, i in enumerate(numbers) if i < len(node.inputs) and node.inputs[i].name}
