@@ -9,12 +9,10 @@ from collections.abc import Collection
 
 from passes.layout import layout as lay
 from passes.layout import perm
+from passes.layout.formats import FORMATS
 from passes.layout.layout import Layout, of_rank
 from passes.layout.order import AxisOrder, Order
 from passes.layout.perm import Perm
-from rewriter.interface import SPATIAL_LETTERS
-
-LETTERS = {n + 2: f"NC{letters}" for n, letters in SPATIAL_LETTERS.items()}
 
 
 def image_part(layout: Layout, rank: int, shuffles: Collection[Order] = ()) -> Layout:
@@ -24,12 +22,18 @@ def image_part(layout: Layout, rank: int, shuffles: Collection[Order] = ()) -> L
     return lay.make(p if is_image(p) else perm.identity(rank), kept)
 
 
+def channels_last(rank: int) -> dict[Perm, str]:
+    """The perms that take the channels of an image last, or of one without its batch axis, and its letters."""
+    return {
+        perm.suffix(perm.channels_last(size), rank): FORMATS[size].first[size - rank :]
+        for size in (rank + 1, rank)
+        if size in FORMATS
+    }
+
+
 def is_image(p: Perm) -> bool:
-    """Whether a perm takes the channels of an image, or of one without its batch axis, from one end to the other."""
-    rank = len(p)
-    last = [perm.channels_last(rank)] if rank in LETTERS else []
-    last += [perm.suffix(perm.channels_last(rank + 1), rank)] if rank + 1 in LETTERS else []
-    return p in last or perm.inverse(p) in last
+    """Whether a perm takes the channels of an image from one end to the other."""
+    return p in channels_last(len(p)) or perm.inverse(p) in channels_last(len(p))
 
 
 def is_map(order: AxisOrder, shuffles: Collection[Order]) -> bool:
@@ -44,9 +48,5 @@ def orders_in(order: AxisOrder) -> list[Order]:
 
 def letters_of(p: Perm) -> tuple[str, str] | None:
     """The axes of an image before and after a perm that takes its channels last; else ``None``."""
-    rank = len(p)
-    for size, start in ((rank, 0), (rank + 1, 1)):
-        if size in LETTERS and p == perm.suffix(perm.channels_last(size), rank):
-            old = LETTERS[size][start:]
-            return old, "".join(perm.reorder(p, old))
-    return None
+    old = channels_last(len(p)).get(p)
+    return None if old is None else (old, "".join(perm.reorder(p, old)))

@@ -13,7 +13,7 @@ from rewriter.weights.letters import Array
 
 
 @dataclass(frozen=True)
-class Change:
+class TensorTransform:
     """The elements along axes are reordered, then axes permuted, then ``flip`` (axes of the result) reversed, and the
     result has ``shape``, which differs by axes of size one and depthwise multipliers only."""
 
@@ -53,14 +53,14 @@ class Change:
         }
 
 
-def unchanged(shape: tuple[int, ...]) -> Change:
-    return Change(shape, perm.identity(len(shape)), shape)
+def unchanged(shape: tuple[int, ...]) -> TensorTransform:
+    return TensorTransform(shape, perm.identity(len(shape)), shape)
 
 
-def of_json(data: dict[str, Any]) -> Change:
+def of_json(data: dict[str, Any]) -> TensorTransform:
     """The change that ``to_json`` described."""
     orders = tuple((entry["axis"], order_of(entry)) for entry in data.get("orders", ()))
-    return Change(
+    return TensorTransform(
         tuple(data["source_shape"]), tuple(data["perm"]), tuple(data["shape"]), orders, tuple(data.get("flip", ()))
     )
 
