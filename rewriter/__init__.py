@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from rewriter.validation.validate import validate
     from rewriter.validation.verdict import ValidationReport
     from rewriter.weights.letters import convert_layout, flatten_order
-    from rewriter.weights.padding import conv_padding, conv_transpose_padding
-    from rewriter.weights.pooling import pool_padding
+    from rewriter.weights.padding import conv_padding, conv_transpose_padding, pool_padding
 else:
     __getattr__ = names_from(
         __name__,
@@ -31,8 +30,7 @@ else:
             "rewriter.validation.validate": ("validate",),
             "rewriter.validation.verdict": ("ValidationReport",),
             "rewriter.weights.letters": ("convert_layout", "flatten_order"),
-            "rewriter.weights.padding": ("conv_padding", "conv_transpose_padding"),
-            "rewriter.weights.pooling": ("pool_padding",),
+            "rewriter.weights.padding": ("conv_padding", "conv_transpose_padding", "pool_padding"),
         },
     )
 

@@ -52,10 +52,17 @@ def changed(constant: gs.Constant, name: str, *steps: Layout | ArrayEdit) -> gs.
     if isinstance(values, Stored) and layouts == wanted:
         shape = reduce(lambda shape, layout: layout.shape(shape), layouts, list(constant.shape))
         return gs.Constant(name, Stored(values.tensor, (*values.steps, *layouts), shape))
-    array: Array = values.load() if isinstance(values, LazyValues) else values
+    array = array_of(constant)
     for step in wanted:
         array = step.apply(array)
     return gs.Constant(name, array)
+
+
+def array_of(constant: gs.Constant) -> Array:
+    """The values; those of the model's initializers are read now, and not kept."""
+    values = constant._values
+    array: Array = values.load() if isinstance(values, LazyValues) else values
+    return array
 
 
 def is_as_read(constant: gs.Constant) -> bool:

@@ -21,6 +21,13 @@ def vector(factors: Sequence[Factor]) -> Layout:
     return Layout((merge_factors([f for f in factors if f.size != 1], {0: length}) or VECTOR.stored[0],))
 
 
+def sizes_and_perm(order: Layout) -> tuple[list[int], Perm]:
+    """What ``reordered`` makes ``order`` of; empty for a vector in its original order. ``order`` has no segments."""
+    stored = [f for f in order.stored[0] if f.size is not None]
+    factors = sorted(stored, key=lambda f: -f.stride)
+    return [f.size or 1 for f in factors], tuple(factors.index(f) for f in stored)
+
+
 def joined(parts: Iterable[tuple[int, Layout]]) -> Layout:
     """The layout of a vector made of parts, one after the other, of these lengths and layouts."""
     flat = [part for n, order in parts for part in (order.segments[0][1] if order.segments else ((n, order),))]

@@ -9,8 +9,8 @@
 from typing import TYPE_CHECKING
 
 from rewriter.lazy import names_from
-from rewriter.weights.padding import TARGETS, conv_padding, conv_transpose_padding
-from rewriter.weights.pooling import pool_padding
+from rewriter.weights.frameworks import TARGETS
+from rewriter.weights.padding import conv_padding, conv_transpose_padding, pool_padding
 
 if TYPE_CHECKING:
     from rewriter.weights.export import Export, export_weights

@@ -9,8 +9,9 @@ from pathlib import Path
 from rewriter.cli import OK, USAGE, failed
 from rewriter.errors import RewriterError, UsageError
 from rewriter.version import __version__
-from rewriter.weights.padding import TARGETS
+from rewriter.weights.frameworks import FRAMEWORKS, TARGETS
 
+OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
 EPILOG = "exit codes: 0 written; 2 bad usage, unreadable or unsupported model, nothing written."
 
 
@@ -27,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-o", "--output", type=Path, metavar="PATH",
                    help="weights, as .safetensors or .npz; the manifest goes beside it as .json "
                    "(default: MODEL's stem + .TARGET.safetensors)")  # fmt: skip
-    p.add_argument("--transpose-kernel", action="store_true",
-                   help="flax: kernels for ConvTranspose(transpose_kernel=True), which has them unflipped")  # fmt: skip
+    for framework, option, what in OPTIONS:
+        p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
     p.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     p.add_argument("-v", "--verbose", action="count", default=0, help="list every layer; -vv: tracebacks of errors")
     p.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from rewriter.weights import export_weights, save_weights
     from rewriter.weights.files import writer
     from rewriter.weights.text import exported
-    from rewriter.weights.tflite import load_tflite
+    from rewriter.weights.tflite_file import load_tflite
 
     console = plain_console(args.quiet)
     output = args.output or args.model.with_name(f"{args.model.stem}.{args.target}.safetensors")
@@ -59,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     if args.model.resolve() in (output.resolve(), output.with_suffix(".json").resolve()):
         raise UsageError(f"--output {output} is the input; give another path")
     model = load_tflite(args.model) if args.model.suffix == ".tflite" else model_io.load(args.model)
-    export = export_weights(model, args.target, transpose_kernel=args.transpose_kernel, name=args.model.name)
+    options = {option: getattr(args, option) for _, option, _ in OPTIONS}
+    export = export_weights(model, args.target, name=args.model.name, **options)
     exported(console, args.model, export, args.verbose)
     manifest = save_weights(export, output)
     wrote(console, output, f", and {manifest.name} with all of this beside it.")

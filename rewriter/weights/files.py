@@ -14,27 +14,16 @@ import safetensors.numpy
 from rewriter.errors import UsageError
 from rewriter.files.model_io import folder_beside
 from rewriter.weights.export import Export
+from rewriter.weights.frameworks import FRAMEWORKS
 from rewriter.weights.letters import Array
 
 MANIFEST = "manifest"  # the key in the safetensors metadata
-# what the metadata's "format" says to readers that look at it
-FORMATS = {"pytorch": "pt", "tensorflow": "tf", "flax": "flax", "tflite": "np"}
-DTYPES: dict[str, Any] = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
+NUMBERS = [np.dtype(code) for code in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1")]
+DTYPES: dict[str, Any] = {f"{dtype.kind}{8 * dtype.itemsize}".upper(): dtype for dtype in NUMBERS} | {
+    "BOOL": np.bool_,
     "BF16": ml_dtypes.bfloat16,
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
     "F8_E5M2": ml_dtypes.float8_e5m2,
-    "I64": np.int64,
-    "I32": np.int32,
-    "I16": np.int16,
-    "I8": np.int8,
-    "U64": np.uint64,
-    "U32": np.uint32,
-    "U16": np.uint16,
-    "U8": np.uint8,
-    "BOOL": np.bool_,
 }
 
 
@@ -83,7 +72,7 @@ def writer(path: Path) -> Callable[[Export, IO[bytes]], None]:
 def write_safetensors(export: Export, file: IO[bytes]) -> None:
     known = {np.dtype(dtype) for dtype in DTYPES.values()}
     refuse_others(export, lambda dtype: dtype in known, ".safetensors")
-    metadata = {"format": FORMATS[export.manifest.target], MANIFEST: export.manifest.dumps()}
+    metadata = {"format": FRAMEWORKS[export.manifest.target].safetensors_format, MANIFEST: export.manifest.dumps()}
     file.write(safetensors.numpy.save(export.tensors, metadata))
 
 

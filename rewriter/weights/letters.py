@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from passes.layout.order import Order
 
-from passes.layout import perm
-from passes.layout.layout import Layout
+from passes.layout.layout import natural
 from passes.layout.perm import Perm
+from passes.layout.vector import reordered
 from rewriter.errors import UsageError
 
 Array = NDArray[Any]
@@ -54,8 +53,8 @@ def flatten_order(array: ArrayLike, axis: int, chw: Sequence[int], to: str = "HW
     if source.shape[axis] != int(np.prod(chw)):
         sizes = "x".join(map(str, chw))
         raise UsageError(f"axis {axis} has {source.shape[axis]} elements, not {sizes} = {int(np.prod(chw))} ({order})")
-    moved = Order(tuple(chw), tuple(order.index(letter) for letter in to))
-    return np.ascontiguousarray(Layout(perm.identity(source.ndim), ((axis, moved),)).apply(source))
+    moved = reordered(chw, tuple(order.index(letter) for letter in to))
+    return np.ascontiguousarray(natural(source.ndim).with_along({axis: moved}).apply(source))
 
 
 def perm_between(old: str, new: str) -> Perm:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rewriter.interface import InterfaceValue
 from rewriter.version import __version__
-from rewriter.weights.change import Change
+from rewriter.weights.transform import TensorTransform
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Tensor:
     node: str
     operator: str
     dtype: str
-    change: Change
+    change: TensorTransform
     layer: str | None = None
     parameter: str | None = None
     collection: str | None = None
@@ -32,7 +32,7 @@ class Tensor:
             return "as is"
         if self.old and self.new and self.old != self.new:
             return [self.old, self.new]
-        return "reordered" if self.change.orders else "permuted"
+        return "reordered" if self.change.layout.is_divided else "permuted"
 
     def to_json(self) -> dict[str, Any]:
         named = {"layer": self.layer, "parameter": self.parameter, "collection": self.collection}
@@ -54,7 +54,7 @@ class LayerEntry:
 
     kind: str
     operator: str
-    parameters: Mapping[str, str]
+    parameters: dict[str, str]
     settings: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:

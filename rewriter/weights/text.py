@@ -42,7 +42,7 @@ def row(name: str, layer: LayerEntry, tensors: dict[str, Tensor]) -> list[str]:
     if first is None:
         return [f"({name})", layer.kind, "", "", "", "", padding(layer)]
     tensor = tensors[first]
-    reordered = ", reordered" if tensor.change.orders else ""
+    reordered = ", reordered" if tensor.change.layout.is_divided else ""
     flipped = ", flipped" if tensor.change.flip else ""
     new = f"{tensor.new or ''}{flipped}{reordered}"
     old_shape, new_shape = ("x".join(map(str, shape)) for shape in (tensor.change.source_shape, tensor.change.shape))

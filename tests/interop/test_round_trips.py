@@ -13,7 +13,7 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 from rewriter import convert_layout, flatten_order
 from rewriter.weights import TARGETS
-from rewriter.weights.change import Change, of_json
+from rewriter.weights.transform import TensorTransform, of_json
 from tests.interop.common import Array, Weights, onnx_of, random, written
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -87,7 +87,7 @@ def reordered(array: Array, entry: dict[str, object], order: str, to: str) -> Ar
     return flatten_order(array, axis, [{"C": 5, "H": 9, "W": 10}[letter] for letter in order], to, order)
 
 
-def change(weights: Weights, name: str) -> Change:
+def change(weights: Weights, name: str) -> TensorTransform:
     return of_json(weights.manifest["tensors"][name])
 
 

@@ -12,7 +12,7 @@ from onnx import ModelProto, NodeProto
 
 from rewriter import UsageError, rewrite
 from rewriter.weights import TARGETS, Export, export_weights, read_weights, save_weights
-from rewriter.weights.change import of_json
+from rewriter.weights.transform import of_json
 from tests.support.graphs import COMMITTED, Array, conv, ints, model, node, random
 
 IMAGE = [2, 3, 5, 7]

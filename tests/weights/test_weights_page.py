@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rewriter.weights import TARGETS
+from rewriter.weights.frameworks import framework_of
 from rewriter.weights.letters import perm_between
-from rewriter.weights.targets import kernel_letters
 from tests.support import pages
 from tests.support.graphs import ROOT
 
@@ -45,9 +45,9 @@ def table() -> dict[str, list[str]]:
 )
 def test_the_table_is_the_one_that_is_used(row: str, kind: str, spatial: int) -> None:
     cells = table()[row]
-    first = kernel_letters(kind, "pytorch", spatial)
+    first = framework_of("pytorch").kernel_letters(kind, spatial)
     for target, cell in zip(TARGETS, cells, strict=True):
-        letters = kernel_letters(kind, target, spatial)
+        letters = framework_of(target).kernel_letters(kind, spatial)
         assert cell.startswith(letters)
         perms = re.findall(r"`\(([\d, ]+)\)`", cell)
         if perms:

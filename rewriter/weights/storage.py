@@ -1,0 +1,92 @@
+"""How the plan for a whole model stores each constant for each of its readers, as far as images are concerned."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from passes.ir.control_flow import Coupling, flat
+from passes.layout.edit import Expand
+from passes.layout.layout import ANY, Layout, natural
+from passes.rules.move import Move
+from rewriter.pipeline import Planned, interface_of
+from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
+from rewriter.weights.images import image_part, is_image, letters_of, orders_in
+from rewriter.weights.layers import Layer, find_layer
+from rewriter.weights.manifest import Tensor
+from rewriter.weights.trace import Use, makers
+from rewriter.weights.transform import TensorTransform, unchanged
+
+# operators whose constants say how to compute, and types of inputs that do
+COMPUTE = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "ConstantOfShape", "TopK")
+NO_WEIGHTS = ("int64", "bool", "object", "None")
+
+
+class Storage:
+    """A planned model: its nodes, its layers, and each constant as the plan stores it."""
+
+    def __init__(self, planned: Planned) -> None:
+        self.planned = planned
+        self.inputs, self.outputs = interface_of(planned)
+        self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
+        self.nodes = list(flat(planned.graph))
+        self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, planned.plan.moves, strict=True)}
+        self.layers = [layer for node in self.nodes if (layer := find_layer(node)) is not None]
+        self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
+        self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
+
+    def image_move(self, layer: Layer) -> Move | None:
+        """What the plan makes of a layer of images."""
+        return self.moves[id(layer.node)] if layer.kind in (*CONV_KINDS, *POOL_KINDS) else None
+
+    def layout(self, use: Use) -> Layout:
+        """How a constant is stored for its reader."""
+        layout = self.moves[id(use.node)].inputs[use.number]
+        return natural(len(use.constant.shape)) if layout == ANY else image_part(layout, self._shuffles)
+
+    def tensor(self, use: Use) -> Tensor:
+        """A constant that is no layer's parameter; one that a parameter is computed of stays as it is."""
+        shape, layout = tuple(use.constant.shape), self.layout(use)
+        if id(use.node) in self._makers:
+            return use.tensor(unchanged(shape))
+        stored = tuple(int(n or 0) for n in layout.shape(shape))
+        edit = self.moves[id(use.node)].edits.get(use.number)
+        if isinstance(edit, Expand) and self.flips:
+            stored = edit.apply(np.broadcast_to(np.uint8(0), stored)).shape
+        return use.tensor(TensorTransform(shape, layout, stored), *(letters_of(layout.axis_perm) or ()))
+
+    def is_weight(self, use: Use, initializers: set[str]) -> bool:
+        """Not an axis, a shape, a limit, nor a number that the exporter wrote into a Constant node."""
+        if use.node.op in COMPUTE or str(use.constant.dtype) in NO_WEIGHTS:
+            return False
+        edit = self.moves[id(use.node)].edits.get(use.number)
+        return (use.constant.name in initializers or len(use.constant.shape) > 0) and isinstance(edit, Expand | None)
+
+    def transposed_images(self) -> Iterator[str]:
+        """Notes on what a plan that flips images must transpose; other Transposes are the model's own."""
+        folded = made_of_constants(self.nodes)
+        for change in self.planned.plan.relayouts if self.flips else ():
+            if change.bytes is None or change.op != "Transpose" or change.value in folded:
+                continue
+            sides = [layout for layout in (change.stored, change.needed) if not layout.is_natural]
+            if change.value in self.planned.roles and all(is_image(layout.axis_perm) for layout in sides):
+                yield (
+                    f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "
+                    f"the weights behind it expect that: {change.blame}"
+                )
+
+    def _channel_orders(self, layer: Layer) -> Iterator[Layout]:
+        """Orders in which the plan reads or writes an image's channels, to spare a shuffle: the target shuffles."""
+        if move := self.image_move(layer):
+            for layout in (move.inputs[0], *move.outputs):
+                for axis in layout.lengths():
+                    yield from orders_in(layout.along(axis))
+
+
+def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:
+    """Values that depend on no input of the graph, as kernels behind a Transpose: the file holds them transposed."""
+    values: set[str] = set()
+    for node in nodes:
+        if all(isinstance(t, gs.Constant) or t.name in values or not t.name for t in node.inputs):
+            values.update(t.name for t in node.outputs)
+    return values

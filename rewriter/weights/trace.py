@@ -1,0 +1,103 @@
+"""The constant behind an input, through operators that leave its elements in place or permute its axes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import permutations
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from passes.ir.control_flow import Coupling
+from passes.ir.graph import is_standard
+from passes.layout import perm
+from passes.layout.perm import Perm
+from rewriter.weights.manifest import Tensor
+from rewriter.weights.transform import TensorTransform
+
+TRANSPARENT = ("Identity", "Cast", "Transpose")
+
+
+@dataclass(frozen=True)
+class Use:
+    """A constant that a node reads as its input ``number``, and how a layer does: ``np.transpose(constant, perm)``."""
+
+    constant: gs.Constant
+    node: "gs.Node | Coupling"
+    number: int
+    perm: Perm = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As it is read."""
+        return tuple(perm.reorder(self.perm, self.constant.shape))
+
+    def tensor(self, change: TensorTransform, old: str | None = None, new: str | None = None) -> Tensor:
+        """The constant, changed, with its letters before and after."""
+        name, dtype = self.constant.name, str(self.constant.dtype)
+        return Tensor(name, name_of(self.node), self.node.op, dtype, change, old=old, new=new)
+
+
+def trace(node: gs.Node, number: int) -> Use | None:
+    """The constant behind an input of a node; ``None`` where it is computed otherwise."""
+    chain: list[gs.Node] = []
+    while not isinstance(node.inputs[number], gs.Constant):
+        producers = node.inputs[number].inputs
+        if not producers or not is_transparent(producers[0]):
+            return None
+        node, number = producers[0], 0
+        chain.insert(0, node)
+    constant = node.inputs[number]
+    p = effect(chain, tuple(constant.shape))
+    return None if p is None else Use(constant, node, number, p)
+
+
+def is_transparent(node: gs.Node) -> bool:
+    """Whether a node leaves its first input's elements in place, or permutes axes, or scales along one axis at most."""
+    if not is_standard(node):
+        return False
+    if node.op == "DequantizeLinear":
+        return len(node.inputs[1].shape or ()) < 2
+    if node.op == "Reshape":
+        return isinstance(node.inputs[1], gs.Constant) and not node.attrs.get("allowzero")
+    return node.op in TRANSPARENT
+
+
+def effect(chain: Sequence[gs.Node], shape: tuple[int, ...]) -> Perm | None:
+    """The perm that a chain of operators amounts to; ``None`` if it is more than one.
+
+    A Reshape between Transposes may only move axes of size one (tf2onnx has one before a depthwise kernel): the
+    positions of all elements show whether it does.
+    """
+    if not any(node.op == "Reshape" for node in chain):
+        transposes = [permuted(node, len(shape)) for node in chain if node.op == "Transpose"]
+        return reduce(perm.then, transposes, perm.identity(len(shape)))
+    start = result = np.arange(int(np.prod(shape))).reshape(shape)
+    for node in chain:
+        if node.op == "Transpose":
+            result = result.transpose(permuted(node, result.ndim))
+        elif node.op == "Reshape":
+            sizes = np.asarray(node.inputs[1].values).tolist()
+            result = result.reshape([result.shape[i] if n == 0 else n for i, n in enumerate(sizes)])
+    moved = (p for p in permutations(range(len(shape))) if perm.reorder(p, shape) == list(result.shape))
+    return next((p for p in moved if np.array_equal(start.transpose(p), result)), None)
+
+
+def permuted(node: gs.Node, rank: int) -> Perm:
+    """The perm of a Transpose, which reverses the axes where it names none."""
+    return tuple(node.attrs.get("perm") or reversed(range(rank)))
+
+
+def makers(tensor: gs.Tensor) -> Iterator[gs.Node]:
+    """The nodes that compute a value, from the graph's inputs and constants."""
+    pending, seen = [tensor], {id(tensor)}
+    while pending:
+        for node in pending.pop().inputs:
+            yield node
+            pending += [t for t in node.inputs if id(t) not in seen and not isinstance(t, gs.Constant)]
+            seen.update(map(id, node.inputs))
+
+
+def name_of(node: "gs.Node | Coupling") -> str:
+    """The node's name, or where it has none that of its result."""
+    return str(node.name or node.outputs[0].name)
