@@ -22,4 +22,4 @@ class CouldNotValidate(RewriterError):
 
 
 class RunFailed(Exception):
-    """A model does not load or run, of which `validate` makes a verdict; the text is onnxruntime's, shortened."""
+    """A model does not load or run, of which ``validate`` makes a verdict; the text is onnxruntime's, shortened."""

@@ -1,7 +1,5 @@
 """The difference between two results of a model, as numpy arrays."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+# the float types, and how far two right results may differ, as a fraction of the output's scale
 RTOL = {
     np.dtype(np.float64): 1e-12,
     np.dtype(np.float32): 1e-5,
@@ -23,23 +22,23 @@ RTOL = {
     np.dtype(ml_dtypes.float8_e5m2): 0.26,
     np.dtype(ml_dtypes.float8_e5m2fnuz): 0.26,
 }
-"""The float types, and how far two right results may differ, as a fraction of the output's scale."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two results differ most, and by how much."""
+    """Where two results differ most, and by how much.
+
+    ``absolute``: inf if the difference is no number (another shape or type, a NaN, a string). ``scale``: the largest
+    finite magnitude of the expected output, 1 if that is 0. ``rtol``: the default tolerance for the output's type, as a
+    fraction of the scale, 0 if the type is exact. ``index``: ``None`` if they are equal or differ as a whole.
+    ``text``: what is wrong, as in "is 2.0 instead of 1.0".
+    """
 
     absolute: float = 0.0
-    """inf if the difference is no number: another shape or type, a NaN, a string."""
     scale: float = 1.0
-    """The largest finite magnitude of the expected output, 1 if that is 0."""
     rtol: float = 0.0
-    """The default tolerance for the output's type, as a fraction of the scale; 0 if the type is exact."""
     index: tuple[int, ...] | None = None
-    """``None`` if they are equal or differ as a whole."""
     text: str = ""
-    """What is wrong: ``"is 2.0 instead of 1.0"``."""
 
     @property
     def relative(self) -> float:

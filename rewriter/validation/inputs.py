@@ -1,7 +1,5 @@
 """The inputs that both models are run on: the caller's, and random ones of sizes at which the original runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +10,7 @@ from rewriter.validation.compare import RTOL, Array
 from rewriter.validation.session import Feed, Input, Session, dtype_of
 
 Shapes = dict[str, tuple[int, ...]]
-SIZES = (64, 96, 32, 224, 256)
-"""What an open dimension other than the batch may be, in the order of trying."""
+SIZES = (64, 96, 32, 224, 256)  # what an open dimension other than the batch may be, in the order of trying
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,9 @@ class InputRequest:
 def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
     """The inputs of each run of the original: the given arrays, and random ones for the rest, of shapes where given.
 
-    Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs with them. One run is
-    enough if nothing is random. Raises `CouldNotValidate` for a name that is no input, a type that cannot be
-    made up, data that does not fit, and a model that runs at none of the sizes.
+    Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs with them. One run is enough if
+    nothing is random. Raises ``CouldNotValidate`` for a name that is no input, a type that cannot be made up, data that
+    does not fit, and a model that runs at none of the sizes.
     """
     arrays = request.arrays
     _check_names("input_shapes", request.shapes, session)

@@ -1,7 +1,5 @@
 """onnxruntime and its execution providers: which there are, and whether they are to be had here."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from importlib.metadata import distributions
@@ -25,7 +23,7 @@ CURE = "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install on
 def runtime() -> Any:
     """onnxruntime, imported when it is first needed: a fault of usage or of a file is told without it.
 
-    Raises `CouldNotValidate` if another build was removed from beneath it.
+    Raises ``CouldNotValidate`` if another build was removed from beneath it.
     """
     import onnxruntime
 
@@ -35,7 +33,7 @@ def runtime() -> Any:
 
 
 def require(provider: str) -> None:
-    """Raises `CouldNotValidate` if the provider is not to be had in this onnxruntime."""
+    """Raises ``CouldNotValidate`` if the provider is not to be had in this onnxruntime."""
     if provider not in PROVIDERS:
         raise CouldNotValidate(f"There is no provider {provider!r}: choose among {', '.join(PROVIDERS)}.")
     if full_name(provider) not in runtime().get_available_providers():

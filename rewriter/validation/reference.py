@@ -1,7 +1,5 @@
 """What the original computes, and its noise: how far it differs from itself, and so a right rewrite may, too."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +11,7 @@ from rewriter.validation.compare import RTOL, Array, difference, pairs
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.session import Feed, Session
 
-NUDGES = 2
-"""How often per run the last bits of the inputs are changed."""
+NUDGES = 2  # how often per run the last bits of the inputs are changed
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Reference:
 
 
 def make_reference(original: bytes | str, provider: str, request: InputRequest) -> Reference:
-    """Runs the original. Raises `RunFailed` and what `make_feeds` raises."""
+    """Runs the original. Raises ``RunFailed`` and what ``make_feeds`` raises."""
     session = Session(original, provider, "disabled")
     names, outputs, metadata = [spec.name for spec in session.inputs], session.outputs, session.metadata
     feeds = make_feeds(session, request)

@@ -1,7 +1,5 @@
 """onnxruntime as the validator needs it: sessions with numpy in and out."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import math
@@ -37,7 +35,7 @@ class Input:
 class Session:
     """One model on one provider at one optimisation level.
 
-    Raises `RunFailed` if the model does not load, `CouldNotValidate` if the provider is not to be had here.
+    Raises ``RunFailed`` if the model does not load, ``CouldNotValidate`` if the provider is not to be had here.
     """
 
     def __init__(self, model: bytes | str, provider: str, level: Level) -> None:
@@ -64,7 +62,7 @@ class Session:
     def run(self, feed: Feed) -> list[Any]:
         """The outputs in order: arrays, lists of arrays for sequences, ``None`` for an empty optional.
 
-        Raises `RunFailed`.
+        Raises ``RunFailed``.
         """
         feed = {name: np.asarray(array, order="C") for name, array in feed.items()}
         try:
@@ -83,9 +81,9 @@ class Session:
 
 
 def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> bytes | str:
-    """What a `Session` loads ``model`` from; a temporary file, if one is needed, lives as long as ``stack``.
+    """What a ``Session`` loads ``model`` from; a temporary file, if one is needed, lives as long as ``stack``.
 
-    A ``ModelProto`` must hold its weights itself. Raises `CouldNotValidate` if there is no such file.
+    A ``ModelProto`` must hold its weights itself. Raises ``CouldNotValidate`` if there is no such file.
     """
     if not isinstance(model, onnx.ModelProto):
         if not Path(model).is_file():

@@ -1,17 +1,15 @@
 """Proves a rewritten model equal to its original: onnxruntime runs both on the same inputs.
 
-The reference is the original without graph optimisation; the rewritten model must match it without and with.
-Deep nets amplify rounding: some differ from themselves by 1e-3 of the output's scale when the last bits of
-the input change. So a float output may be off by its type's tolerance or, if that is more, by `NOISE_FACTOR`
-times the original's own noise, which is the most that the original differs from itself
+The reference is the original without graph optimisation; the rewritten model must match it without and with. Deep nets
+amplify rounding: some differ from themselves by 1e-3 of the output's scale when the last bits of the input change. So a
+float output may be off by its type's tolerance or, if that is more, by ``NOISE_FACTOR`` times the original's own noise,
+which is the most that the original differs from itself
 
 * with graph optimisation, which reorders sums as a rewrite may, and
 * with the last bit of every float input changed, a few times per run.
 
 All else is exact: integers, booleans, strings, names, shapes, types, and where NaN and inf stand.
 """
-
-from __future__ import annotations
 
 import contextlib
 import json
@@ -38,7 +36,7 @@ Layouts = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True)
 class Task:
-    """The arguments of `validate`; both models are loadable."""
+    """The arguments of ``validate``; both models are loadable."""
 
     original: bytes | str
     rewritten: bytes | str
@@ -62,16 +60,16 @@ def validate(
 ) -> ValidationReport:
     """Compares the outputs of two models on the same seeded inputs.
 
-    ``layouts``: how the rewritten model stores a graph input or output, by name, as the perm from the
-    original's storage; any other is stored as in the original. ``None``: as the metadata of both models say.
+    ``layouts``: how the rewritten model stores a graph input or output, by name, as the perm from the original's
+    storage; any other is stored as in the original. ``None``: as the metadata of both models say.
     ``providers``: ``"cpu"``, ``"cuda"``. ``None``: each that is to be had.
-    ``rtol``, ``atol``: tolerances of float outputs, as a fraction of the output's scale (``None``: by type)
-    and absolute (``None``: 0); their sum is allowed. Noise still raises the first.
+    ``rtol``, ``atol``: tolerances of float outputs, as a fraction of the output's scale (``None``: by type) and
+    absolute (``None``: 0); their sum is allowed. Noise still raises the first.
     ``input_shapes``, ``inputs``: sizes and data, in the original's layout, in place of made-up ones.
 
-    Raises `CouldNotValidate` where there is no verdict: a provider that was asked for is missing, the
-    original does not run, an input's type cannot be made up, an argument does not fit the models, or the
-    original is too noisy to tell. A rewritten model that does not run is a verdict.
+    Raises ``CouldNotValidate`` where there is no verdict: a provider that was asked for is missing, the original does
+    not run, an input's type cannot be made up, an argument does not fit the models, or the original is too noisy to
+    tell. A rewritten model that does not run is a verdict.
     """
     if runs < 1 or (providers is not None and not providers):
         raise CouldNotValidate("There is nothing to run: ask for at least one run and one provider.")

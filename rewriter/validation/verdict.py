@@ -1,6 +1,4 @@
-"""What differences are allowed, and what `validate` reports: the verdict on each provider."""
-
-from __future__ import annotations
+"""What differences are allowed, and what ``validate`` reports: the verdict on each provider."""
 
 import json
 import math
@@ -11,48 +9,47 @@ from rewriter.errors import CouldNotValidate
 from rewriter.validation.compare import Difference
 from rewriter.validation.session import Feed, Level
 
+# Noise and error are each the largest of a few samples, so the error of a right rewrite can be the larger. Measured on
+# conv nets of 40 layers against the same nets with reordered sums, 3 runs: an output of one number is off by more than
+# 4 times its noise in 0.8 % of the cases (twice: 10 %), four in 0.2 %, ten in 0.1 %.
 NOISE_FACTOR = 4.0
-"""Noise and error are each the largest of a few samples, so the error of a right rewrite can be the larger.
-Measured on conv nets of 40 layers against the same nets with reordered sums, 3 runs: an output of one number
-is off by more than 4 times its noise in 0.8 % of the cases (twice: 10 %), four in 0.2 %, ten in 0.1 %."""
-
-NOISE_LIMIT = 0.05
-"""Of the output's scale. Noise raises the tolerance no further: real mistakes would pass."""
+NOISE_LIMIT = 0.05  # of the output's scale; noise raises the tolerance no further: real mistakes would pass
 
 
 @dataclass(frozen=True)
 class Where:
-    """A place in the results."""
+    """A place in the results; ``level`` is the optimisation of the rewritten model.
+
+    ``index``: in the original's layout, ``None`` for the output as a whole.
+    """
 
     output: str
     index: tuple[int, ...] | None
-    """In the original's layout; ``None`` for the output as a whole."""
     run: int
     level: Level
-    """The rewritten model's graph optimisation."""
 
 
 @dataclass(frozen=True)
 class ProviderResult:
-    """The verdict on one provider. Its numbers are those of the error that exceeds what is allowed most."""
+    """The verdict on one provider; ``reason`` says it in a sentence.
+
+    Numbers are those of the error that exceeds most what is allowed: ``max_abs`` and, as a fraction of the output's
+    scale (the largest finite magnitude in the original's), ``max_rel``; ``None`` if it is no number (a wrong shape,
+    type or NaN, or a model that does not run). ``rtol`` (a fraction of the scale, noise included, 0 for exact types)
+    and ``atol`` add up to what is allowed. ``noise``: the most that the original differs from itself in that output,
+    as a fraction of the scale. ``shapes``: of the inputs, in the original's layout, by run.
+    """
 
     name: str
     status: Literal["passed", "failed", "unavailable"]
     reason: str
-    """One sentence."""
     max_abs: float | None = None
-    """``None`` if the error is no number: a wrong shape, type or NaN, or a model that does not run."""
     max_rel: float | None = None
-    """The error as a fraction of the output's scale, the largest finite magnitude in the original's."""
     where: Where | None = None
     rtol: float = 0.0
-    """The tolerance as applied, noise included, as a fraction of the scale; 0 for types that are exact."""
     atol: float = 0.0
-    """The absolute tolerance, which adds to the relative one."""
     noise: float = 0.0
-    """The most that the original differs from itself in that output, as a fraction of the scale."""
     shapes: list[dict[str, tuple[int, ...]]] = field(default_factory=list)
-    """Of the inputs, in the original's layout, by run."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +71,7 @@ class ValidationReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain dicts, lists, strings and finite numbers."""
-        report = {
-            "ok": self.ok,
-            "providers": [asdict(result) for result in self.providers],
-            "skipped": self.skipped,
-        }
+        report = {"ok": self.ok, "providers": [asdict(result) for result in self.providers], "skipped": self.skipped}
         plain: dict[str, Any] = json.loads(json.dumps(report))  # makes lists of tuples
         return plain
 
@@ -103,7 +96,7 @@ class Finding:
 
     @property
     def is_noise(self) -> bool:
-        """Whether it fails only because noise counts no further than `NOISE_LIMIT`."""
+        """Whether it fails only because noise counts no further than ``NOISE_LIMIT``."""
         error, is_float = self.difference.relative, self.difference.rtol > 0
         return self.excess > 1 and is_float and error <= NOISE_FACTOR * self.noise
 
@@ -129,7 +122,7 @@ def failure(text: str) -> Finding:
 
 
 def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> ProviderResult:
-    """By the finding that exceeds most what is allowed. Raises `CouldNotValidate` if only noise fails."""
+    """By the finding that exceeds most what is allowed. Raises ``CouldNotValidate`` if only noise fails."""
     worst = _worst(findings)
     is_number = math.isfinite(worst.difference.absolute)
     return ProviderResult(
@@ -147,7 +140,7 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> Provid
 
 
 def _worst(findings: list[Finding]) -> Finding:
-    """The finding that decides. Raises `CouldNotValidate` if only noise fails: that proves nothing."""
+    """The finding that decides. Raises ``CouldNotValidate`` if only noise fails: that proves nothing."""
     clear = [finding for finding in findings if not finding.is_noise]
     worst = max(clear, key=lambda finding: finding.excess, default=Finding(Difference()))
     if worst.excess > 1 or len(clear) == len(findings):
