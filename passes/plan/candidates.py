@@ -43,7 +43,7 @@ class _Spread:
     def __init__(self, graph: FlatGraph, pins: Mapping[str, Layout]) -> None:
         self.graph, self.pins = graph, pins
         self.moves: list[dict[Ends, Move]] = [{} for _ in graph.nodes]
-        self.known = Known(graph.tensors)
+        self.known = Known()
         self.queue: deque[tuple[str, Layout]] = deque()
 
     def run(self) -> None:

@@ -1,6 +1,6 @@
 """A graph as the planner sees it: one flat list of nodes with their rules, and who touches which value."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from itertools import permutations, product
@@ -9,7 +9,6 @@ import onnx_graphsurgeon as gs
 
 from passes.dialects.base import Dialect
 from passes.ir.control_flow import flat
-from passes.ir.graph import natural_layout
 from passes.layout.layout import Layout, natural, permuted
 from passes.layout.perm import Perm
 from passes.refusal import Refusal
@@ -25,23 +24,22 @@ Touch = tuple[int, Slot]  # a node, by its number, and where it reads or makes a
 
 
 class Known:
-    """The layouts considered so far, of each value (the original's first), and all their perms."""
+    """The layouts considered so far, of each value (besides the original's), and all their perms."""
 
-    def __init__(self, tensors: Mapping[str, gs.Tensor]) -> None:
-        self.tensors = tensors
+    def __init__(self) -> None:
         self.layouts: dict[str, list[Layout]] = {}
         self.perms: set[Perm] = set()
 
     def of(self, name: str) -> list[Layout]:
-        """The layouts of a value."""
-        return self.layouts.get(name) or [natural_layout(self.tensors[name])]
+        """The layouts of a value besides the original's."""
+        return self.layouts.get(name, [])
 
     def learn(self, name: str, layout: Layout) -> bool:
         """Consider a layout; whether it is a new one. Of each value only the first few are considered."""
-        have = self.of(name)
-        if layout in have or len(have) >= MOST_LAYOUTS:
+        have = self.layouts.setdefault(name, [])
+        if layout.is_natural or layout in have or len(have) + 1 >= MOST_LAYOUTS:
             return False
-        self.layouts[name] = [*have, layout]
+        have.append(layout)
         self.perms.add(layout.axis_perm)
         return True
 
@@ -83,9 +81,13 @@ class RuledNode:
             except Refusal:
                 continue
             yield from moves
-            alike = layout == layouts[0] or (layout.is_natural and layouts[0].is_natural)
-            if moves and slot not in self.slots and alike:
+            if moves and slot not in self.slots and self._is_likeliest(layout, layouts[0]):
                 return
+
+    def _is_likeliest(self, layout: Layout, tried: Layout) -> bool:
+        """Whether no other layout of the one independent slot is worth a try; all that a rule itself names are."""
+        named = self.rule is not None and self.rule.inverse is not None
+        return not named and (layout == tried or (layout.is_natural and tried.is_natural))
 
     def refusal(self, slot: Slot, layout: Layout, known: Known) -> str | None:
         """The rule's reason not to have ``layout`` at ``slot``, if it gives one."""
@@ -113,7 +115,7 @@ class RuledNode:
     def _known(self, slot: Slot, layout: Layout, known: Known) -> list[Layout]:
         """Layouts of a slot to try when ``layout`` arrives at another one: the known ones, and the same."""
         alike = [permuted(layout.axis_perm), layout] if self.rank(slot) == layout.rank else []
-        return list(dict.fromkeys([*known.of(self.value(slot)), *alike]))
+        return list(dict.fromkeys([self.node.natural(slot), *known.of(self.value(slot)), *alike]))
 
     def _likely(self, slot: Slot, layout: Layout, known: Known) -> Iterable[Layout]:
         """Layouts of the one independent slot that may give ``layout`` at another one, the likeliest first."""

@@ -149,7 +149,7 @@ class Program:
 
     def layouts(self, name: str) -> Sequence[Layout]:
         """The layouts considered for a value."""
-        return self._known.of(name)
+        return [natural_layout(self.tensors[name]), *self._known.of(name)]
 
     def node(self, i: int) -> Node:
         """A node, by its number."""

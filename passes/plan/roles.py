@@ -74,7 +74,7 @@ class _Search:
             self._across_unit_axes(node, slot, roles)
             return
         p = tuple(sorted(range(len(roles)), key=lambda a: ("BSC".index(roles[a]), a)))
-        move = next(node.moves_with(slot, permuted(p), Known({})), None)
+        move = next(node.moves_with(slot, permuted(p), Known()), None)
         if move is not None:
             self._follow(node, move, [roles[a] for a in p])
 

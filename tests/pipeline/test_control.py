@@ -12,8 +12,7 @@ import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
-from passes.layout import layout as lay
-from passes.layout.layout import AS_IS, Layout
+from passes.layout.layout import Layout, natural, permuted
 from passes.normalize.lower import lower
 from passes.plan.plan import make_plan, make_program
 from rewriter import rewrite, validate
@@ -106,7 +105,7 @@ def test_any_layout_at_the_ends(make: Make, feeds: Feeds, dialect: str, seed: in
 
 
 def some_layout(shape: list[int] | None, rng: random.Random) -> Layout:
-    return AS_IS if shape is None else lay.make(tuple(rng.sample(range(len(shape)), len(shape))))
+    return natural(None) if shape is None else permuted(tuple(rng.sample(range(len(shape)), len(shape))))
 
 
 def sample(shape: list[int]) -> Array:

@@ -13,8 +13,7 @@ import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
 from passes.apply.push_transposes import push
 from passes.dialects.base import Dialect
-from passes.layout import layout as lay
-from passes.layout.layout import ANY, AS_IS, Layout, of_rank
+from passes.layout.layout import ANY, Layout, natural, permuted
 from passes.normalize.lower import lower
 from passes.plan.candidates import find_candidates
 from passes.plan.cost import ONNXRUNTIME_CPU
@@ -44,7 +43,7 @@ def pinned(tensors: list[gs.Tensor], rng: np.random.Generator) -> dict[str, Layo
     """Every other value in a random layout."""
     every = {t.name: list(permutations(range(len(t.shape)))) for t in tensors}
     return {
-        name: lay.make(perms[int(rng.integers(len(perms)))]) if rng.integers(2) else AS_IS
+        name: permuted(perms[int(rng.integers(len(perms)))]) if rng.integers(2) else natural(len(perms[0]))
         for name, perms in every.items()
     }
 
@@ -59,7 +58,7 @@ def bytes_moved(flat: FlatGraph, moves: tuple[Move, ...], tensors: Mapping[str, 
                 stored[ruled.value(slot)] = move.at(slot)
             elif move.at(slot) != ANY:
                 needed.add((ruled.value(slot), move.at(slot)))
-    if any(layout.orders != stored[name].orders for name, layout in needed):
+    if any(layout.lengths() != stored[name].lengths() for name, layout in needed):
         return inf  # no Transpose changes the order of elements within an axis
     changed = {(name, axes(layout, tensors[name])) for name, layout in needed}
     changed -= {(name, axes(layout, tensors[name])) for name, layout in stored.items()}
@@ -82,7 +81,7 @@ def few(seed: int) -> ModelProto:
 
 def axes(layout: Layout, tensor: gs.Tensor) -> tuple[int, ...]:
     """Axes in stored order; those of size 1 may be anywhere."""
-    return tuple(a for a in of_rank(layout, len(tensor.shape)).perm if tensor.shape[a] != 1)
+    return tuple(a for a in layout.axis_perm if tensor.shape[a] != 1)
 
 
 def problems(chunk: int) -> Iterator[tuple[gs.Graph, dict[str, Layout], dict[str, Layout], Dialect]]:
@@ -114,7 +113,9 @@ def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None
 def planned(a_model: ModelProto, dialect: Dialect = STANDARD, **ends: Layout) -> Plan:
     """The plan where graph inputs and outputs are as they are, but for ``ends``."""
     graph = read(a_model)
-    pins, outputs = ({t.name: ends.get(t.name, AS_IS) for t in side} for side in (graph.inputs, graph.outputs))
+    pins, outputs = (
+        {t.name: ends.get(t.name, natural(len(t.shape))) for t in side} for side in (graph.inputs, graph.outputs)
+    )
     return make_plan(make_program(graph, pins, outputs, dialect))
 
 
@@ -122,7 +123,7 @@ def summary(changes: list[Relayout]) -> list[tuple[str, int]]:
     return [(change.value, change.bytes) for change in changes]
 
 
-IMAGE, NHWC = [1, 3, 5, 7], lay.make((0, 2, 3, 1))
+IMAGE, NHWC = [1, 3, 5, 7], permuted((0, 2, 3, 1))
 BYTES = 4 * 3 * 5 * 7
 
 
@@ -140,7 +141,7 @@ def test_two_layouts_of_the_same_bytes_are_paid_once() -> None:
     """``y`` and ``z`` are stored with the axis of size 1 in different places: a Transpose, and a Reshape of it."""
     nodes = [node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["z"])]
     made = model(nodes, {"x": IMAGE}, {"y": IMAGE, "z": IMAGE})
-    plan = planned(made, y=lay.make((0, 2, 3, 1)), z=lay.make((2, 0, 3, 1)))
+    plan = planned(made, y=permuted((0, 2, 3, 1)), z=permuted((2, 0, 3, 1)))
     assert [change.op for change in plan.relayouts].count("Transpose") == 1
     assert plan.bytes == BYTES
 
@@ -156,7 +157,7 @@ def test_an_edge_may_be_cheaper_than_the_whole() -> None:
     """A reduction makes the value small: the Transpose goes behind it."""
     nodes = [node("ReduceMax", ["x"], ["r"], axes=[2, 3]), node("Odd", ["r"], ["y"], domain=DOMAIN)]
     made = model(nodes, {"x": [2, 3, 5, 7]}, {"y": [2, 3, 1, 1]}, domains=[DOMAIN], functions=[odd(17)])
-    assert summary(planned(made, x=lay.make((1, 0, 2, 3))).changes) == [("r", 4 * 2 * 3)]
+    assert summary(planned(made, x=permuted((1, 0, 2, 3))).changes) == [("r", 4 * 2 * 3)]
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -227,13 +228,13 @@ def test_an_alternative_costs_what_its_plan_would() -> None:
     """A Conv reads ``x`` channels-first anyway; a Relu that did so, too, would need a Transpose behind it."""
     nodes = [conv("x", "c"), node("Relu", ["x"], ["r"]), node("Neg", ["r"], ["y"])]
     graph = read(model(nodes, {"x": IMAGE}, {"c": None, "y": IMAGE}, {"w": random(3, 3, 3, 3)}))
-    program = make_program(graph, {"x": NHWC}, {"c": AS_IS, "y": NHWC}, STANDARD)
+    program = make_program(graph, {"x": NHWC}, {"c": natural(4), "y": NHWC}, STANDARD)
     plan = make_plan(program)
     assert plan.bytes == BYTES
     found = explain(program, plan, "r")
     assert (found.made_by, found.stored) == ("Relu", NHWC)
-    assert [(other.layout, other.bytes) for other in found.alternatives] == [(AS_IS, 2 * BYTES)]
+    assert [(other.layout, other.bytes) for other in found.alternatives] == [(natural(4), 2 * BYTES)]
     assert [(one.reader, one.needed, one.bytes) for one in found.readings] == [("Neg", NHWC, 0)]
     (conv_reads, _) = explain(program, plan, "x").readings
-    assert (conv_reads.needed, conv_reads.bytes) == (AS_IS, BYTES)
+    assert (conv_reads.needed, conv_reads.bytes) == (natural(4), BYTES)
     assert "channels-first only" in conv_reads.reason

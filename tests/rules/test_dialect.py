@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
+from passes.rules.spatial import form_of
 
 from passes import dialects
 from passes.dialects import functions
@@ -13,7 +14,6 @@ from passes.dialects.base import FORMS, WEIGHT_LAYOUTS, Form, form_named, kernel
 from passes.layout import perm
 from passes.layout.formats import FORMATS
 from passes.rules.node import Node
-from passes.rules.spatial import form_of
 from rewriter.files.model_io import to_graph
 from tests.rules.cases import CASES, TOLERANCE, Array, Case, element_type
 from tests.rules.test_law import oracles

@@ -19,12 +19,11 @@ from passes import dialects
 from passes.apply.push_transposes import push
 from passes.dialects.base import Dialect
 from passes.ir import control_flow as ports
-from passes.layout import layout as lay
 from passes.layout import perm
 from passes.layout.edit import Lookup, Take
-from passes.layout.layout import ANY, AS_IS, Layout
-from passes.layout.order import AxisOrder, Joined, Order
+from passes.layout.layout import ANY, VECTOR, Layout, arranged, permuted
 from passes.layout.perm import Perm
+from passes.layout.vector import joined, reordered
 from passes.normalize import group_norm as groups
 from passes.plan.plan import Plan
 from passes.refusal import Refusal
@@ -126,29 +125,27 @@ def factors(size: int) -> tuple[int, ...]:
     return (least, *factors(size // least)) if least else (size,)
 
 
-def orders(dim: int | str | None) -> list[AxisOrder | None]:
+def orders(dim: int | str | None) -> list[Layout]:
     """The original's order and, along an axis of composite size, others: of three factors no swap, one that keeps the
     outermost, one of two parts."""
     sizes = factors(dim) if isinstance(dim, int) and dim > 1 else ()
     if len(sizes) < 2:
-        return [None]
-    rotated = Order(sizes, (*range(1, len(sizes)), 0))
+        return [VECTOR]
+    rotated = reordered(sizes, (*range(1, len(sizes)), 0))
     if len(sizes) < 3:
-        return [None, rotated]
+        return [VECTOR, rotated]
     part = dim // sizes[-2]
-    joined = Joined(((dim - part, Order((sizes[0], (dim - part) // sizes[0]), (1, 0))), (part, None)))
-    return [None, rotated, Order(sizes, (0, *range(len(sizes) - 1, 0, -1))), joined]
+    parts = joined([(dim - part, reordered((sizes[0], (dim - part) // sizes[0]), (1, 0))), (part, VECTOR)])
+    return [VECTOR, rotated, reordered(sizes, (0, *range(len(sizes) - 1, 0, -1))), parts]
 
 
 def layouts(shape: list[int | str | None]) -> Iterator[Layout]:
     for p, along in product(perms(len(shape)), product(*map(orders, shape))):
-        yield lay.make(p, enumerate(along))
+        yield arranged(p, dict(enumerate(along)))
 
 
 def asked(rule: Rule, node: Node, pivots: tuple[Layout, ...]) -> list[Move]:
-    ranks = [node.rank(slot) for slot in rule.slots_of(node)]
-    moves = rule.fn(node, *(lay.of_rank(at, rank) for at, rank in zip(pivots, ranks, strict=True)))
-    return moves if isinstance(moves, list) else [moves]
+    return rule.moves(node, *pivots)
 
 
 class Bench:
@@ -218,7 +215,7 @@ class Bench:
 
 
 def some_layout(array: Array) -> Layout:
-    return lay.make(tuple(reversed(range(array.ndim))))
+    return permuted(tuple(reversed(range(array.ndim))))
 
 
 def oracles(row: Case) -> list[Engine]:
@@ -245,7 +242,7 @@ def moves_of(at: Bench, rule: Rule) -> list[Move]:
 
 
 def has_orders(layouts: Iterable[Layout]) -> bool:
-    return any(layout.orders for layout in layouts)
+    return any(layout.is_divided for layout in layouts)
 
 
 @pytest.mark.parametrize("row", CASES, ids=lambda row: row.label)
@@ -268,11 +265,11 @@ def test_rules_accept_what_they_must_and_nothing_else(row: Case, dialect: Dialec
     at, rule = bench(row), rule_of(row)
     kind = row.accepts or ("spatial" if rule.image or (row.op in ("Resize", "Upsample") and row.opset > 8) else "all")
     answers = at.answers(rule, dialect)
-    accepted = {pivots for pivots, moves in answers.items() if moves and set(pivots) != {AS_IS}}
+    accepted = {pivots for pivots, moves in answers.items() if moves and not all(p.is_natural for p in pivots)}
     if kind == "some":
         assert accepted
     else:
-        tried = {pivots[0] for pivots in answers if not has_orders(pivots)} - {AS_IS}
+        tried = {pivots[0] for pivots in answers if not has_orders(pivots) and not pivots[0].is_natural}
         must = {(layout,) * len(next(iter(answers))) for layout in tried if ACCEPTS[kind](layout.perm, dialect)}
         assert {pivots for pivots in accepted if not has_orders(pivots)} == must
 
@@ -294,8 +291,8 @@ def test_the_inverse_names_the_slot(row: Case) -> None:
     other = OUT(0) if pivot == IN(0) else IN(0)
     for move in moves_of(at, rule):
         assert rule.inverse is not None
-        named = rule.inverse(node, lay.of_rank(move.at(other), node.rank(other)))
-        assert move.at(other) in [m.at(other) for layout in named for m in asked(rule, node, (lay.make(*layout),))]
+        named = rule.inverse(node, move.at(other))
+        assert move.at(other) in [m.at(other) for layout in named for m in asked(rule, node, (layout,))]
 
 
 def test_there_is_a_case_for_every_rule_and_a_rule_for_every_case() -> None:
@@ -314,7 +311,7 @@ def test_there_is_a_case_for_every_range_of_opsets(domain: str, op: str) -> None
 def test_concat_joins_axis_1_by_default_before_opset_4() -> None:
     row = replace(case("Concat", 3, X4, (2, 11, 5, 7), axis=1), attrs={})
     node = Node(to_graph(row.model()).nodes[0], 3, FUNCTIONS)
-    assert asked(rule_of(row), node, (Layout((0, 2, 3, 1)),))[0].attrs == {"axis": 3}
+    assert asked(rule_of(row), node, (permuted((0, 2, 3, 1)),))[0].attrs == {"axis": 3}
 
 
 def keeps_axis(node: Node, layout: Layout) -> Move:
@@ -342,23 +339,23 @@ def orderless_gemm(node: Node, left: Layout, result: Layout) -> Move:
 
 
 def unaligned_operand(node: Node, layout: Layout) -> Move:
-    small = Layout(perm.suffix(layout.perm, node.rank(IN(1))))
+    small = permuted(perm.suffix(layout.perm, node.rank(IN(1))))
     return node.move({0: layout, 1: small}, {0: layout})
 
 
 def wrong_kernel(node: Node, layout: Layout, result: Layout) -> Move:
-    if {layout, result} != {Layout(perm.channels_last(4))}:
+    if {layout, result} != {permuted(perm.channels_last(4))}:
         raise Refusal("not of interest")
-    return node.move({0: layout, 1: Layout((2, 3, 1, 0))}, {0: layout}, op="Conv", domain="rewriter.nhwc")
+    return node.move({0: layout, 1: permuted((2, 3, 1, 0))}, {0: layout}, op="Conv", domain="rewriter.nhwc")
 
 
 def orderless_parameters(node: Node, layout: Layout) -> Move:
-    return node.move({0: layout}, {0: layout}) if layout.perm == (0, 1, 2, 3) else node.move()
+    return node.move({0: layout}, {0: layout}) if layout.axis_perm == (0, 1, 2, 3) else node.move()
 
 
 def transposed_twice(node: Node, layout: Layout) -> Move:
     stored = perm.then(node.attr("perm"), layout.perm)
-    return node.move({0: layout}, {0: Layout(stored)}, op="Identity", attrs={"perm": None})
+    return node.move({0: layout}, {0: permuted(stored)}, op="Identity", attrs={"perm": None})
 
 
 def unsorted_shape(node: Node, layout: Layout) -> Move:
@@ -372,11 +369,11 @@ def inverted_shape(node: Node, layout: Layout) -> Move:
 def positions_in_another_order(node: Node, layout: Layout) -> Move:
     if not has_orders([layout]):
         raise Refusal("not of interest")
-    return node.move({0: layout}, {0: replace_order(layout)}, attrs={"axis": perm.axis(layout.perm, -1)})
+    return node.move({0: layout}, {0: replace_order(layout)}, attrs={"axis": layout.place(-1)})
 
 
 def replace_order(layout: Layout) -> Layout:
-    return Layout(layout.perm, tuple((a, order) for a, order in layout.orders if a != len(layout.perm) - 1))
+    return layout.natural_along([layout.rank - 1])
 
 
 WRONG = [

@@ -21,9 +21,8 @@ from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
 from passes.dialects.base import Dialect
-from passes.layout import layout as lay
 from passes.layout import perm
-from passes.layout.layout import AS_IS, Layout
+from passes.layout.layout import Layout, permuted
 from passes.layout.perm import Perm
 from passes.normalize.lower import lower
 from passes.plan.plan import make_plan, make_program
@@ -53,7 +52,7 @@ class Converted:
 
     def stored(self, name: str, value: Any) -> Any:
         """The value of a graph input or output as this model has it."""
-        return self.layouts.get(name, AS_IS).apply(value) if name in self.layouts else value
+        return self.layouts[name].apply(value) if name in self.layouts else value
 
 
 def convert(model: ModelProto, mode: str, seed: int) -> Converted:
@@ -61,7 +60,7 @@ def convert(model: ModelProto, mode: str, seed: int) -> Converted:
     if mode in DIRECTIONS:
         to, dialect = DIRECTIONS[mode]
         result = rewrite(model, to, dialect=dialect)
-        layouts = {name: Layout(p) for name, p in result.layouts.items()}
+        layouts = {name: permuted(p) for name, p in result.layouts.items()}
         return Converted(result.model, layouts, _kind(result.report.changed, len(result.report.remaining)))
     return forced(model, dialects.make(mode.removeprefix("forced ")), seed)
 
@@ -69,14 +68,14 @@ def convert(model: ModelProto, mode: str, seed: int) -> Converted:
 def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     """Every input and output of rank 2 or more in a random layout (by its name), no swap where the rank allows."""
     graph = lower(to_graph(model))
-    asked = {t.name: lay.make(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
+    asked = {t.name: permuted(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
     pins, outputs = ({t.name: asked[t.name] for t in side} for side in (graph.inputs, graph.outputs))
     plan = make_plan(make_program(graph, pins, outputs, dialect))
     moved = push(graph, plan, asked)
     verify_graph(moved, "push")
     last = tidy(moved)
     verify_graph(last, "tidy")
-    layouts = {name: layout for name, layout in asked.items() if layout != AS_IS}
+    layouts = {name: layout for name, layout in asked.items() if not layout.is_natural}
     return Converted(to_model(last, model), layouts, _kind(bool(layouts), len(plan.relayouts)))
 
 
