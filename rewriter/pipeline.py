@@ -20,8 +20,9 @@ from passes.layout.layout import Layout
 from passes.normalize import group_norm
 from passes.normalize.lower import lower
 from passes.plan.explain import explain as explain_value
+from passes.plan.milp import PlanError
 from passes.plan.plan import Plan, make_plan, make_program
-from passes.plan.program import PlanError, Program
+from passes.plan.program import Program
 from passes.plan.roles import find_roles, interface
 from rewriter.choices import DIALECTS, LAYOUTS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import UsageError

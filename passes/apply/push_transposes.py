@@ -8,13 +8,13 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir import constants
-from passes.ir.control_flow import NODE, Place, flat, ports, scan_axes
+from passes.ir.control_flow import NODE, Place, couplings, flat, scan_axes
 from passes.ir.graph import all_names, assemble, bodies, changed_bodies, copied, every_node, new_node, unused
 from passes.layout import perm
 from passes.layout.edit import Array, ArrayEdit, Edit, Expand, Lookup, Omit, Put, Take
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
-from passes.plan.changes import nearest, reshape_target
 from passes.plan.plan import Plan
+from passes.plan.relayout import nearest, reshape_target
 from passes.rules.move import PREVIOUS, Move, Step
 
 
@@ -65,14 +65,14 @@ class _Push:
         return assemble(self.graph, self.nodes, inputs, outputs)
 
     def _control(self, node: gs.Node) -> None:
-        """A node with bodies: its ports say in which layouts values go into and out of them."""
+        """A node with bodies: its couplings say in which layouts values go into and out of them."""
         wanted: dict[Place, Layout] = {}
         axes: dict[str, list[int]] = {}
-        for port in ports(node):
+        for coupling in couplings(node):
             move = next(self.shared.moves)
-            wanted.update(zip(port.sources, move.inputs, strict=True))
-            if port.axis is not None and "axis" in move.attrs:
-                name, number = port.axis
+            wanted.update(zip(coupling.sources, move.inputs, strict=True))
+            if coupling.axis is not None and "axis" in move.attrs:
+                name, number = coupling.axis
                 axes.setdefault(name, scan_axes(node, name))[number] = move.attrs["axis"]
         inputs = [self._operand(t, wanted[Place(NODE, i)], None) for i, t in enumerate(node.inputs)]
         ends = [[wanted[Place(k, i)] for i in range(len(body.outputs))] for k, body in enumerate(bodies(node))]

@@ -1,9 +1,9 @@
 """Control flow: how values outside of an If, Loop or Scan hang together with those of its bodies.
 
-Planning sees one flat list of nodes. In place of a control flow node stand its *ports* and the nodes of its bodies. A
-port is a pseudo node: it couples values whose layouts depend on each other (a Loop's initial state, the state that the
+Planning sees one flat list of nodes. In place of a control flow node stand its *couplings* and the nodes of its bodies.
+A coupling is a pseudo node of values whose layouts depend on each other (a Loop's initial state, the state that the
 body is given, the one it returns, the final one), and has a rule like any operator. What a body reads from outside
-needs no port: it is read.
+needs none: it is read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ import onnx_graphsurgeon as gs
 
 from passes.ir.graph import bodies, is_standard
 
-DOMAIN = "port"
+DOMAIN = "coupling"
 NODE = -1
 RANDOM = {"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
 MOST_TRIPS = 2**20  # above, a trip count means "until the condition says so"
@@ -29,10 +29,10 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Port:
+class Coupling:
     """A pseudo node: ``inputs`` come from the node's inputs and bodies' outputs, ``outputs`` go the other way.
 
-    ``axis`` names the attribute of the control flow node, and its entry, that holds the port's attribute ``axis``.
+    ``axis`` names the attribute of the control flow node, and its entry, that holds the coupling's attribute ``axis``.
     """
 
     op: str
@@ -46,34 +46,34 @@ class Port:
     axis: tuple[str, int] | None = None
 
 
-def flat(graph: gs.Graph) -> "Iterator[gs.Node | Port]":
-    """The nodes that plans speak of, in their order: ports and bodies in place of the node that has them."""
+def flat(graph: gs.Graph) -> "Iterator[gs.Node | Coupling]":
+    """The nodes that plans speak of, in their order: couplings and bodies in place of the node that has them."""
     for node in graph.nodes:
         inner = bodies(node)
         if not inner:
             yield node
             continue
-        yield from ports(node)
+        yield from couplings(node)
         for body in inner:
             yield from flat(body)
 
 
-def ports(node: gs.Node) -> list[Port]:
-    """The ports of a node with bodies. The last is the rest, conditions and counts; it has no rule.
+def couplings(node: gs.Node) -> list[Coupling]:
+    """The couplings of a node with bodies. The last is the rest, conditions and counts; it has no rule.
 
     Of an operator that is not known here, or one of unexpected form, the rest is all.
     """
-    made = _Ports(node)
+    builder = _Couplings(node)
     if is_control_flow(node):
-        COUPLED[node.op](made)
-    made.add_rest()
-    return made.found
+        COUPLED[node.op](builder)
+    builder.add_rest()
+    return builder.couplings
 
 
-class _Ports:
+class _Couplings:
     def __init__(self, node: gs.Node) -> None:
         self.node, self.bodies = node, bodies(node)
-        self.found: list[Port] = []
+        self.couplings: list[Coupling] = []
 
     def source(self, place: Place) -> gs.Tensor:
         return (self.node.inputs if place.body == NODE else self.bodies[place.body].outputs)[place.number]
@@ -93,8 +93,8 @@ class _Ports:
         given += [Place(k, i) for k, body in enumerate(self.bodies) for i in range(len(body.outputs))]
         taken = [Place(NODE, j) for j in range(len(self.node.outputs))]
         taken += [Place(k, i) for k, body in enumerate(self.bodies) for i in range(len(body.inputs))]
-        sources = [place for place in given if not any(place in port.sources for port in self.found)]
-        results = [place for place in taken if not any(place in port.results for port in self.found)]
+        sources = [place for place in given if not any(place in one.sources for one in self.couplings)]
+        results = [place for place in taken if not any(place in one.results for one in self.couplings)]
         self._add(self.node.op, self.node.domain, sources, results, {}, None)
 
     def _add(
@@ -102,47 +102,47 @@ class _Ports:
         held: tuple[str, int] | None,
     ) -> None:  # fmt: skip
         inputs, outputs = [self.source(place) for place in sources], [self.result(place) for place in results]
-        self.found.append(Port(op, self.node.name, domain, sources, results, inputs, outputs, attrs, held))
+        self.couplings.append(Coupling(op, self.node.name, domain, sources, results, inputs, outputs, attrs, held))
 
 
-def _if(made: _Ports) -> None:
+def _if(builder: _Couplings) -> None:
     """Each output is that of the one branch or the other."""
-    count = len(made.node.outputs)
-    if len(made.bodies) != 2 or any(len(body.outputs) != count for body in made.bodies):
+    count = len(builder.node.outputs)
+    if len(builder.bodies) != 2 or any(len(body.outputs) != count for body in builder.bodies):
         return
     for j in range(count):
-        made.add("If output", [Place(0, j), Place(1, j)], [Place(NODE, j)])
+        builder.add("If output", [Place(0, j), Place(1, j)], [Place(NODE, j)])
 
 
-def _loop(made: _Ports) -> None:
+def _loop(builder: _Couplings) -> None:
     """Inputs are trip count, condition and states; the body gets and gives the condition, too, and makes slices."""
-    body, states = made.bodies[0], max(len(made.node.inputs) - 2, 0)
-    if len(body.inputs) != 2 + states or len(body.outputs) - 1 < max(states, len(made.node.outputs)):
+    body, states = builder.bodies[0], max(len(builder.node.inputs) - 2, 0)
+    if len(body.inputs) != 2 + states or len(body.outputs) - 1 < max(states, len(builder.node.outputs)):
         return
     for i in range(states):
-        final = [Place(NODE, i)] if i < len(made.node.outputs) else []
-        made.add("Loop state", [Place(NODE, 2 + i), Place(0, 1 + i)], [Place(0, 2 + i), *final])
-    for j in range(states, len(made.node.outputs)):
-        made.add("Loop output", [Place(0, 1 + j)], [Place(NODE, j)])
+        final = [Place(NODE, i)] if i < len(builder.node.outputs) else []
+        builder.add("Loop state", [Place(NODE, 2 + i), Place(0, 1 + i)], [Place(0, 2 + i), *final])
+    for j in range(states, len(builder.node.outputs)):
+        builder.add("Loop output", [Place(0, 1 + j)], [Place(NODE, j)])
 
 
-def _scan(made: _Ports) -> None:
+def _scan(builder: _Couplings) -> None:
     """Inputs are states and sequences, of which the body gets slices; outputs are states and sequences."""
-    node, body = made.node, made.bodies[0]
+    node, body = builder.node, builder.bodies[0]
     scanned = node.attrs.get("num_scan_inputs", 0)
     states = len(node.inputs) - scanned
     if body.opset < 9 or len(body.inputs) != len(node.inputs) or len(body.outputs) < max(states, len(node.outputs)):
         return  # before opset 9 there were batches
     for i in range(states):
         final = [Place(NODE, i)] if i < len(node.outputs) else []
-        made.add("Scan state", [Place(NODE, i), Place(0, i)], [Place(0, i), *final])
+        builder.add("Scan state", [Place(NODE, i), Place(0, i)], [Place(0, i), *final])
     for i, axis in enumerate(scan_axes(node, "scan_input_axes")[:scanned]):
-        made.add("Scan input", [Place(NODE, states + i)], [Place(0, states + i)], axis, ("scan_input_axes", i))
+        builder.add("Scan input", [Place(NODE, states + i)], [Place(0, states + i)], axis, ("scan_input_axes", i))
     for j, axis in enumerate(scan_axes(node, "scan_output_axes")[: len(node.outputs) - states]):
-        made.add("Scan output", [Place(0, states + j)], [Place(NODE, states + j)], axis, ("scan_output_axes", j))
+        builder.add("Scan output", [Place(0, states + j)], [Place(NODE, states + j)], axis, ("scan_output_axes", j))
 
 
-COUPLED: dict[str, Callable[[_Ports], None]] = {"If": _if, "Loop": _loop, "Scan": _scan}
+COUPLED: dict[str, Callable[[_Couplings], None]] = {"If": _if, "Loop": _loop, "Scan": _scan}
 
 
 def is_control_flow(node: gs.Node) -> bool:

@@ -47,11 +47,13 @@ class CostModel:
     unpacked_operand: float = 0.5
 
     def bytes_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:
-        """Bytes that one Transpose of the tensor moves; ``sizes`` are those of symbolic dims."""
+        """Bytes that one Transpose of the tensor moves, none if its rank is unknown; ``sizes``: of symbolic dims."""
+        if tensor.shape is None:
+            return 0
         known = tensor.dtype is not None and not isinstance(tensor.dtype, int)
         dims = (
             dim if isinstance(dim, int) else sizes.get(str(dim), self.dynamic_dim if axis else self.dynamic_batch)
-            for axis, dim in enumerate(tensor.shape or ())
+            for axis, dim in enumerate(tensor.shape)
         )
         return (np.dtype(tensor.dtype).itemsize if known else self.unknown_itemsize) * prod(dims)
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from passes.layout.layout import ANY, AS_IS, Layout
-from passes.plan.plan import Plan, label, made_by, make_plan
-from passes.plan.program import PlanError, Program
+from passes.plan.milp import PlanError
+from passes.plan.plan import Plan, make_plan
+from passes.plan.program import Program
 from passes.rules.move import Slot
 
 TIME_LIMIT = 10.0  # seconds, per alternative
@@ -46,18 +47,18 @@ def explain(program: Program, plan: Plan, name: str) -> Explanation:
     if name not in program.tensors:
         raise KeyError(name)
     stored = plan.stored.get(name, AS_IS)
-    others = [layout for layout in program.found.layouts[name] if layout != stored]
+    others = [layout for layout in program.layouts(name) if layout != stored]
     alternatives = [_alternative(program, name, layout) for layout in others]
-    return Explanation(name, made_by(program, name), stored, alternatives, _readings(program, plan, name, stored))
+    return Explanation(name, program.made_by(name), stored, alternatives, _readings(program, plan, name, stored))
 
 
 def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
-    if name not in program.producer:
+    if name not in program.makers:
         return Alternative(layout, None, "the layout of a graph input is chosen by its role, --layout or --keep-io")
-    choices = program.choices(*program.producer[name])
+    choices = program.choices(*program.makers[name])
     if layout not in choices:
-        return Alternative(layout, None, program.found.refusal(*program.producer[name], layout) or "no rule gives it")
-    forbidden = [variable for at, variables in choices.items() if at != layout for variable in variables]
+        return Alternative(layout, None, program.refusal(*program.makers[name], layout) or "no rule gives it")
+    forbidden = [variable for other, variables in choices.items() if other != layout for variable in variables]
     try:
         best = make_plan(program, TIME_LIMIT, forbidden)
     except PlanError as error:
@@ -66,17 +67,19 @@ def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
 
 
 def _readings(program: Program, plan: Plan, name: str, stored: Layout) -> list[Reading]:
-    changed = {change.needed: change.bytes for change in plan.changes if change.value == name}
-    found = [_reading(program, plan, i, slot, stored, changed) for i, slot in program.readers[name]]
+    moved = {r.needed: r.bytes for r in plan.relayouts if r.value == name and r.bytes is not None}
+    readings = [_reading(program, plan, i, slot, stored, moved) for i, slot in program.readers(name)]
     if name in program.outputs:
         needed = program.outputs[name]
-        found.append(Reading("graph output", needed, changed.get(needed, 0), "" if needed == stored else "it is fixed"))
-    return found
+        readings.append(
+            Reading("graph output", needed, moved.get(needed, 0), "" if needed == stored else "it is fixed")
+        )
+    return readings
 
 
-def _reading(program: Program, plan: Plan, i: int, slot: Slot, stored: Layout, changed: dict[Layout, int]) -> Reading:
-    needed, node = plan.moves[i].at(slot), program.found.nodes[i]
+def _reading(program: Program, plan: Plan, i: int, slot: Slot, stored: Layout, moved: dict[Layout, int]) -> Reading:
+    needed = plan.moves[i].at(slot)
     if needed in (ANY, stored):
-        return Reading(label(node), stored, 0, "")
-    reason = program.found.refusal(i, slot, stored) or "that is cheaper than to have it as stored"
-    return Reading(label(node), needed, changed.get(needed, 0), reason)
+        return Reading(program.label(i), stored, 0, "")
+    reason = program.refusal(i, slot, stored) or "that is cheaper than to have it as stored"
+    return Reading(program.label(i), needed, moved.get(needed, 0), reason)

@@ -1,29 +1,33 @@
 """The plan of least transposed bytes: one move per node, and the changes of layout that remain, with their reasons."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
 
 from passes.dialects.base import Dialect
 from passes.layout.layout import ANY, AS_IS, Layout
-from passes.plan.candidates import Candidates
-from passes.plan.changes import change_op, data_order, nearest
+from passes.plan.candidates import find_candidates
+from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
+from passes.plan.flat_graph import FlatGraph, Touch
 from passes.plan.program import Program
-from passes.rules.move import OUT, Move, Slot
-from passes.rules.node import Node
+from passes.plan.relayout import memory_order, nearest, relayout_op
+from passes.rules.move import IN, Move
 
 
 @dataclass(frozen=True)
-class Change:
-    """A value stored one way and needed another: a Transpose of ``bytes``, or a Reshape where no byte moves."""
+class Relayout:
+    """A value stored one way and needed another: a Transpose of ``bytes``, or a Reshape where no byte moves.
+
+    ``bytes`` is ``None`` for a Transpose of the model's own that stays because the rank of its value is unknown;
+    ``needed`` then is ANY if it reverses all axes.
+    """
 
     value: str
     stored: Layout
     needed: Layout
     op: str
-    bytes: int
+    bytes: int | None
     made_by: str
     readers: tuple[str, ...]  # empty: only the interface
     blame: str
@@ -31,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """One move per node (in the order of ``ports.flat``), the layout each value is stored in, and what remains.
+    """One move per node (in the order of ``control_flow.flat``), the layout each value is stored in, what remains.
 
     ``bytes`` are those of the Transposes that remain, ``inside`` those that operators move themselves because of how
     they are stored; ``bound`` is proven: no plan has a smaller sum of the two.
@@ -39,11 +43,10 @@ class Plan:
 
     moves: list[Move]
     stored: Mapping[str, Layout]
-    changes: list[Change]
+    relayouts: list[Relayout]
     bytes: int
     bound: float
     optimal: bool
-    hints: Mapping[str, int] = field(default_factory=dict)
     inside: int = 0
 
 
@@ -52,14 +55,16 @@ def make_program(
     pins: Mapping[str, Layout],
     outputs: Mapping[str, Layout],
     dialect: Dialect,
-    hints: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    cost: CostModel = ONNXRUNTIME_CPU,
 ) -> Program:
     """The integer program of a sorted graph.
 
-    ``pins`` are the layouts of graph inputs, ``outputs`` those of graph outputs, ``hints`` sizes of symbolic dims (for
+    ``pins`` are the layouts of graph inputs, ``outputs`` those of graph outputs, ``sizes`` those of symbolic dims (for
     pricing only).
     """
-    return Program(Candidates(graph, {**pins, **outputs}, dialect), graph, pins, outputs, hints or {})
+    flat = FlatGraph(graph, dialect)
+    return Program(graph, flat, find_candidates(flat, {**pins, **outputs}), pins, outputs, sizes or {}, cost)
 
 
 def make_plan(program: Program, time_limit: float = 60.0, forbidden: Collection[int] = ()) -> Plan:
@@ -68,68 +73,67 @@ def make_plan(program: Program, time_limit: float = 60.0, forbidden: Collection[
     Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds.
     """
     chosen, bound, optimal = program.solve(time_limit, forbidden)
-    stored = stored_layouts(program, chosen)
-    changes = changes_of(program, chosen, stored)
-    total, inside = sum(change.bytes for change in changes), program.inside(chosen)
-    least = total + inside if optimal else bound
-    return Plan(chosen, stored, changes, total, least, optimal, program.hints, inside)
+    stored = {**program.pins, **{name: chosen[i].at(slot) for name, (i, slot) in program.makers.items()}}
+    relayouts = [*_relayouts(program, chosen, stored), *_left(program, chosen)]
+    total = sum(relayout.bytes or 0 for relayout in relayouts)
+    inside = sum(program.copied(i, move) for i, move in enumerate(chosen))
+    return Plan(chosen, stored, relayouts, total, total + inside if optimal else bound, optimal, inside)
 
 
-def stored_layouts(program: Program, chosen: Sequence[Move]) -> dict[str, Layout]:
-    made = {name: chosen[i].at(slot) for name, (i, slot) in program.producer.items()}
-    return {**program.pins, **made}
-
-
-def changes_of(program: Program, chosen: Sequence[Move], stored: Mapping[str, Layout]) -> list[Change]:
+def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, Layout]) -> Iterator[Relayout]:
     """What remains, by value and needed layout."""
-    wanted: dict[tuple[str, Layout], list[tuple[int, Slot]]] = defaultdict(list)
-    for name, readers in program.readers.items():
-        for i, slot in readers:
-            if chosen[i].at(slot) != ANY:
-                wanted[name, chosen[i].at(slot)].append((i, slot))
-    for demand in program.outputs.items():
-        wanted[demand] += []
-    changes = []
     had: dict[str, list[Layout]] = {name: [layout] for name, layout in stored.items()}
-    for (name, needed), readers in wanted.items():
+    for (name, needed), readers in _needs(program, chosen).items():
         have, tensor = had.setdefault(name, [AS_IS]), program.tensors.get(name)
         if tensor is None or needed in have:  # a constant that is a graph output costs nothing
             continue
-        at = nearest(tensor, have, needed)
-        moved = 0 if data_order(at, tensor) == data_order(needed, tensor) else program.bytes_of(name)
-        labels = tuple(label(program.found.nodes[i]) for i, _ in readers)
-        culprit = blame(program, name, have[0], readers)
-        op, maker = change_op(tensor, at, needed), made_by(program, name)
-        changes.append(Change(name, at, needed, op, moved, maker, labels, culprit))
+        source = nearest(tensor, have, needed)
+        moved = 0 if memory_order(source, tensor) == memory_order(needed, tensor) else program.bytes_of(name)
+        labels = tuple(program.label(i) for i, _ in readers)
+        culprit, op = _blame(program, name, have[0], readers), relayout_op(tensor, source, needed)
+        yield Relayout(name, source, needed, op, moved, program.made_by(name), labels, culprit)
         have.append(needed)
-    return changes
 
 
-def made_by(program: Program, name: str) -> str:
-    return label(program.found.nodes[program.producer[name][0]]) if name in program.producer else "graph input"
+def _needs(program: Program, chosen: Sequence[Move]) -> dict[tuple[str, Layout], list[Touch]]:
+    """Who reads which value in which layout; nobody where only a graph output is in it."""
+    needs: dict[tuple[str, Layout], list[Touch]] = {}
+    for name in program.tensors:
+        for i, slot in program.readers(name):
+            if chosen[i].at(slot) != ANY:
+                needs.setdefault((name, chosen[i].at(slot)), []).append((i, slot))
+    for demand in program.outputs.items():
+        needs.setdefault(demand, [])
+    return needs
 
 
-def blame(program: Program, name: str, at: Layout, readers: Sequence[tuple[int, Slot]]) -> str:
+def _left(program: Program, chosen: Sequence[Move]) -> Iterator[Relayout]:
+    """The model's own Transposes that stay: of values whose rank is unknown no other layout can be told."""
+    for i, move in enumerate(chosen):
+        node = program.node(i)
+        if (node.domain, node.op, move.op) == ("", "Transpose", None):
+            name, p = str(node.tensor(IN(0)).name), node.attr("perm")
+            needed = Layout(tuple(p)) if p else ANY
+            reason, made_by = "its rank is unknown", program.made_by(name)
+            yield Relayout(name, AS_IS, needed, "Transpose", None, made_by, (program.label(i),), reason)
+
+
+def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]) -> str:
     """The first node (or graph output) behind the readers that will not have the layout the value is stored in."""
     if not readers:
         return f"graph output {name!r} has a fixed layout"
-    pending, seen = [(*reader, at) for reader in readers], set()
+    pending, seen = [(*reader, layout) for reader in readers], set()
     while pending:
         i, slot, layout = pending.pop(0)
         if (i, slot, layout) in seen:
             continue
         seen.add((i, slot, layout))
-        node, reason = program.found.nodes[i], program.found.refusal(i, slot, layout)
+        reason = program.refusal(i, slot, layout)
         if reason is not None:
-            return f"{label(node)}: {reason}"
+            return f"{program.label(i)}: {reason}"
         move = next(move for move in program.moves[i] if move.at(slot) == layout)
-        for j in (j for j in range(node.arity[1]) if node.has(OUT(j))):
-            result = node.tensor(OUT(j)).name
-            if program.outputs.get(result, move.outputs[j]) != move.outputs[j]:
+        for result, end in program.results(i):
+            if program.outputs.get(result, move.at(end)) != move.at(end):
                 return f"graph output {result!r} has a fixed layout"
-            pending.extend((*reader, move.outputs[j]) for reader in program.readers[result])
+            pending.extend((*reader, move.at(end)) for reader in program.readers(result))
     return "it is cheapest here: another place would move more bytes"
-
-
-def label(node: Node) -> str:
-    return f"{node.op} {node.name!r}" if node.name else node.op

@@ -16,11 +16,10 @@ from passes.layout import perm
 from passes.layout.formats import FORMATS
 from passes.layout.layout import ANY, AS_IS, Layout
 from passes.layout.perm import Perm
-from passes.plan.candidates import Candidates, known_rank, live_slots
+from passes.plan.flat_graph import FlatGraph, Known, RuledNode
 from passes.refusal import Refusal
-from passes.rules.move import IN, Move, Slot
+from passes.rules.move import IN, OUT, Move, Slot
 from passes.rules.moves import named_axes
-from passes.rules.node import Node
 
 Roles = str
 SPATIAL = "S"
@@ -41,24 +40,24 @@ def channels_last_perm(roles: Roles) -> Perm | None:
 
 class _Search:
     def __init__(self, graph: gs.Graph) -> None:
-        self.rules = Candidates(graph, {}, FunctionDialect(), spread=False)
+        self.graph = FlatGraph(graph, FunctionDialect())
         self.roles: dict[str, Roles | None] = {}
         self.queue: deque[str] = deque()
 
     def run(self) -> dict[str, Roles]:
-        for node, rule in zip(self.rules.nodes, self.rules.rules, strict=True):
-            rank = known_rank(node, IN(0))
-            if rule is None or not rule.image or rank not in FORMATS:
+        for node in self.graph.nodes:
+            rank = node.rank(IN(0))
+            if node.rule is None or not node.rule.image or rank not in FORMATS:
                 continue
-            for slot in live_slots(node):
-                if slot.number == 0 and known_rank(node, slot) == rank:
-                    self._learn(node.tensor(slot).name, "BC" + SPATIAL * (rank - 2))
+            for slot in node.live:
+                if slot.number == 0 and node.rank(slot) == rank:
+                    self._learn(node.value(slot), "BC" + SPATIAL * (rank - 2))
         while self.queue:
             name = self.queue.popleft()
-            for i, slot in self.rules.touching[name]:
+            for i, slot in self.graph.touching.get(name, ()):
                 roles = self.roles[name]
                 if roles is not None:
-                    self._spread(i, slot, roles)
+                    self._spread(self.graph.nodes[i], slot, roles)
         return {name: roles for name, roles in self.roles.items() if roles is not None}
 
     def _learn(self, name: str, roles: Roles) -> None:
@@ -68,43 +67,42 @@ class _Search:
         elif self.roles[name] != roles:
             self.roles[name] = None
 
-    def _spread(self, i: int, slot: Slot, roles: Roles) -> None:
-        rule, node = self.rules.rules[i], self.rules.nodes[i]
-        if rule is None or rule.image or not rule.keeps_axes:
+    def _spread(self, node: RuledNode, slot: Slot, roles: Roles) -> None:
+        if node.rule is None or node.rule.image or not node.rule.keeps_axes:
             return
-        if node.op in ("Squeeze", "Unsqueeze"):
+        if node.node.op in ("Squeeze", "Unsqueeze"):
             self._across_unit_axes(node, slot, roles)
             return
         p = tuple(sorted(range(len(roles)), key=lambda a: ("BSC".index(roles[a]), a)))
-        move = next(iter(self.rules.moves_with(i, slot, lay.make(p))), None)
+        move = next(node.moves_with(slot, lay.make(p), Known()), None)
         if move is not None:
             self._follow(node, move, [roles[a] for a in p])
 
-    def _follow(self, node: Node, move: Move, stored: list[str]) -> None:
+    def _follow(self, node: RuledNode, move: Move, stored: list[str]) -> None:
         """Every value of the same rank has the roles in the same stored order."""
-        for slot in live_slots(node):
+        for slot in node.live:
             side = move.inputs if slot.side == "in" else move.outputs
-            rank = known_rank(node, slot)
+            rank = node.rank(slot)
             if slot.number >= len(side) or rank != len(stored) or side[slot.number] == ANY:
                 continue
             q = lay.of_rank(side[slot.number], rank).perm
-            self._learn(node.tensor(slot).name, "".join(perm.reorder(perm.inverse(q), stored)))
+            self._learn(node.value(slot), "".join(perm.reorder(perm.inverse(q), stored)))
 
-    def _across_unit_axes(self, node: Node, slot: Slot, roles: Roles) -> None:
+    def _across_unit_axes(self, node: RuledNode, slot: Slot, roles: Roles) -> None:
         """An axis of size 1 that comes or goes is taken for a spatial one."""
-        wide, narrow = (Slot("in", 0), Slot("out", 0)) if node.op == "Squeeze" else (Slot("out", 0), Slot("in", 0))
-        rank = known_rank(node, wide)
+        wide, narrow = (IN(0), OUT(0)) if node.node.op == "Squeeze" else (OUT(0), IN(0))
+        rank = node.rank(wide)
         if not rank:
             return
         try:
-            gone = named_axes(node, rank)
+            gone = named_axes(node.node, rank)
         except Refusal:
             return
         if slot == wide and all(roles[a] == SPATIAL for a in gone):
-            self._learn(node.tensor(narrow).name, "".join(r for a, r in enumerate(roles) if a not in gone))
+            self._learn(node.value(narrow), "".join(r for a, r in enumerate(roles) if a not in gone))
         elif slot == narrow:
             rest = iter(roles)
-            self._learn(node.tensor(wide).name, "".join(SPATIAL if a in gone else next(rest) for a in range(rank)))
+            self._learn(node.value(wide), "".join(SPATIAL if a in gone else next(rest) for a in range(rank)))
 
 
 def interface(

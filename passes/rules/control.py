@@ -1,4 +1,4 @@
-"""The ports of If, Loop and Scan (see ``passes.ports``): values that are stored alike inside and outside of bodies."""
+"""The couplings of If, Loop and Scan (see passes/ir/control_flow.py): values stored alike in bodies and outside."""
 
 from passes.ir.control_flow import DOMAIN
 from passes.layout import perm
@@ -12,7 +12,7 @@ from passes.rules.rule import Rule, RuleFn
 
 
 def joined(node: Node, layout: Layout) -> Move:
-    """All values of the port have one layout: each is the other at another time, or in another case."""
+    """All values of the coupling have one layout: each is the other at another time, or in another case."""
     n_in, n_out = node.arity
     shapes = [node.shape(slot) for slot in (*map(IN, range(n_in)), *map(OUT, range(n_out)))]
     if any(len(shape) != len(layout.perm) for shape in shapes):

@@ -9,13 +9,13 @@ from rewriter.interface import InterfaceValue
 
 @dataclass(frozen=True)
 class Remaining:
-    """A Transpose (or a Reshape that moves nothing) in the result. ``bytes`` are moved per inference."""
+    """A Transpose (or a Reshape that moves nothing) in the result. ``bytes`` move per inference (``None``: unknown)."""
 
     value: str
     op: str
     stored: str
     needed: str
-    bytes: int
+    bytes: int | None
     made_by: str
     readers: tuple[str, ...]
     blocked_by: str

@@ -10,7 +10,7 @@ from onnx import GraphProto, ModelProto
 from passes.ir.control_flow import executions_per_inference, is_control_flow
 from passes.ir.graph import every_node, is_standard
 from passes.layout import perm
-from passes.layout.layout import Layout, of_rank
+from passes.layout.layout import ANY, Layout, of_rank
 from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.plan.explain import Alternative, Explanation
 from passes.plan.plan import Plan
@@ -44,8 +44,10 @@ def barriers(graph: gs.Graph) -> dict[str, int]:
 
 
 def remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
-    """The changes of layout that a plan leaves, the dearest first."""
-    ordered = sorted(plan.changes, key=lambda change: (-change.bytes, change.value))
+    """The changes of layout that a plan leaves, the dearest first, those of unknown size last."""
+    ordered = sorted(
+        plan.relayouts, key=lambda change: (-change.bytes if change.bytes is not None else 1, change.value)
+    )
     return [
         Remaining(
             change.value,
@@ -89,7 +91,7 @@ def layout_text(layout: Layout, roles: str | None) -> str:
     """A layout as letters, where the roles of the value's axes are known, else as its perm of the original's."""
     original = letters(roles) if roles else None
     if original is None:
-        return str(layout)
+        return "reversed" if layout == ANY else str(layout)
     return "".join(perm.reorder(of_rank(layout, len(original)).perm, original)) + layout.orders_text
 
 

@@ -77,7 +77,7 @@ def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
     for column in ("bytes", "of", "made by", "from", "to", "because"):
         table.add_column(column, overflow="fold")
     for change in changes[:most]:
-        size = f"{change.bytes:,}" if change.op == "Transpose" else "0 (Reshape)"
+        size = "unknown" if change.bytes is None else f"{change.bytes:,}" + " (Reshape)" * (change.op == "Reshape")
         table.add_row(size, change.value, change.made_by, change.stored, change.needed, change.blocked_by)
     if most is not None and len(changes) > most:
         table.add_row("", f"and {len(changes) - most} more (-v)", *[""] * 4)
@@ -95,6 +95,9 @@ def _certificate(report: Report) -> str:
     moved = f"Transposed bytes per inference: {report.bytes_before:,} before, {report.bytes:,} now"
     if report.inside:
         moved += f" and {report.inside:,} inside operators, because of how they are stored"
+    unknown = sum(change.bytes is None for change in report.remaining)
+    if unknown:
+        moved += f" and those of {unknown} Transposes of unknown size"
     if report.optimal:
         return f"{moved}, proven least for these rules and this interface."
     gap = report.bytes + report.inside - report.bound

@@ -13,7 +13,7 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes.ir.constants import array_of
-from passes.ir.control_flow import Port as FlowPort
+from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.errors import UsageError
 from rewriter.files import model_io
@@ -94,7 +94,7 @@ class _Exporter:
         self.manifest.notes.extend(notes)
         self.manifest.layers[name] = replace(entry, settings=settings)
 
-    def _operands(self, node: "gs.Node | FlowPort") -> None:
+    def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""
         for number, tensor in enumerate(node.inputs):
             use = Use(tensor, node, number)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import onnx_graphsurgeon as gs
 
-from passes.ir.control_flow import Port
+from passes.ir.control_flow import Coupling
 from passes.ir.graph import is_standard
 from rewriter.weights.framework import KERNEL_KINDS
 from rewriter.weights.trace import Use, name_of, trace
@@ -55,9 +55,9 @@ class Layer:
         return 0 if self.kind in KERNEL_KINDS and 0 not in self.parameters else len(self.kernel)
 
 
-def find_layer(node: "gs.Node | Port") -> Layer | None:
+def find_layer(node: "gs.Node | Coupling") -> Layer | None:
     """The layer that a node is; ``None`` if it is no layer, or one without parameters where its kind has some."""
-    if isinstance(node, Port) or not is_standard(node) or node.op not in OPERATORS:
+    if isinstance(node, Coupling) or not is_standard(node) or node.op not in OPERATORS:
         return None
     kind, numbers = OPERATORS[node.op]
     inputs = {place: i for place, i in enumerate(numbers) if i < len(node.inputs) and node.inputs[i].name}

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.ir.control_flow import Port as FlowPort
-from passes.ir.control_flow import flat
+from passes.ir.control_flow import Coupling, flat
 from passes.layout import perm
 from passes.layout.edit import Expand
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
@@ -69,7 +68,7 @@ class Storage:
     def transposed_images(self) -> Iterator[str]:
         """Notes on what a plan that flips images must transpose; other Transposes are the model's own."""
         folded = made_of_constants(self.nodes)
-        for change in self.planned.plan.changes if self.flips else ():
+        for change in self.planned.plan.relayouts if self.flips else ():
             images = all(is_image(layout.perm) for layout in (change.stored, change.needed) if layout.perm)
             known = change.value in self.planned.roles and change.value not in folded
             if images and known and change.op == "Transpose":
@@ -86,7 +85,7 @@ class Storage:
                     yield from orders_in(order)
 
 
-def made_of_constants(nodes: "list[gs.Node | FlowPort]") -> set[str]:
+def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:
     """Values that depend on no input of the graph, as kernels behind a Transpose: the file holds them transposed."""
     values: set[str] = set()
     for node in nodes:

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.ir.control_flow import Port
+from passes.ir.control_flow import Coupling
 from passes.ir.graph import is_standard
 from passes.layout import perm
 from passes.layout.perm import Perm
@@ -23,7 +23,7 @@ class Use:
     """A constant that a node reads as its input ``number``, and how a layer does: ``np.transpose(constant, perm)``."""
 
     constant: gs.Constant
-    node: "gs.Node | Port"
+    node: "gs.Node | Coupling"
     number: int
     perm: Perm = ()
 
@@ -98,6 +98,6 @@ def makers(tensor: gs.Tensor) -> Iterator[gs.Node]:
             seen.update(map(id, node.inputs))
 
 
-def name_of(node: "gs.Node | Port") -> str:
+def name_of(node: "gs.Node | Coupling") -> str:
     """The node's name, or where it has none that of its result."""
     return str(node.name or node.outputs[0].name)

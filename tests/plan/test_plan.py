@@ -16,10 +16,11 @@ from passes.dialects.base import Dialect
 from passes.layout import layout as lay
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
 from passes.normalize.lower import lower
-from passes.plan.candidates import Candidates, live_slots
+from passes.plan.candidates import find_candidates
 from passes.plan.cost import ONNXRUNTIME_CPU
 from passes.plan.explain import explain
-from passes.plan.plan import Change, Plan, make_plan, make_program
+from passes.plan.flat_graph import FlatGraph
+from passes.plan.plan import Plan, Relayout, make_plan, make_program
 from passes.rules.move import OUT, Move
 from rewriter import rewrite
 from rewriter.files.model_io import to_graph
@@ -48,23 +49,23 @@ def pinned(tensors: list[gs.Tensor], rng: np.random.Generator) -> dict[str, Layo
     }
 
 
-def bytes_moved(found: Candidates, moves: tuple[Move, ...], tensors: Mapping[str, gs.Tensor], pins: Layouts,
+def bytes_moved(flat: FlatGraph, moves: tuple[Move, ...], tensors: Mapping[str, gs.Tensor], pins: Layouts,
                 outputs: Layouts) -> float:  # fmt: skip
     """The price of an assignment: per value one Transpose for each order of the data that is not as it is stored."""
     stored, needed = dict(pins), {(name, layout) for name, layout in outputs.items()}
-    for at, move in zip(found.nodes, moves, strict=True):
-        for slot in live_slots(at):
+    for ruled, move in zip(flat.nodes, moves, strict=True):
+        for slot in ruled.live:
             if slot.side == "out":
-                stored[at.tensor(slot).name] = move.at(slot)
+                stored[ruled.value(slot)] = move.at(slot)
             elif move.at(slot) != ANY:
-                needed.add((at.tensor(slot).name, move.at(slot)))
+                needed.add((ruled.value(slot), move.at(slot)))
     if any(layout.orders != stored[name].orders for name, layout in needed):
         return inf  # no Transpose changes the order of elements within an axis
     changed = {(name, axes(layout, tensors[name])) for name, layout in needed}
     changed -= {(name, axes(layout, tensors[name])) for name, layout in stored.items()}
     results = [
-        (ONNXRUNTIME_CPU.runtime_copies(at, move), at.tensor(OUT(0)).name)
-        for at, move in zip(found.nodes, moves, strict=True)
+        (ONNXRUNTIME_CPU.runtime_copies(ruled.node, move), ruled.value(OUT(0)))
+        for ruled, move in zip(flat.nodes, moves, strict=True)
     ]
     return sum(size(tensors[name]) * times for times, name in [*((1, name) for name, _ in changed), *results])
 
@@ -95,14 +96,14 @@ def problems(chunk: int) -> Iterator[tuple[gs.Graph, dict[str, Layout], dict[str
 def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None:
     compared = 0
     for net, pins, outputs, dialect in problems(chunk):
-        found = Candidates(net, {**pins, **outputs}, dialect)
-        choices = [list(moves.values()) for moves in found.moves]
+        flat = FlatGraph(net, dialect)
+        choices = find_candidates(flat, {**pins, **outputs}).moves
         if prod(map(len, choices)) > MOST:
             continue
         tensors = net.tensors()
-        least = min(bytes_moved(found, moves, tensors, pins, outputs) for moves in product(*choices))
+        least = min(bytes_moved(flat, moves, tensors, pins, outputs) for moves in product(*choices))
         plan = make_plan(make_program(net, pins, outputs, dialect))
-        found_by_hand = bytes_moved(found, tuple(plan.moves), tensors, pins, outputs)
+        found_by_hand = bytes_moved(flat, tuple(plan.moves), tensors, pins, outputs)
         assert plan.bytes + plan.inside == plan.bound == found_by_hand == least
         compared += 1
         if compared == GRAPHS:
@@ -117,7 +118,7 @@ def planned(a_model: ModelProto, dialect: Dialect = STANDARD, **ends: Layout) ->
     return make_plan(make_program(graph, pins, outputs, dialect))
 
 
-def summary(changes: list[Change]) -> list[tuple[str, int]]:
+def summary(changes: list[Relayout]) -> list[tuple[str, int]]:
     return [(change.value, change.bytes) for change in changes]
 
 
@@ -131,8 +132,8 @@ def test_a_transpose_is_paid_once_for_all_readers() -> None:
     total = node("Sum", ["c0", "c1", "c2"], ["y"])
     kernels = {f"w{i}": random(3, 3, 3, 3) for i in range(3)}
     plan = planned(model([*branches, total], {"x": IMAGE}, {"y": IMAGE}, kernels), x=NHWC)
-    assert summary(plan.changes) == [("x", BYTES)]
-    assert len(plan.changes[0].readers) == 3
+    assert summary(plan.relayouts) == [("x", BYTES)]
+    assert len(plan.relayouts[0].readers) == 3
 
 
 def test_two_layouts_of_the_same_bytes_are_paid_once() -> None:
@@ -140,7 +141,7 @@ def test_two_layouts_of_the_same_bytes_are_paid_once() -> None:
     nodes = [node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["z"])]
     made = model(nodes, {"x": IMAGE}, {"y": IMAGE, "z": IMAGE})
     plan = planned(made, y=lay.make((0, 2, 3, 1)), z=lay.make((2, 0, 3, 1)))
-    assert [change.op for change in plan.changes].count("Transpose") == 1
+    assert [change.op for change in plan.relayouts].count("Transpose") == 1
     assert plan.bytes == BYTES
 
 
@@ -148,14 +149,14 @@ def test_constants_are_free() -> None:
     """A constant of any size is folded, however many layouts it is needed in."""
     nodes = [node("Add", ["x", "k"], ["a"]), node("Mul", ["a", "k"], ["y"]), node("Add", ["z", "k"], ["b"])]
     made = model(nodes, {"x": IMAGE, "z": IMAGE}, {"y": IMAGE, "b": IMAGE}, {"k": random(1, 3, 5, 7)})
-    assert planned(made, x=NHWC, y=NHWC).changes == []
+    assert planned(made, x=NHWC, y=NHWC).relayouts == []
 
 
 def test_an_edge_may_be_cheaper_than_the_whole() -> None:
     """A reduction makes the value small: the Transpose goes behind it."""
     nodes = [node("ReduceMax", ["x"], ["r"], axes=[2, 3]), node("Odd", ["r"], ["y"], domain=DOMAIN)]
     made = model(nodes, {"x": [2, 3, 5, 7]}, {"y": [2, 3, 1, 1]}, domains=[DOMAIN], functions=[odd(17)])
-    assert summary(planned(made, x=lay.make((1, 0, 2, 3))).changes) == [("r", 4 * 2 * 3)]
+    assert summary(planned(made, x=lay.make((1, 0, 2, 3))).relayouts) == [("r", 4 * 2 * 3)]
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -172,8 +173,8 @@ def transposed_bytes(graph: gs.Graph) -> int:
 
 def inside(graph: gs.Graph) -> int:
     """What the Softmaxes of the graph and their like move themselves: twice, if not along the last axis."""
-    found = Candidates(graph, {}, STANDARD, spread=False)
-    along = [(at, at.attr("axis", -1) % at.rank(OUT(0))) for at in found.nodes if at.op in SOFTMAXES]
+    nodes = [ruled.node for ruled in FlatGraph(graph, STANDARD).nodes]
+    along = [(at, at.attr("axis", -1) % at.rank(OUT(0))) for at in nodes if at.op in SOFTMAXES]
     return sum(2 * size(at.tensor(OUT(0))) for at, axis in along if axis != at.rank(OUT(0)) - 1)
 
 
@@ -184,7 +185,7 @@ def test_the_same_model_gets_the_same_plan() -> None:
 
 def blamed(a_model: ModelProto, **ends: Layout) -> list[str]:
     """Who is said to need each of the Transposes."""
-    return [change.blame.partition(":")[0] for change in planned(a_model, **ends).changes]
+    return [change.blame.partition(":")[0] for change in planned(a_model, **ends).relayouts]
 
 
 def test_the_node_without_a_rule_is_blamed() -> None:
@@ -219,7 +220,7 @@ def test_what_a_body_reads_is_paid_too() -> None:
     nodes = [conv("x", "c"), node("Concat", ["c", "c"], ["d"], axis=0), node("If", ["flag"], ["y"], **branches)]
     inputs = [value("x", IMAGE), value("flag", [], BOOL)]
     made = model(nodes, inputs, {"y": doubled}, {"w": random(3, 3, 3, 3)})
-    assert summary(planned(made, FUNCTIONS, x=NHWC).changes) == [("c", BYTES)]
+    assert summary(planned(made, FUNCTIONS, x=NHWC).relayouts) == [("c", BYTES)]
 
 
 def test_an_alternative_costs_what_its_plan_would() -> None:

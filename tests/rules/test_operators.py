@@ -9,7 +9,7 @@ from onnx.defs import OpSchema
 
 import passes.rules  # noqa: F401  (fills RULES)
 from passes import dialects
-from passes.plan.candidates import Candidates
+from passes.plan.flat_graph import FlatGraph
 from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
 from passes.rules.registry import RULES, lookup
@@ -77,9 +77,9 @@ def test_the_reason_is_what_a_user_reads() -> None:
     info = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, []) for name in "abc"]
     graph = onnx.helper.make_graph([node], "g", info, [onnx.ValueInfoProto(name="y")])
     model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 21)])
-    found = Candidates(to_graph(model), {}, dialects.make("function"))
+    flat = FlatGraph(to_graph(model), dialects.make("function"))
     with pytest.raises(Refusal, match="makes a vector"):
-        found.ask(0)
+        flat.nodes[0].ask()
 
 
 def test_the_page_is_current() -> None:

@@ -77,7 +77,7 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     last = tidy(moved)
     verify_graph(last, "tidy")
     layouts = {name: layout for name, layout in asked.items() if layout != AS_IS}
-    return Converted(to_model(last, model), layouts, _kind(bool(layouts), len(plan.changes)))
+    return Converted(to_model(last, model), layouts, _kind(bool(layouts), len(plan.relayouts)))
 
 
 def _random_perm(tensor: gs.Tensor, seed: int) -> Perm:

@@ -226,10 +226,10 @@ def verdict(path: Path, result: RewriteResult) -> str:
 def blames(row: Row) -> Iterator[str]:
     """The Transposes that a plan leaves, by whom it blames without names and sizes, the most bytes first."""
     left: dict[str, list[int]] = {}
-    for change in row.plan.changes:
+    for change in row.plan.relayouts:
         if change.op == "Transpose":
             blame = re.sub(r" '[^']*'", "", re.sub(r"\[[^]]*\]", "[…]", change.blame))
-            left.setdefault(blame, []).append(change.bytes)
+            left.setdefault(blame, []).append(change.bytes or 0)
     for blame, sizes in sorted(left.items(), key=lambda item: -sum(item[1])):
         yield f"| {row.name} | {len(sizes)} | {sum(sizes) / 1e6:.2f} | {blame} |"
 

@@ -1,0 +1,170 @@
+"""A graph as the planner sees it: one flat list of nodes with their rules, and who touches which value."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
+from itertools import permutations, product
+
+import onnx_graphsurgeon as gs
+
+from passes.dialects.base import Dialect
+from passes.ir.control_flow import flat
+from passes.layout import layout as lay
+from passes.layout.layout import AS_IS, Layout
+from passes.layout.perm import Perm
+from passes.refusal import Refusal
+from passes.rules.barriers import BARRIERS
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
+from passes.rules.registry import lookup
+
+MOST_LAYOUTS = 8  # per value
+MOST_PERMS = 4  # rank up to which every perm of a slot is tried when a layout arrives at another one
+
+Touch = tuple[int, Slot]  # a node, by its number, and where it reads or makes a value
+
+
+class Known:
+    """The layouts considered so far, of each value (the original's first), and all their perms."""
+
+    def __init__(self) -> None:
+        self.layouts: dict[str, list[Layout]] = {}
+        self.perms: set[Perm] = set()
+
+    def of(self, name: str) -> list[Layout]:
+        """The layouts of a value."""
+        return self.layouts.get(name, [AS_IS])
+
+    def learn(self, name: str, layout: Layout) -> bool:
+        """Consider a layout; whether it is a new one. Of each value only the first few are considered."""
+        have = self.layouts.setdefault(name, [AS_IS])
+        if layout in have or len(have) >= MOST_LAYOUTS:
+            return False
+        have.append(layout)
+        self.perms.add(layout.perm)
+        return True
+
+
+class RuledNode:
+    """A node and its rule. ``slots``: the independent ones; ``live``: those that hold computed values."""
+
+    def __init__(self, node: Node) -> None:
+        self.node, self.rule, self.live = node, lookup(node.domain, node.op, node.opset), live_slots(node)
+        self.slots: tuple[Slot, ...] = ()
+        if self.rule is not None:
+            with suppress(Refusal):
+                self.slots = self.rule.slots_of(node)
+
+    def __str__(self) -> str:
+        return f"{self.node.op} {self.node.name!r}" if self.node.name else self.node.op
+
+    def value(self, slot: Slot) -> str:
+        """The name of the value at a slot."""
+        return str(self.node.tensor(slot).name)
+
+    def rank(self, slot: Slot) -> int | None:
+        """The rank of the value at a slot; ``None`` if it is unknown, or there is none."""
+        return known_rank(self.node, slot)
+
+    def ask(self, *layouts: Layout) -> list[Move]:
+        """The rule's moves for these layouts of the independent slots. Raises Refusal with the rule's reason."""
+        rule, node = self.rule, self.node
+        if rule is None:
+            unknown = f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}"
+            raise Refusal(unknown if node.domain else BARRIERS.get(node.op, unknown))
+        ranks = [node.rank(slot) for slot in rule.slots_of(node)]
+        moves = rule.fn(node, *(lay.of_rank(layout, rank) for layout, rank in zip(layouts, ranks, strict=True)))
+        return moves if isinstance(moves, list) else [moves]
+
+    def moves_with(self, slot: Slot, layout: Layout, known: Known) -> Iterator[Move]:
+        """The moves with ``layout`` at ``slot``."""
+        for layouts in self._tried(slot, layout, known):
+            try:
+                moves = [move for move in self.ask(*layouts) if move.at(slot) == layout]
+            except Refusal:
+                continue
+            yield from moves
+            if moves and slot not in self.slots and layout == layouts[0]:
+                return
+
+    def refusal(self, slot: Slot, layout: Layout, known: Known) -> str | None:
+        """The rule's reason not to have ``layout`` at ``slot``, if it gives one."""
+        try:
+            if slot not in self.slots and len(self.slots) == 1:
+                for other in self._likely(slot, layout, known):
+                    self.ask(other)
+            else:
+                self.ask(*(layout if s == slot else self._alike(s, layout) for s in self.slots or [slot]))
+        except Refusal as reason:
+            return str(reason)
+        return None
+
+    def _alike(self, slot: Slot, layout: Layout) -> Layout:
+        return lay.make(layout.perm) if self.rank(slot) == len(layout.perm) else AS_IS
+
+    def _tried(self, slot: Slot, layout: Layout, known: Known) -> Iterator[tuple[Layout, ...]]:
+        """The layouts of the independent slots that may give ``layout`` at ``slot``, the likeliest first."""
+        if slot in self.slots or len(self.slots) > 1:
+            yield from product(*([layout] if s == slot else self._known(s, layout, known) for s in self.slots))
+        elif self.slots:
+            with suppress(Refusal):
+                yield from ((other,) for other in self._likely(slot, layout, known))
+
+    def _known(self, slot: Slot, layout: Layout, known: Known) -> list[Layout]:
+        """Layouts of a slot to try when ``layout`` arrives at another one: the known ones, and the same."""
+        alike = [lay.make(layout.perm), layout] if len(layout.perm) == self.rank(slot) else []
+        return list(dict.fromkeys([*known.of(self.value(slot)), *alike]))
+
+    def _likely(self, slot: Slot, layout: Layout, known: Known) -> Iterable[Layout]:
+        """Layouts of the one independent slot that may give ``layout`` at another one, the likeliest first."""
+        rank, other = self.rank(self.slots[0]), self.rank(slot)
+        if rank is None or other is None or self.rule is None:
+            return
+        if self.rule.inverse is not None and slot in (IN(0), OUT(0)):
+            yield from self.rule.inverse(self.node, lay.of_rank(layout, other))
+            return
+        if rank == other:
+            yield layout
+        if rank <= MOST_PERMS:
+            yield from every_layout(rank)
+        else:
+            yield from (lay.make(p) for p in sorted(known.perms) if len(p) == rank)
+            yield AS_IS
+
+
+class FlatGraph:
+    """Nodes in the order of ``control_flow.flat``; values by name, who makes and who reads each, who does either."""
+
+    def __init__(self, graph: gs.Graph, dialect: Dialect) -> None:
+        self.nodes = [RuledNode(Node(node, graph.opset, dialect)) for node in flat(graph)]
+        self.tensors: dict[str, gs.Tensor] = {t.name: t for t in graph.inputs}
+        self.makers: dict[str, Touch] = {}
+        self.readers: dict[str, list[Touch]] = {}
+        self.touching: dict[str, list[Touch]] = {}
+        for touch in ((i, slot) for i, node in enumerate(self.nodes) for slot in node.live):
+            tensor = self.nodes[touch[0]].node.tensor(touch[1])
+            self.tensors[tensor.name] = tensor
+            self.touching.setdefault(tensor.name, []).append(touch)
+            if touch[1].side == "in":
+                self.readers.setdefault(tensor.name, []).append(touch)
+            else:
+                self.makers[tensor.name] = touch
+
+
+@cache
+def every_layout(rank: int) -> list[Layout]:
+    """Every perm of a rank as a layout."""
+    return [lay.make(p) for p in permutations(range(rank))]
+
+
+def live_slots(node: Node) -> list[Slot]:
+    """The inputs and outputs of a node that hold computed values, not constants."""
+    n_in, n_out = node.arity
+    slots = [IN(i) for i in range(n_in) if node.has(IN(i)) and not node.is_constant(i)]
+    return slots + [OUT(j) for j in range(n_out) if node.has(OUT(j))]
+
+
+def known_rank(node: Node, slot: Slot) -> int | None:
+    """The rank of the value at a slot; ``None`` if it is unknown, or there is none."""
+    shape = node.tensor(slot).shape if node.has(slot) else None
+    return None if shape is None else len(shape)
