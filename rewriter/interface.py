@@ -10,13 +10,14 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes.layout import perm
+from passes.layout.formats import FORMATS
 from passes.layout.layout import Layout
 from passes.layout.perm import Perm
+from passes.plan.roles import channels_last_perm
 from rewriter.errors import UsageError
 from rewriter.shapes import UNKNOWN
 
 LAYOUTS_KEY = "rewriter.layouts"  # metadata: JSON {name: {"from": "NCHW", "to": "NHWC", "perm": [0, 2, 3, 1]}}
-SPATIAL_LETTERS = {1: "W", 2: "HW", 3: "DHW"}
 # https://github.com/onnx/onnx/blob/main/docs/DimensionDenotation.md
 DENOTATIONS = {"N": "DATA_BATCH", "C": "DATA_CHANNEL", "D": "DATA_FEATURE", "H": "DATA_FEATURE", "W": "DATA_FEATURE"}
 
@@ -55,10 +56,9 @@ def interface_value(tensor: gs.Tensor, layout: Layout, roles: str | None) -> Int
 
 def letters(roles: str) -> str | None:
     """Roles "BCSS" as the letters "NCHW"; ``None`` if they are not those of an image."""
-    count = roles.count("S")
-    if count not in SPATIAL_LETTERS or sorted(roles) != sorted("BC" + "S" * count):
+    if channels_last_perm(roles) is None:
         return None
-    spatial = iter(SPATIAL_LETTERS[count])
+    spatial = iter(FORMATS[len(roles)].spatial)
     return "".join({"B": "N", "C": "C"}.get(role) or next(spatial) for role in roles)
 
 

@@ -47,7 +47,7 @@ class CostModel:
     unpacked_operand: float = 0.5
 
     def bytes_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:
-        """Bytes that one Transpose of the tensor moves (none if its rank is unknown), with ``sizes`` of symbolic dims."""
+        """Bytes that one Transpose of the tensor moves, none if its rank is unknown; ``sizes``: of symbolic dims."""
         if tensor.shape is None:
             return 0
         known = tensor.dtype is not None and not isinstance(tensor.dtype, int)

@@ -85,7 +85,8 @@ def matmul_in_order(node: Node, left: Layout, result: Layout) -> Move:
 def product(node: Node, known: Layout, result: Layout, side: int) -> Move:
     """The product with operand ``side`` stored as ``known``; the other operand must be stored to match.
 
-    It reads ``[*batch, row, k]`` and ``[*batch, k, column]``; any axis that one operand alone has may be row or column.
+    It reads ``[*batch, row, k]`` and ``[*batch, k, column]``; where one operand is a matrix, any axis of the other may be
+    row or column.
     """
     left, right, made = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
     *batch, row, column = with_vectors(perm.reorder(result.axis_perm, made), left, right)
@@ -123,7 +124,8 @@ def with_vectors(stored: list[str], left: str, right: str) -> list[str]:
 
 def is_swapped(row: str, column: str, left: str, right: str) -> bool:
     """Whether a result stored so is the product of the transposed operands; refused if it is no product at all."""
-    only_left, only_right = {"m", *left} - set(right), {"n", *right} - set(left)
+    only_left = {"m", *(left if len(right) < 3 else "")} - set(right)  # a matrix stands for all batches of the other
+    only_right = {"n", *(right if len(left) < 3 else "")} - set(left)
     if row in only_left and column in only_right:
         return False
     if "k" not in (left, right) and row in only_right and column in only_left:

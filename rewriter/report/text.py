@@ -95,13 +95,12 @@ def _certificate(report: Report) -> str:
     moved = f"Transposed bytes per inference: {report.bytes_before:,} before, {report.bytes:,} now"
     if report.inside:
         moved += f" and {report.inside:,} inside operators, because of how they are stored"
-    unknown = sum(change.bytes is None for change in report.remaining)
-    if unknown:
-        moved += f" and those of {unknown} Transposes of unknown size"
+    unsized = sum(change.bytes is None for change in report.remaining)
+    apart = f" Not counted, since their sizes are unknown: {unsized} of what remains." if unsized else ""
     if report.optimal:
-        return f"{moved}, proven least for these rules and this interface."
+        return f"{moved}, proven least for these rules and this interface.{apart}"
     gap = report.bytes + report.inside - report.bound
-    return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f})."
+    return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f}).{apart}"
 
 
 def wrote(console: Console, path: Path, rest: str = "") -> None:

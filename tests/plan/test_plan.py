@@ -150,14 +150,14 @@ def test_constants_are_free() -> None:
     """A constant of any size is folded, however many layouts it is needed in."""
     nodes = [node("Add", ["x", "k"], ["a"]), node("Mul", ["a", "k"], ["y"]), node("Add", ["z", "k"], ["b"])]
     made = model(nodes, {"x": IMAGE, "z": IMAGE}, {"y": IMAGE, "b": IMAGE}, {"k": random(1, 3, 5, 7)})
-    assert planned(made, x=NHWC, y=NHWC).changes == []
+    assert planned(made, x=NHWC, y=NHWC).relayouts == []
 
 
 def test_an_edge_may_be_cheaper_than_the_whole() -> None:
     """A reduction makes the value small: the Transpose goes behind it."""
     nodes = [node("ReduceMax", ["x"], ["r"], axes=[2, 3]), node("Odd", ["r"], ["y"], domain=DOMAIN)]
     made = model(nodes, {"x": [2, 3, 5, 7]}, {"y": [2, 3, 1, 1]}, domains=[DOMAIN], functions=[odd(17)])
-    assert summary(planned(made, x=permuted((1, 0, 2, 3))).changes) == [("r", 4 * 2 * 3)]
+    assert summary(planned(made, x=permuted((1, 0, 2, 3))).relayouts) == [("r", 4 * 2 * 3)]
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -186,7 +186,7 @@ def test_the_same_model_gets_the_same_plan() -> None:
 
 def blamed(a_model: ModelProto, **ends: Layout) -> list[str]:
     """Who is said to need each of the Transposes."""
-    return [change.blame.partition(":")[0] for change in planned(a_model, **ends).changes]
+    return [change.blame.partition(":")[0] for change in planned(a_model, **ends).relayouts]
 
 
 def test_the_node_without_a_rule_is_blamed() -> None:
@@ -221,7 +221,7 @@ def test_what_a_body_reads_is_paid_too() -> None:
     nodes = [conv("x", "c"), node("Concat", ["c", "c"], ["d"], axis=0), node("If", ["flag"], ["y"], **branches)]
     inputs = [value("x", IMAGE), value("flag", [], BOOL)]
     made = model(nodes, inputs, {"y": doubled}, {"w": random(3, 3, 3, 3)})
-    assert summary(planned(made, FUNCTIONS, x=NHWC).changes) == [("c", BYTES)]
+    assert summary(planned(made, FUNCTIONS, x=NHWC).relayouts) == [("c", BYTES)]
 
 
 def test_an_alternative_costs_what_its_plan_would() -> None:

@@ -5,7 +5,7 @@ size). Each Move is applied by the tool's own ``push``, as a plan in which graph
 the move wants them, so that no Transpose is needed; original and moved model then run side by side.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise, permutations, product
@@ -32,6 +32,7 @@ from passes.rules.node import Node
 from passes.rules.registry import RULES, lookup
 from passes.rules.rule import Rule, RuleFn
 from rewriter.files.model_io import to_graph, to_model
+from tests.rules.accepts import accepts
 from tests.rules.cases import CASES, TOLERANCE, X4, Array, Case, P, W, case, ops
 from tests.support.engines import Engine, disabled, reference
 
@@ -69,35 +70,6 @@ RUNTIME_LACKS = {
     "QLinearMatMul": 21, "MatMulInteger": 13,  # no scale per row: those cases have an earlier opset
 }  # fmt: skip
 
-Accepts = Callable[[Perm, Dialect], bool]
-
-
-def says_last(dialect: Dialect) -> bool:
-    return dialect.spells("Conv")
-
-
-def is_last(p: Perm, dialect: Dialect) -> bool:
-    """Channels last, with the spatial axes in any order, in a dialect that can say it."""
-    return says_last(dialect) and p[0] == 0 and p[-1] == 1
-
-
-# the perms of its pivot that a rule must accept, and the only ones it may
-ACCEPTS: dict[str, Accepts] = {
-    "all": lambda p, dialect: True,
-    "none": lambda p, dialect: p == perm.identity(len(p)),
-    "spatial": lambda p, dialect: p[:2] == (0, 1) or is_last(p, dialect),
-    "still": lambda p, dialect: p == perm.identity(len(p)) or (says_last(dialect) and p == perm.channels_last(len(p))),
-    "region": lambda p, dialect: p[:2] == (0, 1) or (says_last(dialect) and p == perm.channels_last(len(p))),
-    "first": lambda p, dialect: p[:2] == (0, 1),
-    "last": lambda p, dialect: p[-1] == len(p) - 1,
-    "either": lambda p, dialect: p[0] == 0 and 1 in (p[1], p[-1]),
-    "last channels": lambda p, dialect: p[0] == 0 and len(p) - 1 in (p[1], p[-1]),
-    "batch": lambda p, dialect: p[0] == 0,
-    "pair": lambda p, dialect: set(p[:2]) == {0, 1},
-    "matrix": lambda p, dialect: set(p[-2:]) == {len(p) - 2, len(p) - 1},
-    "classes": lambda p, dialect: p[1] == 1,
-    "together": lambda p, dialect: {p.index(1), p.index(2)} in ({1, 2}, {2, 3}),
-}
 # operators whose rules take no orders of the elements along an axis
 UNORDERED_OPS = set(
     ops(
@@ -170,6 +142,12 @@ class Bench:
             except Refusal:
                 found[pivots] = []
         return found
+
+    def perms(self, rule: Rule, given: tuple[Layout, ...]) -> tuple[Perm, ...]:
+        """The perms of the independent slots, without orders."""
+        node = self.node(FUNCTIONS)
+        slots = zip(given, rule.slots_of(node), strict=True)
+        return tuple(layout.axis_perm for layout, _ in slots)
 
     def hold(self, move: Move) -> None:
         """Raise LawBroken unless the moved model gives the moved results for the moved inputs."""
@@ -265,13 +243,10 @@ def test_rules_accept_what_they_must_and_nothing_else(row: Case, dialect: Dialec
     at, rule = bench(row), rule_of(row)
     kind = row.accepts or ("spatial" if rule.image or (row.op in ("Resize", "Upsample") and row.opset > 8) else "all")
     answers = at.answers(rule, dialect)
-    accepted = {pivots for pivots, moves in answers.items() if moves and not all(p.is_natural for p in pivots)}
-    if kind == "some":
-        assert accepted
-    else:
-        tried = {pivots[0] for pivots in answers if not has_orders(pivots) and not pivots[0].is_natural}
-        must = {(layout,) * len(next(iter(answers))) for layout in tried if ACCEPTS[kind](layout.perm, dialect)}
-        assert {pivots for pivots in accepted if not has_orders(pivots)} == must
+    moves = {at.perms(rule, slots): moves for slots, moves in answers.items() if not has_orders(slots)}
+    tried = [perms for perms in moves if any(p != perm.identity(len(p)) for p in perms)]  # any rule may refuse that
+    must = {perms for perms in tried if accepts(kind, row, perms, dialect)}
+    assert {perms for perms in tried if moves[perms]} == must
 
 
 def test_rules_take_orders_along_axes_where_they_can() -> None:

@@ -41,7 +41,7 @@ Operand = tuple[Dim, ...] | list[int] | Array | Fed | Of | None
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One node, its operands, and the perms its rule must accept (a key of ``test_law.ACCEPTS``, if not usual)."""
+    """One node, its operands, and the perms its rule must accept (a kind of ``accepts.py``, if not usual)."""
 
     op: str
     opset: int  # of ai.onnx, also where ``domain`` is another one
@@ -119,6 +119,18 @@ def element_type(dtype: DTypeLike) -> int:
 
 def as_array(operand: Operand) -> Array:
     return operand if isinstance(operand, np.ndarray) else np.asarray(operand, dtype=np.int64)
+
+
+def shape_of(operand: Operand) -> tuple[Dim, ...]:
+    if operand is None:
+        return ()
+    if isinstance(operand, tuple):
+        return operand
+    return (
+        operand.shape
+        if isinstance(operand, Of)
+        else as_array(operand.value if isinstance(operand, Fed) else operand).shape
+    )
 
 
 def sizes(shape: tuple[Dim, ...]) -> tuple[int, ...]:

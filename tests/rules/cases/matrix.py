@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.rules.cases.case import ABOUT, TOLERANCE, Fed, case, scalar
 
-SUM = {"accepts": "some", "tolerance": TOLERANCE}
+SUM = {"accepts": "every", "tolerance": TOLERANCE}
 
 ROWS = [
     case("Trilu", 14, (2, 5, 7), accepts="matrix"),

@@ -9,7 +9,7 @@ ROWS = [
     case("BatchNormalization", 15, (5, 6), P(6), W(6), W(6), P(6), tolerance=TOLERANCE, accepts="all"),
     case("BatchNormalization", 15, X3, P(3), W(3), W(3), P(3), tolerance=TOLERANCE, accepts="all"),
     case("BatchNormalization", 15, X5, P(2), W(2), W(2), P(2), tolerance=TOLERANCE, accepts="all"),
-    case("BatchNormalization", 15, (2, 6, 5), (6,), (6,), (6,), (6,), accepts="some", **ABOUT),
+    case("BatchNormalization", 15, (2, 6, 5), (6,), (6,), (6,), (6,), accepts="channels", **ABOUT),
     case("BatchNormalization", 15, X4, P(3), W(3), W(3), P(3), training_mode=1, outputs=3, accepts="none"),
     case("BatchNormalization", 7, X3, P(3, 5), W(3, 5), W(3, 5), P(3, 5), spatial=0, accepts="none"),
     case("InstanceNormalization", 6, X4, W(3), W(3), **ABOUT),
