@@ -124,7 +124,8 @@ def with_vectors(stored: list[str], left: str, right: str) -> list[str]:
 
 def is_swapped(row: str, column: str, left: str, right: str) -> bool:
     """Whether a result stored so is the product of the transposed operands; refused if it is no product at all."""
-    only_left = {"m", *(left if len(right) < 3 else "")} - set(right)  # a matrix stands for all batches of the other
+    # A matrix stands for all batches of the other operand.
+    only_left = {"m", *(left if len(right) < 3 else "")} - set(right)
     only_right = {"n", *(right if len(left) < 3 else "")} - set(left)
     if row in only_left and column in only_right:
         return False

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
-from passes.rules.spatial import form_of
+from passes.rules.image import form_of
 
 from passes import dialects
 from passes.dialects import functions

@@ -145,9 +145,7 @@ class Bench:
 
     def perms(self, rule: Rule, given: tuple[Layout, ...]) -> tuple[Perm, ...]:
         """The perms of the independent slots, without orders."""
-        node = self.node(FUNCTIONS)
-        slots = zip(given, rule.slots_of(node), strict=True)
-        return tuple(layout.axis_perm for layout, _ in slots)
+        return tuple(layout.axis_perm for layout in given)
 
     def hold(self, move: Move) -> None:
         """Raise LawBroken unless the moved model gives the moved results for the moved inputs."""
