@@ -16,7 +16,7 @@ from passes.rules.node import Node
 from passes.rules.spatial import form_of
 from rewriter.files.model_io import to_graph
 from tests.rules.cases import CASES, TOLERANCE, Array, Case, element_type
-from tests.rules.test_law import oracles
+from tests.rules.law import oracles
 from tests.support.engines import default, disabled
 
 STANDARD = {form.op for form in FORMS}
