@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from catalog import FULL, SMALL, Net
+from catalog import FULL, SMALL
+from net import Net
 from zoo import ZOO
 
 GROUPS = {"": SMALL, "full": FULL, "zoo": ZOO}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from catalog import IMAGE, Net
+from net import IMAGE, Net
 
 Torch = Literal["dynamo", "legacy"]
 STAGES = ["stage1", "stage2", "stage3", "stage4"]

@@ -24,7 +24,7 @@ from passes.plan.milp import PlanError
 from passes.plan.plan import Plan, make_plan, make_program
 from passes.plan.program import Program
 from passes.plan.roles import find_roles, interface
-from rewriter.choices import DIALECTS, LAYOUTS, TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import LAYOUTS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import UsageError
 from rewriter.files import model_io
 from rewriter.interface import InterfaceValue, interface_value, record
@@ -222,7 +222,7 @@ def _checked(graph: gs.Graph, after: str) -> gs.Graph:
 def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Mapping[str, str]) -> None:
     for option, value, allowed in (
         ("to", to, TARGETS),
-        ("dialect", dialect, (None, *DIALECTS)),
+        ("dialect", dialect, (None, *dialects.DIALECTS)),
         ("weight_layout", weight_layout, WEIGHT_LAYOUTS),
         *((f"layout of {name!r}", choice, LAYOUTS) for name, choice in choices.items()),
     ):

@@ -85,8 +85,8 @@ def matmul_in_order(node: Node, left: Layout, result: Layout) -> Move:
 def product(node: Node, known: Layout, result: Layout, side: int) -> Move:
     """The product with operand ``side`` stored as ``known``; the other operand must be stored to match.
 
-    It reads ``[*batch, row, k]`` and ``[*batch, k, column]``; where one operand is a matrix, any axis of the other may be
-    row or column.
+    It reads ``[*batch, row, k]`` and ``[*batch, k, column]``; where one operand is a matrix, any axis of the other may
+    be row or column.
     """
     left, right, made = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
     *batch, row, column = with_vectors(perm.reorder(result.axis_perm, made), left, right)

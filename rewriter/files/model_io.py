@@ -139,14 +139,15 @@ def to_model(graph: gs.Graph, original: ModelProto) -> ModelProto:
 
 
 def _add_functions(model: ModelProto, graph: gs.Graph, original: ModelProto) -> None:
-    """The model's own functions, and those of the dialect that the graph calls."""
+    """The model's own functions and domains, and those of the dialect that the graph calls."""
     model.functions.extend(f for f in original.functions if not dialects.owns(f.domain))
-    called = sorted({(n.domain, n.op) for n in every_node(graph) if n.domain and dialects.owns(n.domain)})
-    model.functions.extend(dialects.function(domain, name, graph.opset) for domain, name in called)
+    called = sorted({(n.domain, n.op) for n in every_node(graph) if dialects.read(n.domain or "", n.op, graph.opset)})
+    model.functions.extend(dialects.function(domain, op, graph.opset) for domain, op in called if dialects.owns(domain))
     model.opset_import.extend(o for o in original.opset_import if not dialects.owns(o.domain))
     if not any(map(is_standard, model.opset_import)) and any(map(is_standard, every_node(graph))):
         model.opset_import.append(helper.make_opsetid("", graph.opset))
-    model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in sorted({domain for domain, _ in called}))
+    domains = {domain for domain, _ in called} - {other.domain for other in model.opset_import}
+    model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in sorted(domains))
 
 
 def _fill_graph(

@@ -1,17 +1,15 @@
-"""The command line: exit codes, one-sentence errors, and what is written where."""
+"""The command line: exit codes, and what is written and printed where."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from onnx import ModelProto
 
 from passes.layout.layout import Layout
 from passes.rules.move import Move
@@ -20,52 +18,8 @@ from passes.rules.registry import RULES, Row
 from passes.rules.rule import Rule
 from rewriter import __version__
 from rewriter.cli import main
-from rewriter.interface import LAYOUTS_KEY
-from tests.support.graphs import COMMITTED, ROOT, conv, count, dims, ints, model, node, random
-
-IMAGE, FLIPPED, HEIGHTS = [1, 3, 5, 7], [1, 5, 7, 3], [1, 7, 3, 5]
-DIFFERS, USAGE, NOT_VALIDATED = 1, 2, 3
-
-
-def image_net() -> ModelProto:
-    """Two images in, one image and one vector out."""
-    nodes = [
-        conv("x", "c"),
-        node("Add", ["c", "z"], ["y"], "sum"),
-        node("ReduceMean", ["y"], ["means"], axes=[2, 3], keepdims=0),
-    ]
-    return model(nodes, {"x": IMAGE, "z": IMAGE}, {"y": IMAGE, "means": [1, 3]}, {"w": random(3, 3, 3, 3)})
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    onnx.save(image_net(), tmp_path / "net.onnx")
-    return tmp_path / "net.onnx"
-
-
-def shapes(file: Path) -> dict[str, list[int | str | None]]:
-    loaded = onnx.load(file)
-    return dims([*loaded.graph.input, *loaded.graph.output])
-
-
-def convert(path: Path, *more: str, to: str = "nhwc") -> int:
-    return main([str(path), "--to", to, "--providers", "cpu", "--runs", "1", *more])
-
-
-def folder(path: Path) -> set[str]:
-    """All that lies beside the model, hidden files too."""
-    return {entry.name for entry in path.parent.iterdir()}
-
-
-def error(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on stderr."""
-    text = capsys.readouterr().err
-    assert text.startswith("error: ")
-    assert text.endswith("\n")
-    assert text.count("\n") == 1
-    assert "Traceback" not in text
-    return text.removeprefix("error: ")
-
+from tests.support.command import DIFFERS, FLIPPED, HEIGHTS, IMAGE, NOT_VALIDATED, USAGE, convert, error, folder, shapes
+from tests.support.graphs import COMMITTED, ROOT, conv, count, ints, model, node, random
 
 # What is written
 
@@ -288,137 +242,6 @@ def test_cuda_that_is_not_there(path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main([str(path), "--to", "nhwc", "--providers", "cuda"]) == NOT_VALIDATED
     assert "CUDA is not in this onnxruntime build" in error(capsys)
     assert folder(path) == {"net.onnx"}
-
-
-# Usage errors
-
-
-def garbage(path: Path) -> None:
-    path.write_bytes(b"\xff\xfe not a model \x00" * 9)
-
-
-def text(path: Path) -> None:
-    path.write_text("# Not a model\n")
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def half(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:400])
-
-
-def missing(path: Path) -> None:
-    path.unlink()
-
-
-def without_opset(path: Path) -> None:
-    broken = image_net()
-    del broken.opset_import[:]
-    path.write_bytes(broken.SerializeToString())
-
-
-def without_its_data(path: Path) -> None:
-    onnx.save(image_net(), path, save_as_external_data=True, location="data", size_threshold=0)
-    path.with_name("data").unlink()
-
-
-@pytest.mark.parametrize("spoil", [garbage, text, empty, a_folder, half, missing, without_opset, without_its_data])
-def test_unreadable_models(path: Path, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]) -> None:
-    spoil(path)
-    before = folder(path)
-    assert convert(path) == USAGE
-    message = error(capsys)
-    assert str(path) in message or "data" in message or "opset" in message or "operator set" in message
-    assert folder(path) == before
-
-
-def undeclared_domain(m: ModelProto) -> None:
-    m.graph.node[1].domain = "nowhere"
-
-
-def dangling(m: ModelProto) -> None:
-    m.graph.node[1].input[0] = "nowhere"
-
-
-def cycle(m: ModelProto) -> None:
-    m.graph.node[0].input[0] = "y"
-
-
-def output_of_no_node(m: ModelProto) -> None:
-    m.graph.output[0].name = "nowhere"
-
-
-def too_little_data(m: ModelProto) -> None:
-    m.graph.initializer[0].raw_data = b"1234"
-
-
-def broken_record(m: ModelProto) -> None:
-    m.metadata_props.add(key=LAYOUTS_KEY, value='{"x": {"from": "NCHW", "perm": [0, 1]}}')
-
-
-INVALID = [
-    (undeclared_domain, "No opset import for domain 'nowhere'"),
-    (dangling, "'nowhere'"),
-    (cycle, "'y'"),
-    (output_of_no_node, "'nowhere'"),
-    (too_little_data, "tensor name: w"),
-    (broken_record, LAYOUTS_KEY),
-]
-
-
-@pytest.mark.parametrize(("spoil", "message"), INVALID, ids=lambda item: getattr(item, "__name__", ""))
-def test_invalid_models(
-    path: Path, spoil: Callable[[ModelProto], None], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    spoiled = image_net()
-    spoil(spoiled)
-    onnx.save(spoiled, path)
-    assert convert(path) == USAGE
-    assert message in error(capsys)
-    assert folder(path) == {"net.onnx"}
-
-
-MISTAKES = [
-    (["--layout", "nope=nhwc"], "no input or output 'nope'; it has 'x', 'z', 'y', 'means'"),
-    (["--layout", "c=nhwc"], "no input or output 'c'"),
-    (["--layout", "x"], "--layout x: write NAME=VALUE"),
-    (["--layout", "=nhwc"], "--layout =nhwc: write NAME=VALUE"),
-    (["--layout", "x=nhcw"], "layout of 'x' is 'nhcw'; it must be nhwc or nchw or keep"),
-    (["--layout", "means=nhwc"], "'means' has 2 axes; nhwc is for 3, 4 or 5"),
-    (["--input-shape", "nope=1,3,5,7"], "no input or output 'nope'"),
-    (["--input-shape", "x"], "--input-shape x: write NAME=VALUE"),
-    (["--input-shape", "x=1,3,a,7"], "--input-shape x=1,3,a,7: write NAME=1,3,224,224"),
-    (["--inputs", "nowhere.npz"], "nowhere.npz"),
-    (["--providers", "tpu"], "--providers tpu: 'tpu' is not one of cpu, cuda"),
-]
-
-
-@pytest.mark.parametrize(("options", "message"), MISTAKES, ids=lambda item: " ".join(item) if item[0][0] == "-" else "")
-def test_mistakes(path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert convert(path, *options) == USAGE
-    assert message in error(capsys)
-    assert folder(path) == {"net.onnx"}
-
-
-@pytest.mark.parametrize("name", ["net.onnx", "./net.onnx", "link.onnx"])
-def test_the_output_must_not_be_the_input(path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    path.with_name("link.onnx").symlink_to(path)
-    assert convert(path, "-o", str(path.parent / name)) == USAGE
-    assert "is the input" in error(capsys)
-
-
-@pytest.mark.parametrize("argv", ["", "x.onnx", "x.onnx --to nwhc", "x.onnx --to nhwc --runs a"])
-def test_what_argparse_refuses(argv: str) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(argv.split())
-    assert stop.value.code == USAGE
 
 
 # As a program of its own

@@ -6,17 +6,17 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
-from passes.rules.image import form_of
 
 from passes import dialects
 from passes.dialects import functions
 from passes.dialects.base import FORMS, WEIGHT_LAYOUTS, Form, form_named, kernel_perm
 from passes.layout import perm
 from passes.layout.formats import FORMATS
+from passes.rules.image import form_of
 from passes.rules.node import Node
 from rewriter.files.model_io import to_graph
 from tests.rules.cases import CASES, TOLERANCE, Array, Case, element_type
-from tests.rules.test_law import oracles
+from tests.rules.law import oracles
 from tests.support.engines import default, disabled
 
 STANDARD = {form.op for form in FORMS}

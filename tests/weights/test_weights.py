@@ -1,6 +1,5 @@
-"""Weights for other frameworks: every kind of layer that ONNX writes, and what is told instead of guessed."""
+"""How weights reach their layers, and what is told instead of guessed."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,113 +10,12 @@ import pytest
 from onnx import ModelProto, NodeProto
 
 from rewriter import UsageError, rewrite
-from rewriter.weights import TARGETS, Export, export_weights, read_weights, save_weights
+from rewriter.weights import TARGETS, export_weights, read_weights, save_weights
 from rewriter.weights.transform import of_json
 from tests.support.graphs import COMMITTED, Array, conv, ints, model, node, random
+from tests.support.layers import IMAGE, one_layer
 
-IMAGE = [2, 3, 5, 7]
 FEW = ("torch_flatten", "torch_vocoder", "torch_conv3d", "torch_mobilenet_v2", "torch_superres", "keras_flatten")
-
-
-def one_layer(op: str, weights: Mapping[str, Array], x: list[int], target: str, **attrs: Any) -> Export:
-    """A model of one node that reads ``x`` and then the weights, in their order."""
-    return export_weights(
-        model([node(op, ["x", *weights], ["y"], "layer", **attrs)], {"x": x}, {"y": None}, weights), target
-    )
-
-
-# Kernels
-
-CONVS = {
-    "pytorch": ("OIHW", (10, 3, 3, 2)),
-    "tensorflow": ("HWIO", (3, 2, 3, 10)),
-    "tflite": ("OHWI", (10, 3, 2, 3)),
-    "flax": ("HWIO", (3, 2, 3, 10)),
-}
-DEPTHWISE = {
-    "pytorch": ("OIHW", (6, 1, 3, 2)),
-    "tensorflow": ("HWCM", (3, 2, 3, 2)),
-    "tflite": ("1HWC", (1, 3, 2, 6)),
-    "flax": ("HWIO", (3, 2, 1, 6)),
-}
-TRANSPOSED = {
-    "pytorch": ("IOHW", (3, 4, 3, 2)),
-    "tensorflow": ("HWOI", (3, 2, 4, 3)),
-    "tflite": ("OHWI", (4, 3, 2, 3)),
-    "flax": ("HWIO", (3, 2, 3, 4)),
-}
-DENSE = {"pytorch": ("OI", (4, 7)), "tensorflow": ("IO", (7, 4)), "tflite": ("OI", (4, 7)), "flax": ("IO", (7, 4))}
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_conv(target: str) -> None:
-    w = random(10, 3, 3, 2)
-    export = one_layer("Conv", {"w": w}, IMAGE, target)
-    found = export.tensors["w"]
-    letters, shape = CONVS[target]
-    tensor = export.manifest.tensors["w"]
-    assert (tensor.old, tensor.new, found.shape) == ("OIHW", letters, shape)
-    np.testing.assert_array_equal(found, w.transpose(tensor.change.perm))
-    assert [tensor.new.index(letter) for letter in "OIHW"] == [tensor.change.perm.index(a) for a in range(4)]
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_depthwise(target: str) -> None:
-    w = random(6, 1, 3, 2)
-    export = one_layer("Conv", {"w": w}, IMAGE, target, group=3)
-    letters, shape = DEPTHWISE[target]
-    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
-    assert export.manifest.layers["layer"].kind == "depthwise_conv"
-
-
-def test_one_input_channel_is_not_depthwise() -> None:
-    export = one_layer("Conv", {"w": random(6, 1, 3, 3)}, [2, 1, 5, 7], "tensorflow")
-    assert export.manifest.layers["layer"].kind == "conv"
-    assert export.tensors["w"].shape == (3, 3, 1, 6)
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_conv_transpose(target: str) -> None:
-    w = random(3, 4, 3, 2)
-    export = one_layer("ConvTranspose", {"w": w}, IMAGE, target)
-    letters, shape = TRANSPOSED[target]
-    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
-    flipped = w[:, :, ::-1, ::-1] if target == "flax" else w
-    np.testing.assert_array_equal(export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.perm))
-
-
-def test_flax_transpose_kernel() -> None:
-    w = random(3, 4, 3, 2)
-    proto = model([node("ConvTranspose", ["x", "w"], ["y"], "up")], {"x": IMAGE}, {"y": None}, {"w": w})
-    export = export_weights(proto, "flax", transpose_kernel=True)
-    np.testing.assert_array_equal(export.tensors["w"], w.transpose(2, 3, 1, 0))
-    assert export.manifest.layers["up"].settings["transpose_kernel"] is True
-
-
-@pytest.mark.parametrize(("op", "transposed"), [("Gemm", 0), ("Gemm", 1), ("MatMul", None)])
-@pytest.mark.parametrize("target", TARGETS)
-def test_dense(op: str, transposed: int | None, target: str) -> None:
-    w = random(7, 4)
-    stored = w.T.copy() if transposed else w
-    export = one_layer(op, {"w": stored}, [2, 7], target, **({"transB": 1} if transposed else {}))
-    letters, shape = DENSE[target]
-    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
-    np.testing.assert_array_equal(export.tensors["w"], w if letters == "IO" else w.T)
-
-
-def test_the_bias_of_a_matmul_is_the_vector_added_to_it() -> None:
-    nodes = [node("MatMul", ["x", "w"], ["m"], "fc"), node("Add", ["b", "m"], ["y"])]
-    proto = model(nodes, {"x": [2, 7]}, {"y": None}, {"w": random(7, 4), "b": random(4)})
-    assert export_weights(proto, "flax").manifest.layers["fc"].parameters == {"kernel": "w", "bias": "b"}
-
-
-def test_a_vector_added_to_a_result_that_others_read_is_no_bias() -> None:
-    nodes = [node("MatMul", ["x", "w"], ["m"], "fc"), node("Add", ["m", "b"], ["y"]), node("Relu", ["m"], ["z"])]
-    proto = model(nodes, {"x": [2, 7]}, {"y": None, "z": None}, {"w": random(7, 4), "b": random(4)})
-    export = export_weights(proto, "flax")
-    assert export.manifest.layers["fc"].parameters == {"kernel": "w"}
-    np.testing.assert_array_equal(export.tensors["b"], random(4))
-
 
 # How weights reach their layers
 
@@ -197,70 +95,6 @@ def test_external_data(tmp_path: Path) -> None:
     proto = model([conv("x", "y")], {"x": IMAGE}, {"y": None}, {"w": random(10, 3, 3, 2)})
     onnx.save_model(proto, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
     assert export_weights(tmp_path / "m.onnx", "tensorflow").tensors["w"].shape == (3, 2, 3, 10)
-
-
-# What belongs to no kernel
-
-
-def test_operands_follow_the_data() -> None:
-    nodes = [conv("x", "c"), node("Add", ["c", "image"], ["d"]), node("Mul", ["d", "channel"], ["y"])]
-    constants = {"w": random(3, 3, 3, 3), "image": random(1, 3, 5, 7), "channel": random(3, 1, 1)}
-    proto = model(nodes, {"x": IMAGE}, {"y": IMAGE}, constants)
-    last, first = export_weights(proto, "flax").tensors, export_weights(proto, "pytorch").tensors
-    np.testing.assert_array_equal(last["image"], random(1, 3, 5, 7).transpose(0, 2, 3, 1))
-    layouts = {name: tensor.layout for name, tensor in export_weights(proto, "flax").manifest.tensors.items()}
-    assert layouts == {"w": ["OIHW", "HWIO"], "image": ["NCHW", "NHWC"], "channel": ["CHW", "HWC"]}
-    assert np.broadcast_to(last["channel"], (5, 7, 3)).shape == (5, 7, 3)
-    np.testing.assert_array_equal(first["image"], constants["image"])
-    np.testing.assert_array_equal(first["channel"], constants["channel"])
-
-
-def test_axes_shapes_and_limits_are_no_weights() -> None:
-    nodes = [
-        conv("x", "c"),
-        node("Clip", ["c", "least", "most"], ["d"]),
-        node("Reshape", ["d", "shape"], ["y"]),
-    ]
-    constants = {"w": random(3, 3, 3, 3), "least": np.float32(0), "most": np.float32(6), "shape": ints(2, -1)}
-    export = export_weights(
-        model(nodes, {"x": IMAGE}, {"y": None}, {k: np.asarray(v) for k, v in constants.items()}), "flax"
-    )
-    assert list(export.tensors) == ["w"]
-
-
-def test_batch_norm_names_and_conventions() -> None:
-    constants = {name: random(3) for name in ("scale", "shift", "mean", "variance")}
-    attrs = {"epsilon": 1e-3, "momentum": 0.9}
-    torch = one_layer("BatchNormalization", constants, IMAGE, "pytorch", **attrs).manifest
-    keras = one_layer("BatchNormalization", constants, IMAGE, "tensorflow", **attrs).manifest
-    flax = one_layer("BatchNormalization", constants, IMAGE, "flax", **attrs).manifest
-    assert list(torch.layers["layer"].parameters) == ["weight", "bias", "running_mean", "running_var"]
-    assert list(keras.layers["layer"].parameters) == ["gamma", "beta", "moving_mean", "moving_variance"]
-    assert [t.collection for t in flax.tensors.values()] == ["params", "params", "batch_stats", "batch_stats"]
-    assert [m.layers["layer"].settings["momentum"] for m in (torch, keras, flax)] == [0.1, 0.9, 0.9]
-    assert [m.layers["layer"].settings["epsilon"] for m in (torch, keras, flax)] == [0.001] * 3
-
-
-SAME_PADS = {"tensorflow": "SAME", "tflite": "SAME", "flax": [(0, 1), (1, 1)], "pytorch": [0, 0]}
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_same_upper_is_tensorflows_same(target: str) -> None:
-    export = one_layer("Conv", {"w": random(4, 3, 3, 3)}, [2, 3, 6, 7], target, strides=[2, 2], auto_pad="SAME_UPPER")
-    settings = export.manifest.layers["layer"].settings
-    assert settings["padding"] == SAME_PADS[target]
-    assert settings.get("pad") == ([1, 1, 0, 1] if target == "pytorch" else None)
-    assert "for_size" not in settings
-
-
-@pytest.mark.parametrize(("op", "auto_pad"), [("Conv", "SAME_LOWER"), ("AveragePool", "SAME_LOWER")])
-def test_padding_by_an_unknown_size_is_told(op: str, auto_pad: str) -> None:
-    given = {"w": random(4, 3, 3, 3)} if op == "Conv" else {}
-    attrs = {"strides": [2, 2], "auto_pad": auto_pad, "kernel_shape": [3, 3]}
-    proto = model([node(op, ["x", *given], ["y"], "layer", **attrs)], {"x": [2, 3, "H", "W"]}, {"y": None}, given)
-    manifest = export_weights(proto, "tensorflow").manifest
-    assert "padding" not in manifest.layers["layer"].settings
-    assert any("pads by the input's size" in note for note in manifest.notes)
 
 
 # Orders

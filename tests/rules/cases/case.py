@@ -1,4 +1,4 @@
-"""A row of the tables: one node with its operands, what the law (tests/rules/test_law.py) is checked on.
+"""A row of the tables: one node with its operands, what the law (tests/rules/law.py) is checked on.
 
 An operand is a shape (an input computed elsewhere; ``"n2"`` is the symbol of an unknown size that is 2 when it runs), a
 list (a constant vector of integers), an array (a constant), ``Fed`` (an input computed elsewhere, whose value matters)
