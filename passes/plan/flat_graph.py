@@ -85,9 +85,10 @@ class RuledNode:
                 return
 
     def _is_likeliest(self, layout: Layout, tried: Layout) -> bool:
-        """Whether no other layout of the one independent slot is worth a try; all that a rule itself names are."""
-        named = self.rule is not None and self.rule.inverse is not None
-        return not named and (layout == tried or (layout.is_natural and tried.is_natural))
+        """Whether a layout of the one independent slot makes others not worth a try."""
+        if layout.is_natural:  # where axes of size 1 are, a rule that names layouts has several for the original's
+            return tried.is_natural and (self.rule is None or self.rule.inverse is None)
+        return layout == tried
 
     def refusal(self, slot: Slot, layout: Layout, known: Known) -> str | None:
         """The rule's reason not to have ``layout`` at ``slot``, if it gives one."""
