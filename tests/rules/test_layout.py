@@ -29,6 +29,7 @@ def indices(layout: Layout, shape: tuple[int, ...]) -> list[np.ndarray]:
     """For every original axis, which of its elements are stored first, second, ..."""
     vectors = [np.arange(size) for size in shape]
     for axis, order in layout.orders:
+        assert isinstance(order, Order)
         vectors[axis] = vectors[axis].reshape(order.sizes).transpose(order.perm).ravel()
     return vectors
 

@@ -38,6 +38,7 @@ def test_conv(target: str) -> None:
     letters, shape = CONVS[target]
     tensor = export.manifest.tensors["w"]
     assert (tensor.old, tensor.new, found.shape) == ("OIHW", letters, shape)
+    assert tensor.new is not None
     np.testing.assert_array_equal(found, w.transpose(tensor.change.perm))
     assert [tensor.new.index(letter) for letter in "OIHW"] == [tensor.change.perm.index(a) for a in range(4)]
 
