@@ -134,5 +134,6 @@ class _Nodes:
         return f"{formal}_first"
 
     def transpose(self, source: str, result: str, p: Perm) -> str:
+        """The name of the Transpose's result."""
         self.nodes.append(helper.make_node("Transpose", [source], [result], perm=list(p)))
         return result

@@ -146,6 +146,7 @@ COUPLED: dict[str, Callable[[_Couplings], None]] = {"If": _if, "Loop": _loop, "S
 
 
 def is_control_flow(node: gs.Node) -> bool:
+    """Whether this is an If, Loop or Scan of standard ONNX."""
     return is_standard(node) and node.op in COUPLED
 
 

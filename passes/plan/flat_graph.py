@@ -81,14 +81,18 @@ class RuledNode:
             except Refusal:
                 continue
             yield from moves
-            if moves and slot not in self.slots and self._is_likeliest(layout, layouts[0]):
+            if moves and slot not in self.slots and self._is_likeliest(slot, layout, layouts[0]):
                 return
 
-    def _is_likeliest(self, layout: Layout, tried: Layout) -> bool:
+    def _is_likeliest(self, slot: Slot, layout: Layout, tried: Layout) -> bool:
         """Whether a layout of the one independent slot makes others not worth a try."""
-        if layout.is_natural:  # where axes of size 1 are, a rule that names layouts has several for the original's
-            return tried.is_natural and (self.rule is None or self.rule.inverse is None)
+        if layout.is_natural:  # for the original's layout a rule names several: axes of size 1 may be anywhere
+            return tried.is_natural and not self._is_named(slot)
         return layout == tried
+
+    def _is_named(self, slot: Slot) -> bool:
+        """Whether the rule itself names the layouts of the one independent slot that go with another one's."""
+        return self.rule is not None and self.rule.inverse is not None and slot in (IN(0), OUT(0))
 
     def refusal(self, slot: Slot, layout: Layout, known: Known) -> str | None:
         """The rule's reason not to have ``layout`` at ``slot``, if it gives one."""
@@ -123,7 +127,7 @@ class RuledNode:
         rank, other = self.rank(self.slots[0]), self.rank(slot)
         if rank is None or other is None or self.rule is None:
             return
-        if self.rule.inverse is not None and slot in (IN(0), OUT(0)):
+        if self.rule.inverse is not None and self._is_named(slot):
             yield from self.rule.inverse(self.node, layout)
             return
         if rank == other:

@@ -20,10 +20,9 @@ def variables(entry: Mapping[str, Any], weights: Weights) -> dict[str, dict[str,
 
 
 def module(entry: Mapping[str, Any], weights: Weights) -> nn.Module:
-    kernel = weights.of(entry).get("kernel")
     bias = "bias" in entry["parameters"]
     if entry["kind"] == "dense":
-        return nn.Dense(kernel.shape[-1], use_bias=bias)
+        return nn.Dense(width(entry, weights), use_bias=bias)
     if entry["kind"] == "batch_norm":
         return nn.BatchNorm(use_running_average=True, epsilon=entry["epsilon"], momentum=entry["momentum"])
     shared = {
@@ -34,9 +33,14 @@ def module(entry: Mapping[str, Any], weights: Weights) -> nn.Module:
         "use_bias": bias,
     }
     if entry["kind"] == "conv_transpose":
-        out = kernel.shape[-2] if entry["transpose_kernel"] else kernel.shape[-1]
+        out = width(entry, weights, -2 if entry["transpose_kernel"] else -1)
         return nn.ConvTranspose(out, transpose_kernel=entry["transpose_kernel"], **shared)
-    return nn.Conv(kernel.shape[-1], feature_group_count=entry["groups"], **shared)
+    return nn.Conv(width(entry, weights), feature_group_count=entry["groups"], **shared)
+
+
+def width(entry: Mapping[str, Any], weights: Weights, axis: int = -1) -> int:
+    """Output features, which a kernel has along its last axis."""
+    return weights.of(entry)["kernel"].shape[axis]
 
 
 def layer(x: Any, entry: Mapping[str, Any], weights: Weights) -> Any:

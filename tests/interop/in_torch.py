@@ -19,7 +19,7 @@ def layer(x: Array, entry: Mapping[str, Any], weights: Weights) -> Array:
     """Any one layer of the manifest."""
     data = torch.from_numpy(np.ascontiguousarray(first(x)))
     given = {name: torch.from_numpy(array.copy()) for name, array in weights.of(entry).items()}
-    run = {"conv_transpose": transposed, "average_pool": average, "max_pool": maximum}.get(entry["kind"], conv)
+    run: Any = {"conv_transpose": transposed, "average_pool": average, "max_pool": maximum}.get(entry["kind"], conv)
     return last(run(data, entry, **given).numpy())
 
 

@@ -110,7 +110,7 @@ def test_conv_transpose1d_of_the_questions(
     ids=str,
 )
 def test_attributes_that_only_onnx_has(attributes: dict[str, Any], dims: int, name: str, tmp_path: Path) -> None:
-    spread = {
+    spread: dict[str, Any] = {
         key: value if isinstance(value, str) else [v for v in value for _ in range(dims)]
         for key, value in attributes.items()
     }

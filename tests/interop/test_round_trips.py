@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import ml_dtypes
@@ -45,7 +46,7 @@ def everything() -> ModelProto:
 FILES: dict[str, Callable[[], ModelProto]] = {
     "every kind": everything,
     **{
-        name: lambda name=name: onnx.load(MODELS / f"{name}.onnx")
+        name: partial(onnx.load, MODELS / f"{name}.onnx")
         for name in ("torch_vocoder", "torch_conv3d", "keras_flatten", "torch_superres")
     },
 }

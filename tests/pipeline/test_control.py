@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -101,7 +102,8 @@ def test_any_layout_at_the_ends(make: Make, feeds: Feeds, dialect: str, seed: in
         expected = by_name(original, fed)
         found = by_name(result, {name: pins[name].apply(array) for name, array in fed.items()})
         for name, array in expected.items():
-            np.testing.assert_allclose(found[name], ends[name].apply(array), rtol=1e-4, atol=1e-4, err_msg=name)
+            wanted: Any = ends[name].apply(array)
+            np.testing.assert_allclose(found[name], wanted, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def some_layout(shape: list[int] | None, rng: random.Random) -> Layout:

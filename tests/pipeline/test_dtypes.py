@@ -39,9 +39,10 @@ def packed(elements: Array, bits: int) -> bytes:
     """As in ``raw_data``: little-endian, small types side by side, the first in the lowest bits."""
     if bits >= 8:
         return elements.astype(elements.dtype.newbyteorder("<")).tobytes()
-    flat, per_byte = elements.ravel(), 8 // bits
-    flat = np.pad(flat, (0, -flat.size % per_byte)).reshape(-1, per_byte)
-    return sum(flat[:, k] << (bits * k) for k in range(per_byte)).astype(np.uint8).tobytes()
+    per_byte = 8 // bits
+    rows = np.pad(elements.ravel(), (0, -elements.size % per_byte)).reshape(-1, per_byte)
+    whole: Array = np.bitwise_or.reduce(rows << bits * np.arange(per_byte), axis=1).astype(np.uint8)
+    return bytes(whole.tobytes())
 
 
 def tensor(name: str, type_name: str, elements: Array, typed: bool) -> TensorProto:
@@ -107,7 +108,7 @@ def test_constants_of_every_type_are_transposed_bit_for_bit(type_name: str, type
 
 def test_strings_are_transposed() -> None:
     texts = [f"text {i}".encode() for i in range(6)]
-    proto = helper.make_tensor("a", TensorProto.STRING, (2, 3), texts)
+    proto = helper.make_tensor("a", TensorProto.STRING, (2, 3), np.asarray(texts, dtype=object))
     constants.write(constants.changed(constants.of_proto("a", proto), "b", permuted((1, 0))), written := TensorProto())
     assert list(written.string_data) == [texts[i] for i in (0, 3, 1, 4, 2, 5)]
     assert list(written.dims) == [3, 2]
@@ -131,7 +132,7 @@ def test_inputs_and_outputs_keep_their_types(type_name: str, to: str, dialect: s
     original = model(
         nodes, [value("x", (1, 3, 5, 7), element)],
         [value("y", (1, 2, 5, 7), element), value("b", (1, 3, 5, 7), TensorProto.BFLOAT16)],
-        {"s": np.float32(1), "w": np.ones((2, 3, 3, 3), np.float32)}, opset=23, ir=11,
+        {"s": np.asarray(1, np.float32), "w": np.ones((2, 3, 3, 3), np.float32)}, opset=23, ir=11,
     )  # fmt: skip
     original.graph.initializer.append(zero)
     result = rewrite(original, to, dialect=dialect).model

@@ -29,7 +29,7 @@ KINDS = list(product((False, True), (INT8, UINT8)))  # weights per channel, type
 QDQ, QOPERATOR = QuantFormat.QDQ, QuantFormat.QOperator
 
 
-class Random(CalibrationDataReader):
+class Random(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     """One batch."""
 
     def __init__(self, original: ModelProto) -> None:

@@ -105,7 +105,7 @@ def test_7_values_that_others_read() -> None:
     }
     nodes = [node("ReduceMax", ["c"], ["m"], keepdims=0), node("Greater", ["m", "zero"], ["go"]),
              node("If", ["go"], ["i"], **branches), conv("c", "y")]  # fmt: skip
-    a_model = image_net(*nodes, outputs={"c": IMAGE, "i": IMAGE, "y": None}, zero=np.float32(0))
+    a_model = image_net(*nodes, outputs={"c": IMAGE, "i": IMAGE, "y": None}, zero=np.asarray(0, np.float32))
     assert not any(n.name for n in a_model.graph.node)
     hold(a_model)
 

@@ -98,7 +98,8 @@ def sparse(name: str, array: Array, raw: bool, flat: bool) -> SparseTensorProto:
     at = np.flatnonzero(array) if flat else places
     values, indices = array[tuple(places.T)], at.astype(np.int64)
     if raw:
-        return helper.make_sparse_tensor(*map(numpy_helper.from_array, (values, indices), (name, "at")), array.shape)
+        one, other = numpy_helper.from_array(values, name), numpy_helper.from_array(indices, "at")
+        return helper.make_sparse_tensor(one, other, array.shape)
     return helper.make_sparse_tensor(
         helper.make_tensor(name, FLOAT, values.shape, values),
         helper.make_tensor("at", INT64, indices.shape, indices.ravel()),

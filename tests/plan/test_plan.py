@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import permutations, product
 from math import inf, prod
+from typing import Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -110,7 +111,7 @@ def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None
     raise AssertionError(f"only {compared} graphs could be enumerated")
 
 
-def planned(a_model: ModelProto, dialect: Dialect = STANDARD, **ends: Layout) -> Plan:
+def planned(a_model: ModelProto, dialect: Any = STANDARD, **ends: Layout) -> Plan:
     """The plan where graph inputs and outputs are as they are, but for ``ends``."""
     graph = read(a_model)
     pins, outputs = (
@@ -119,7 +120,7 @@ def planned(a_model: ModelProto, dialect: Dialect = STANDARD, **ends: Layout) ->
     return make_plan(make_program(graph, pins, outputs, dialect))
 
 
-def summary(changes: list[Relayout]) -> list[tuple[str, int]]:
+def summary(changes: list[Relayout]) -> list[tuple[str, int | None]]:
     return [(change.value, change.bytes) for change in changes]
 
 

@@ -36,45 +36,6 @@ def first_axes(row: Case, p: Perm) -> set[int]:
     return set(range(row.attrs.get("axis", 1) % len(p)))
 
 
-# Kinds of cases where all slots are stored alike
-ALIKE: dict[str, Callable[[Case, Perm, Dialect], bool]] = {
-    "all": lambda row, p, dialect: True,
-    "none": lambda row, p, dialect: is_sorted(p),
-    "spatial": lambda row, p, dialect: p[:2] == (0, 1) or is_last(p, dialect),
-    "still": lambda row, p, dialect: is_sorted(p) or (says_last(dialect) and p == perm.channels_last(len(p))),
-    "region": lambda row, p, dialect: p[:2] == (0, 1) or (says_last(dialect) and p == perm.channels_last(len(p))),
-    "channels": lambda row, p, dialect: p[1] == 1 or is_last(p, dialect),
-    "first": lambda row, p, dialect: p[:2] == (0, 1),
-    "last": lambda row, p, dialect: p[-1] == len(p) - 1,
-    "either": lambda row, p, dialect: p[0] == 0 and 1 in (p[1], p[-1]),
-    "last channels": lambda row, p, dialect: p[0] == 0 and len(p) - 1 in (p[1], p[-1]),
-    "batch": lambda row, p, dialect: p[0] == 0,
-    "pair": lambda row, p, dialect: set(p[:2]) == {0, 1},
-    "matrix": lambda row, p, dialect: set(p[-2:]) == {len(p) - 2, len(p) - 1},
-    "classes": lambda row, p, dialect: p[1] == 1,
-    "together": lambda row, p, dialect: {p.index(1), p.index(2)} in ({1, 2}, {2, 3}),
-    "parts": lambda row, p, dialect: set(p[: len(first_axes(row, p))]) == first_axes(row, p),
-    "ordered part": lambda row, p, dialect: is_sorted(p[len(first_axes(row, p)) :]) and ALIKE["parts"](row, p, dialect),
-    "sorted slices": lambda row, p, dialect: is_sorted(perm.drop(p, {row.attrs["axis"] % len(p)})),
-    "sorted": lambda row, p, dialect: is_sorted(tuple(a for a in p if sizes(shape_of(row.operands[0]))[a] != 1)),
-    "reshape": lambda row, p, dialect: p in reshapes(row),
-}
-# and where each may be stored in a way of its own
-APART: dict[str, Accepts] = {
-    "every": lambda row, perms, dialect: True,
-    "left": lambda row, perms, dialect: perms[1] == (0, 1),
-    "product": lambda row, perms, dialect: perms in products(row, exchanged=True),
-    "product in order": lambda row, perms, dialect: perms in products(row, exchanged=False),
-}
-
-
-def accepts(kind: str, row: Case, perms: Perms, dialect: Dialect) -> bool:
-    """Whether the rule of a case must accept its slots stored so."""
-    if kind in APART:
-        return APART[kind](row, perms, dialect)
-    return len(set(perms)) == 1 and ALIKE[kind](row, perms[0], dialect)
-
-
 @cache
 def products(row: Case, exchanged: bool) -> set[Perms]:
     """How a computed operand and the result may be stored, so that some product of the operands, stored in any way and
@@ -166,3 +127,42 @@ def is_writable(row: Case, ends: tuple[tuple[Dim, ...], ...], stored: tuple[Perm
     before, after = ([dims[a] for a in p] for dims, p in zip(ends, stored, strict=True))
     copied = [i for i, axis in enumerate(stored[1]) if target[axis] == 0 and isinstance(after[i], str)]
     return all(after[i] in before[i : i + 1] for i in copied)
+
+
+# Kinds of cases where all slots are stored alike
+ALIKE: dict[str, Callable[[Case, Perm, Dialect], bool]] = {
+    "all": lambda row, p, dialect: True,
+    "none": lambda row, p, dialect: is_sorted(p),
+    "spatial": lambda row, p, dialect: p[:2] == (0, 1) or is_last(p, dialect),
+    "still": lambda row, p, dialect: is_sorted(p) or (says_last(dialect) and p == perm.channels_last(len(p))),
+    "region": lambda row, p, dialect: p[:2] == (0, 1) or (says_last(dialect) and p == perm.channels_last(len(p))),
+    "channels": lambda row, p, dialect: p[1] == 1 or is_last(p, dialect),
+    "first": lambda row, p, dialect: p[:2] == (0, 1),
+    "last": lambda row, p, dialect: p[-1] == len(p) - 1,
+    "either": lambda row, p, dialect: p[0] == 0 and 1 in (p[1], p[-1]),
+    "last channels": lambda row, p, dialect: p[0] == 0 and len(p) - 1 in (p[1], p[-1]),
+    "batch": lambda row, p, dialect: p[0] == 0,
+    "pair": lambda row, p, dialect: set(p[:2]) == {0, 1},
+    "matrix": lambda row, p, dialect: set(p[-2:]) == {len(p) - 2, len(p) - 1},
+    "classes": lambda row, p, dialect: p[1] == 1,
+    "together": lambda row, p, dialect: {p.index(1), p.index(2)} in ({1, 2}, {2, 3}),
+    "parts": lambda row, p, dialect: set(p[: len(first_axes(row, p))]) == first_axes(row, p),
+    "ordered part": lambda row, p, dialect: is_sorted(p[len(first_axes(row, p)) :]) and ALIKE["parts"](row, p, dialect),
+    "sorted slices": lambda row, p, dialect: is_sorted(perm.drop(p, {row.attrs["axis"] % len(p)})),
+    "sorted": lambda row, p, dialect: is_sorted(tuple(a for a in p if sizes(shape_of(row.operands[0]))[a] != 1)),
+    "reshape": lambda row, p, dialect: p in reshapes(row),
+}
+# and where each may be stored in a way of its own
+APART: dict[str, Accepts] = {
+    "every": lambda row, perms, dialect: True,
+    "left": lambda row, perms, dialect: perms[1] == (0, 1),
+    "product": lambda row, perms, dialect: perms in products(row, exchanged=True),
+    "product in order": lambda row, perms, dialect: perms in products(row, exchanged=False),
+}
+
+
+def accepts(kind: str, row: Case, perms: Perms, dialect: Dialect) -> bool:
+    """Whether the rule of a case must accept its slots stored so."""
+    if kind in APART:
+        return APART[kind](row, perms, dialect)
+    return len(set(perms)) == 1 and ALIKE[kind](row, perms[0], dialect)

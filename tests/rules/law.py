@@ -83,7 +83,7 @@ def orders(dim: int | str | None) -> list[Layout]:
     """The original's order and, along an axis of composite size, others: of three factors no swap, one that keeps the
     outermost, one of two parts."""
     sizes = factors(dim) if isinstance(dim, int) and dim > 1 else ()
-    if len(sizes) < 2:
+    if not isinstance(dim, int) or len(sizes) < 2:
         return [VECTOR]
     rotated = reordered(sizes, (*range(1, len(sizes)), 0))
     if len(sizes) < 3:

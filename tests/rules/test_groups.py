@@ -8,7 +8,8 @@ from rewriter import rewrite
 from tests.support.graphs import Dims, conv, converted, count, ints, model, node, op_types, random
 
 CONSTANTS = {"w": random(6, 6, 3, 3), "scale": random(2), "bias": random(2), "k": random(6, 1, 1), "to": ints(0, 2, -1)}
-STATIC, DYNAMIC = ["n", 6, 5, 7], ["n", 6, "h", "w"]
+STATIC: Dims = ["n", 6, 5, 7]
+DYNAMIC: Dims = ["n", 6, "h", "w"]
 
 
 def net(shape: Dims, back: str = "Shape", groups: int = 2, opset: int = 17) -> ModelProto:

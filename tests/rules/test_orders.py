@@ -23,7 +23,7 @@ def shuffled(x: str, y: str) -> list[Any]:
 SHUFFLE = {"split": ints(0, 2, 3, 5, 7), "merged": ints(0, 6, 5, 7)}
 
 
-def net(*nodes: Any, shape: list[int] | None = None, **constants: Array) -> ModelProto:
+def net(*nodes: Any, shape: Any = None, **constants: Array) -> ModelProto:
     return model(nodes, {"x": shape or IMAGE}, {"y": None}, {**SHUFFLE, **constants})
 
 

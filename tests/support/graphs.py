@@ -20,7 +20,10 @@ LIGHT = {path.stem: path for path in sorted(Path(onnx.__file__).parent.glob("bac
 DIRECTIONS = (("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx"))
 FLOAT, FLOAT16, INT64, BOOL = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64, TensorProto.BOOL
 
-node = helper.make_node
+
+def node(op: str, inputs: Sequence[str], outputs: Sequence[str], name: Any = None, **attrs: Any) -> NodeProto:
+    """As `onnx.helper.make_node`; ``domain`` is one of ``attrs``."""
+    return helper.make_node(op, inputs, outputs, name, **attrs)
 
 
 def random(*shape: int, dtype: type = np.float32) -> Array:

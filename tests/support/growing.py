@@ -87,7 +87,7 @@ class Growing:
 
     def weights(self, *shape: int) -> str:
         alike = [n for n, a in self.constants.items() if a.shape == shape and a.dtype == np.float32]
-        return self.pick(alike) if alike and self.below(2) else self.constant(self.numbers(shape))
+        return str(self.pick(alike)) if alike and self.below(2) else self.constant(self.numbers(shape))
 
     def ints(self, values: int | Sequence[int]) -> str:
         return self.constant(np.asarray(values, dtype=np.int64))
@@ -97,11 +97,11 @@ class Growing:
         names = [name for name, array in self.values.items() if array.dtype.kind in kind and fits(array)]
         if not names:
             raise Nothing
-        return self.pick(names[-4:])
+        return str(self.pick(names[-4:]))
 
     def small(self, fits: Callable[[Array], bool] = lambda array: True) -> str:
         """A value that may be multiplied."""
-        return self.value(lambda array: fits(array) and np.all(np.abs(array) <= SMALL))
+        return self.value(lambda array: fits(array) and bool(np.all(np.abs(array) <= SMALL)))
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self.known(name).shape

@@ -14,7 +14,7 @@ def is_image(array: Any) -> bool:
 
 def unary(g: Growing) -> None:
     op = g.pick(["Relu", "Neg", "Abs", "Sign", "Identity", "Floor", "Ceil", "Dropout", "LeakyRelu", "Sigmoid", "Elu"])
-    attrs = {"alpha": 0.5} if op == "LeakyRelu" else {}
+    attrs: dict[str, Any] = {"alpha": 0.5} if op == "LeakyRelu" else {}
     g.add(op, [g.value()], **attrs)
 
 

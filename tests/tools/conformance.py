@@ -71,6 +71,8 @@ def examples(suites: Sequence[str] = SUITES) -> list[Example]:
 
 def _example(test: TestCase, suite: str) -> Example:
     model, runs = (test.model, test.data_sets) if test.model_dir is None else _from_folder(Path(test.model_dir))
+    assert model is not None
+    assert runs is not None
     names = [value.name for value in model.graph.input]
     feeds = [(dict(zip(names, map(_value, given), strict=False)), list(map(_value, wanted))) for given, wanted in runs]
     return Example(test.name, suite, model, feeds, test.rtol, test.atol)
@@ -90,7 +92,7 @@ def _from_folder(folder: Path) -> tuple[ModelProto, list[tuple[list[Any], list[A
 
 
 def _stored(data: Path, side: str, values: Sequence[onnx.ValueInfoProto]) -> list[Any]:
-    read = []
+    read: list[Any] = []
     for i in range(len(list(data.glob(f"{side}_*.pb")))):
         content = (data / f"{side}_{i}.pb").read_bytes()
         if values[i].type.HasField("sequence_type"):

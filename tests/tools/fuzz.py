@@ -158,13 +158,13 @@ def report(verdicts: list[Verdict], seconds: float) -> None:
     counts = Counter((mode, kind) for v in verdicts for mode, kind in v.kinds.items())
     for mode in MODES:
         print(f"{mode:<18}" + "".join(f"{kind:>18}: {n:5}" for (m, kind), n in sorted(counts.items()) if m == mode))
-    for title, texts, engine in (
-        ("wrong", lambda v: v.wrong, disabled),
-        ("right, but broken by onnxruntime's optimiser", lambda v: v.runtime, default),
+    for title, field_name, engine in (
+        ("wrong", "wrong", disabled),
+        ("right, but broken by onnxruntime's optimiser", "runtime", default),
     ):
         alike: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for v in verdicts:
-            for mode, text in texts(v).items():
+            for mode, text in getattr(v, field_name).items():
                 alike["".join(c for c in text if not c.isdigit())[:60]].append((v.seed, mode))
         print(f"\n{len({seed for found in alike.values() for seed, _ in found})} graphs {title}:")
         for text, found in sorted(alike.items(), key=lambda item: -len(item[1])):

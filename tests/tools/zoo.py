@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime as ort
@@ -111,7 +112,7 @@ def measured(model: ModelProto, level: str) -> Measured:
     return Measured(*(Moved(len(each), sum(each)) for each in sizes))
 
 
-def profile(model: ModelProto, level: str) -> list[dict]:
+def profile(model: ModelProto, level: str) -> list[dict[str, Any]]:
     """onnxruntime's record of each node it executed in one inference."""
     with tempfile.TemporaryDirectory() as folder:
         profiled = session(model, LEVELS[level], enable_profiling=True, profile_file_prefix=f"{folder}/profile")

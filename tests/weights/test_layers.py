@@ -38,8 +38,11 @@ def test_conv(target: str) -> None:
     letters, shape = CONVS[target]
     tensor = export.manifest.tensors["w"]
     assert (tensor.old, tensor.new, found.shape) == ("OIHW", letters, shape)
-    np.testing.assert_array_equal(found, w.transpose(tensor.change.perm))
-    assert [tensor.new.index(letter) for letter in "OIHW"] == [tensor.change.perm.index(a) for a in range(4)]
+    assert tensor.new is not None
+    np.testing.assert_array_equal(found, w.transpose(tensor.change.layout.axis_perm))
+    assert [tensor.new.index(letter) for letter in "OIHW"] == [
+        tensor.change.layout.axis_perm.index(a) for a in range(4)
+    ]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -64,7 +67,9 @@ def test_conv_transpose(target: str) -> None:
     letters, shape = TRANSPOSED[target]
     assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
     flipped = w[:, :, ::-1, ::-1] if target == "flax" else w
-    np.testing.assert_array_equal(export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.perm))
+    np.testing.assert_array_equal(
+        export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.layout.axis_perm)
+    )
 
 
 def test_flax_transpose_kernel() -> None:

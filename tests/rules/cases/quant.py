@@ -25,7 +25,7 @@ ROWS = [
     case("QuantizeLinear", 13, O4, S(30), A(U8, 30)),
     case("QuantizeLinear", 13, X4, S(7), A(S8, 7), axis=-1),
     case("QuantizeLinear", 13, O3, (6,), Fed(A(S8, 6)), data="unit"),
-    case("QuantizeLinear", 13, O4, np.float32([2]), A(U8, 1), axis=3),
+    case("QuantizeLinear", 13, O4, np.asarray([2], np.float32), A(U8, 1), axis=3),
     case("QuantizeLinear", 13, (), HALF, scalar(3, U8)),
     case("QuantizeLinear", 19, X4, S(5), np.zeros(5, ml_dtypes.float8_e4m3fn), axis=2, saturate=0, data="unit"),
     case("QuantizeLinear", 21, O3, S(1, 6, 5), A(U8, 1, 6, 5), axis=0, block_size=2, accepts="none"),
