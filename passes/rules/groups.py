@@ -1,14 +1,15 @@
-"""InstanceNormalization of groups of channels (see ``passes.groups``)."""
+"""InstanceNormalization of groups of channels (see ``passes.normalize.fuse_group_norm``)."""
 
 from passes.dialects.base import form_named
 from passes.layout import perm
 from passes.layout.layout import AS_IS, Layout
-from passes.normalize.group_norm import DOMAIN, NAME
 from passes.refusal import Refusal
 from passes.rules.move import PREVIOUS, Move, Step
 from passes.rules.node import Node
 from passes.rules.registry import register
 from passes.rules.rule import Rule
+
+DOMAIN, NAME = "group", "GroupedInstanceNormalization"  # of the three nodes as one
 
 
 def grouped_norm(node: Node, layout: Layout) -> Move:

@@ -10,8 +10,9 @@ from passes.layout import perm
 from passes.layout.edit import Expand
 from passes.layout.layout import ANY, AS_IS, Layout, of_rank
 from passes.layout.order import Order
+from passes.pipeline import Work
 from passes.rules.move import Move
-from rewriter.pipeline import Planned, interface_of
+from rewriter.pipeline import interface_of
 from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
 from rewriter.weights.images import image_part, is_image, letters_of, orders_in
 from rewriter.weights.layers import Layer, find_layer
@@ -27,12 +28,12 @@ NO_WEIGHTS = ("int64", "bool", "object", "None")
 class Storage:
     """A planned model: its nodes, its layers, and each constant as the plan stores it."""
 
-    def __init__(self, planned: Planned) -> None:
-        self.planned = planned
-        self.inputs, self.outputs = interface_of(planned)
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.inputs, self.outputs = interface_of(work)
         self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
-        self.nodes = list(flat(planned.graph))
-        self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, planned.plan.moves, strict=True)}
+        self.nodes = list(flat(work.planned))
+        self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, work.plan.moves, strict=True)}
         self.layers = [layer for node in self.nodes if (layer := find_layer(node)) is not None]
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
@@ -68,9 +69,9 @@ class Storage:
     def transposed_images(self) -> Iterator[str]:
         """Notes on what a plan that flips images must transpose; other Transposes are the model's own."""
         folded = made_of_constants(self.nodes)
-        for change in self.planned.plan.relayouts if self.flips else ():
+        for change in self.work.plan.relayouts if self.flips else ():
             images = all(is_image(layout.perm) for layout in (change.stored, change.needed) if layout.perm)
-            known = change.value in self.planned.roles and change.value not in folded
+            known = change.value in self.work.roles and change.value not in folded
             if images and known and change.op == "Transpose":
                 yield (
                     f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "

@@ -9,13 +9,12 @@ from collections import Counter
 import onnx_graphsurgeon as gs
 
 from passes.ir.graph import assemble, captured, every_node, is_standard
+from passes.rules.groups import DOMAIN, NAME
 
-DOMAIN = "group"
-NAME = "GroupedInstanceNormalization"
 RANKS = (3, 4, 5)
 
 
-def grouped(graph: gs.Graph) -> gs.Graph:
+def fuse_group_norm(graph: gs.Graph) -> gs.Graph:
     """The graph with one node for each such three nodes of its main graph."""
     reads = Counter(t.name for node in every_node(graph) for t in node.inputs)
     reads.update(t.name for t in graph.outputs)
