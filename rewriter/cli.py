@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     shapes = dict(_shape(text) for text in args.input_shape)
     layouts = dict(_pair(text, "--layout") for text in args.layout)
     providers = _providers(args.providers)
-    from rewriter.files import model_io
+    from rewriter.files.writer import save
     from rewriter.report import text as render
 
     console = render.plain_console(quiet=args.quiet or str(args.json) == "-")
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
         return OK
-    model_io.save(result.model, output)
+    save(result.model, output)
     render.wrote(console, output)
     return OK
 

@@ -9,13 +9,13 @@ from typing import Any
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
+from passes.ir.importer import UNKNOWN
 from passes.layout import perm
 from passes.layout.formats import FORMATS
 from passes.layout.layout import Layout
 from passes.layout.perm import Perm
 from passes.plan.roles import channels_last_perm
 from rewriter.errors import UsageError
-from rewriter.shapes import UNKNOWN
 
 LAYOUTS_KEY = "rewriter.layouts"  # metadata: JSON {name: {"from": "NCHW", "to": "NHWC", "perm": [0, 2, 3, 1]}}
 # https://github.com/onnx/onnx/blob/main/docs/DimensionDenotation.md

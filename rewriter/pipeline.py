@@ -1,36 +1,35 @@
-"""Runs the passes in order, checks the graph after each, and names the culprit."""
+"""The way of a model from file to file: read, passes, written, verified, reported."""
 
 import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
-import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
-from passes.apply.push_transposes import push
-from passes.apply.tidy import tidy
-from passes.dialects.base import Dialect
+from passes.dialects.library import bring_functions
+from passes.ir.exporter import export_model
+from passes.ir.importer import import_model
+from passes.ir.lint import LintError
 from passes.layout.formats import FORMATS
-from passes.layout.layout import Layout
-from passes.normalize import group_norm
-from passes.normalize.lower import lower
-from passes.plan.explain import explain as explain_value
+from passes.normalize.engines import Engines
+from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.milp import PlanError
-from passes.plan.plan import Plan, make_plan, make_program
-from passes.plan.program import Program
-from passes.plan.roles import find_roles, interface
+from passes.plan.plan import Plan
 from rewriter.choices import LAYOUTS, TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import UsageError
-from rewriter.files import model_io
+from rewriter.errors import UsageError, VerificationError
+from rewriter.files.reader import load
 from rewriter.interface import InterfaceValue, interface_value, record
-from rewriter.report import summary
-from rewriter.report.data import Explained, Report
-from rewriter.verify import onnx_fault, verify_graph, verify_model
+from rewriter.report.build import make_report
+from rewriter.report.data import Report
+from rewriter.shapes.check import onnx_fault, verify_model
+from rewriter.shapes.evaluate import evaluate
+from rewriter.shapes.infer import infer
+
+ENGINES = Engines(infer, evaluate)
 
 
 @dataclass(frozen=True)
@@ -47,34 +46,6 @@ class RewriteResult:
     def layouts(self) -> dict[str, tuple[int, ...]]:
         """The perm from the original's storage, by name, of each graph input and output that flipped."""
         return {p.name: p.perm for p in (*self.inputs, *self.outputs) if p.flipped and p.perm is not None}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked for."""
-
-    to: str
-    dialect: Dialect
-    choices: Mapping[str, str]
-    keep_io: bool
-    input_shapes: Mapping[str, Sequence[int]]
-    time_limit: float
-    explain: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A graph with the roles of its axes, the layouts of its ``ends``, its program and plan.
-
-    ``bytes_before``: what the Transposes of the file move per inference.
-    """
-
-    graph: gs.Graph
-    roles: Mapping[str, str]
-    ends: Mapping[str, Layout]
-    program: Program
-    plan: Plan
-    bytes_before: int
 
 
 def rewrite(
@@ -104,59 +75,73 @@ def rewrite(
     _check_options(to, dialect, weight_layout, choices)
     clock = Clock()
     with clock("load"):
-        original = model if isinstance(model, ModelProto) else model_io.load(model)
+        original = model if isinstance(model, ModelProto) else load(model)
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
-    options = Options(to, spelled, choices, keep_io, input_shapes or {}, time_limit, explain)
+    request = Request(to, spelled, choices, keep_io, input_shapes or {}, time_limit)
     with blaming(original):
-        result = _convert(original, options, clock)
+        result = _convert(original, request, explain, clock)
     if original is not model:
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
     return result
 
 
-def plan_of(model: ModelProto, to: str) -> Planned:
+def plan_of(model: ModelProto, to: str) -> Work:
     """The plan that ``rewrite`` makes for a model, which is left as it is; its weights keep their names.
 
     Raises what ``rewrite`` does.
     """
-    options = Options(
-        to, dialects.make(dialects.DEFAULTS[to]), {}, keep_io=False, input_shapes={}, time_limit=60.0, explain=()
-    )
     with blaming(model):
-        read = model_io.to_graph(model, own_weights=True)
-        graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
-        return _planned(graph, options, summary.transposed_bytes(read, {}))
+        work = start(model, Request(to, dialects.make(dialects.DEFAULTS[to]), own_weights=True))
+        run_passes(work, READ, NORMALIZE, PLAN)
+    return work
 
 
-def _convert(original: ModelProto, options: Options, clock: "Clock") -> RewriteResult:
-    with clock("read"):
-        read = model_io.to_graph(original)
-        graph = _checked(lower(read, options.dialect.spells(group_norm.NAME)), "lower")
-        _check_names(graph, options.choices, options.input_shapes)
-    with clock("plan"):
-        planned = _planned(graph, options, summary.transposed_bytes(read, hints(read, options.input_shapes)))
-    with clock("push"):
-        moved = _checked(tidy(_checked(push(graph, planned.plan, planned.ends), "push")), "tidy")
-    inputs, outputs = interface_of(planned)
+def start(model: ModelProto, request: Request, clock: "Clock | None" = None) -> Work:
+    """The model's graph, before any pass."""
+    with (clock or Clock())(f"{READ}/import"):
+        return Work(import_model(model), request, ENGINES)
+
+
+def run_passes(work: Work, *stages: str, clock: "Clock | None" = None) -> None:
+    """Run the passes of these stages, checking the graph after each. Raises VerificationError, naming the culprit."""
+    clock = clock or Clock()
+    for one in (one for one in PASSES if one.stage in stages):
+        with clock(f"{one.stage}/{one.name}"):
+            try:
+                one.run(work)
+                one.check(work.graph)
+            except LintError as error:
+                raise VerificationError(f"after pass {one.name}: {error}") from None
+            except PlanError as error:
+                raise UsageError(str(error)) from None
+
+
+def _convert(original: ModelProto, request: Request, explain: Sequence[str], clock: "Clock") -> RewriteResult:
+    work = start(original, request, clock)
+    run_passes(work, READ, NORMALIZE, clock=clock)
+    _check_names(work)
+    run_passes(work, PLAN, APPLY, clock=clock)
+    inputs, outputs = interface_of(work)
     with clock("write"):
-        result = model_io.to_model(moved, original)
+        result = export_model(work.graph)
+        bring_functions(result)
         record(result, [*inputs, *outputs])
     with clock("verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original)
-    with clock("explain"):
-        explained = [_explained(planned, name) for name in options.explain]
-    report = _report(original, result, options, (inputs, outputs), planned, explained, clock.seconds)
-    return RewriteResult(result, inputs, outputs, planned.plan, report)
+    with clock("report"):
+        report = make_report(work, result, inputs, outputs, explain)
+    return RewriteResult(result, inputs, outputs, work.plan, replace(report, seconds=clock.seconds))
 
 
-def interface_of(planned: Planned) -> list[list[InterfaceValue]]:
+def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]]:
     """The graph's inputs, and its outputs."""
-    return [
-        [interface_value(tensor, planned.ends[tensor.name], planned.roles.get(tensor.name)) for tensor in tensors]
-        for tensors in (planned.graph.inputs, planned.graph.outputs)
-    ]
+    inputs, outputs = (
+        [interface_value(tensor, work.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
+        for tensors in (work.planned.inputs, work.planned.outputs)
+    )
+    return inputs, outputs
 
 
 @contextmanager
@@ -174,7 +159,7 @@ def blaming(model: ModelProto) -> Iterator[None]:
 
 
 class Clock:
-    """Seconds by stage."""
+    """Seconds by stage, and by pass."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -184,39 +169,6 @@ class Clock:
         begin = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - begin
-
-
-def hints(graph: gs.Graph, input_shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
-    """Sizes of symbolic dims, from the shapes given for graph inputs."""
-    sizes: dict[str, int] = {}
-    for tensor in graph.inputs:
-        given = input_shapes.get(tensor.name, ())
-        sizes.update({d: n for d, n in zip(tensor.shape or (), given, strict=False) if isinstance(d, str)})
-    return sizes
-
-
-def _planned(graph: gs.Graph, options: Options, before: int) -> Planned:
-    roles = find_roles(graph)
-    inputs, outputs = interface(graph, roles, options.to, options.choices, options.keep_io)
-    program = make_program(graph, inputs, outputs, options.dialect, hints(graph, options.input_shapes))
-    try:
-        plan = make_plan(program, options.time_limit)
-    except PlanError as error:
-        raise UsageError(str(error)) from None
-    return Planned(graph, roles, {**inputs, **outputs}, program, plan, before)
-
-
-def _explained(planned: Planned, name: str) -> Explained:
-    try:
-        found = explain_value(planned.program, planned.plan, name)
-    except KeyError:
-        raise UsageError(f"--explain {name}: the model computes no value of that name") from None
-    return summary.explained(found, planned.roles.get(name))
-
-
-def _checked(graph: gs.Graph, after: str) -> gs.Graph:
-    verify_graph(graph, after)
-    return graph
 
 
 def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Mapping[str, str]) -> None:
@@ -231,46 +183,13 @@ def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Ma
             raise UsageError(f"{option} is {value!r}; it must be {names}")
 
 
-def _check_names(graph: gs.Graph, choices: Mapping[str, str], input_shapes: Mapping[str, Sequence[int]]) -> None:
-    tensors = {t.name: t for t in (*graph.inputs, *graph.outputs)}
-    for name in (*choices, *input_shapes):
+def _check_names(work: Work) -> None:
+    """What is asked of inputs and outputs, they must be there for."""
+    tensors = {t.name: t for t in (*work.graph.inputs, *work.graph.outputs)}
+    for name in (*work.request.choices, *work.request.input_shapes):
         if name not in tensors:
             raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, tensors))}")
-    for name, choice in choices.items():
+    for name, choice in work.request.choices.items():
         rank = len(tensors[name].shape or ())
         if choice != "keep" and rank not in FORMATS:
             raise UsageError(f"{name!r} has {rank} axes; {choice} is for 3, 4 or 5 (--layout {name}=keep leaves it)")
-
-
-def _report(
-    original: ModelProto,
-    result: ModelProto,
-    options: Options,
-    ends: tuple[Sequence[InterfaceValue], Sequence[InterfaceValue]],
-    planned: Planned,
-    explained: list[Explained],
-    seconds: Mapping[str, float],
-) -> Report:
-    plan, notes = planned.plan, []
-    if any(options.dialect.owns(function.domain) for function in result.functions):
-        notes.append(options.dialect.note)
-    if not plan.optimal:
-        notes.append("The planner's time limit was reached: fewer bytes than these may be possible.")
-    return Report(
-        to=options.to,
-        dialect=options.dialect.name,
-        changed=summary.changed(original, result) or any(value.flipped for side in ends for value in side),
-        inputs=ends[0],
-        outputs=ends[1],
-        ops=summary.count_ops(original, result),
-        remaining=summary.remaining(plan, planned.roles),
-        barriers=summary.barriers(planned.graph),
-        bytes_before=planned.bytes_before,
-        bytes=plan.bytes,
-        inside=plan.inside,
-        bound=plan.bound,
-        optimal=plan.optimal,
-        explained=explained,
-        seconds=dict(seconds),
-        notes=notes,
-    )

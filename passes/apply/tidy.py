@@ -6,13 +6,14 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir import constants
-from passes.ir.graph import all_names, assemble, captured, every_node, is_standard, new_node, unused, with_bodies
+from passes.ir.graph import all_names, assemble, every_node, is_standard, new_node, unused, with_bodies, with_nodes
 from passes.layout.edit import Array
+from passes.normalize.dead_code import dead_code
 
 
 def tidy(graph: gs.Graph) -> gs.Graph:
     """The graph without chains of Gathers, Identity nodes (but those that interface names need), and dead nodes."""
-    return without_dead(without_identities(without_gather_chains(graph)))
+    return dead_code(without_identities(without_gather_chains(graph)))
 
 
 def without_gather_chains(graph: gs.Graph) -> gs.Graph:
@@ -81,16 +82,4 @@ def _without_identities(graph: gs.Graph, same: dict[str, gs.Tensor], renamed: di
             renamed[source.name] = node.outputs[0]
         else:
             nodes.append(node)
-    return gs.Graph(nodes, graph.inputs, graph.outputs, graph.name, graph.doc_string, graph.opset)
-
-
-def without_dead(graph: gs.Graph) -> gs.Graph:
-    """The graph without nodes whose outputs nobody reads; bodies keep their inputs and outputs."""
-    needed = {t.name for t in graph.outputs}
-    kept = []
-    for node in reversed(graph.nodes):
-        if any(t.name in needed for t in node.outputs):
-            node = with_bodies(node, without_dead)
-            needed |= {t.name for t in node.inputs} | captured(node)
-            kept.append(node)
-    return assemble(graph, kept[::-1], graph.inputs, graph.outputs)
+    return with_nodes(graph, nodes)

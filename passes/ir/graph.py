@@ -42,19 +42,20 @@ def assemble(
         attrs = changed_bodies(node, inner) if bodies(node) else node.attrs
         body.append(new_node(node, operands, results, attrs=attrs))
     tails = [fresh(tensor) for tensor in outputs]
-    return gs.Graph(
-        body,
-        heads,
-        tails,
-        like.name,
-        like.doc_string,
-        like.opset,
-        like.import_domains,
-        like.producer_name,
-        like.producer_version,
-        like.functions,
-        like.ir_version,
-    )
+    return with_nodes(like, body, heads, tails)
+
+
+def with_nodes(
+    like: gs.Graph,
+    nodes: Sequence[gs.Node],
+    inputs: Sequence[gs.Tensor] | None = None,
+    outputs: Sequence[gs.Tensor] | None = None,
+) -> gs.Graph:
+    """A graph of these nodes (and these inputs and outputs); the rest is as in the graph ``like``."""
+    heads, tails = (like.inputs if inputs is None else inputs), (like.outputs if outputs is None else outputs)
+    graph = gs.Graph(nodes, heads, tails, like.name, like.doc_string, like.opset)
+    graph.origin = like.origin
+    return graph
 
 
 def new_node(node: gs.Node, inputs: list[gs.Tensor], outputs: list[gs.Tensor], **changes: object) -> gs.Node:

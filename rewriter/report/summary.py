@@ -7,16 +7,15 @@ from typing import Any
 import onnx_graphsurgeon as gs
 from onnx import GraphProto, ModelProto
 
-from passes.ir.control_flow import executions_per_inference, is_control_flow
+from passes.ir.control_flow import is_control_flow
+from passes.ir.declared import body_protos
 from passes.ir.graph import every_node, is_standard
 from passes.layout import perm
 from passes.layout.layout import ANY, Layout
-from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.plan.explain import Alternative, Explanation
 from passes.plan.plan import Plan
 from passes.rules.registry import lookup
 from rewriter.interface import letters
-from rewriter.names import bodies
 from rewriter.report.data import Explained, Remaining
 
 
@@ -63,13 +62,6 @@ def remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
     ]
 
 
-def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int], cost: CostModel = ONNXRUNTIME_CPU) -> int:
-    """What the Transposes of a graph move per inference, in bodies too."""
-    times = executions_per_inference(graph, cost.unknown_trips)
-    results = [n.outputs[0] for n in every_node(graph) if n.op == "Transpose" and is_standard(n)]
-    return sum(cost.bytes_of(t, sizes) * times.get(t.name, 1) for t in results if not isinstance(t, gs.Constant))
-
-
 def explained(explanation: Explanation, roles: str | None) -> Explained:
     """A planner's explanation in words."""
 
@@ -103,14 +95,19 @@ def changed(original: ModelProto, result: ModelProto) -> bool:
 
 def _constant_shapes(graph: GraphProto) -> Iterator[tuple[int, ...]]:
     yield from (tuple(tensor.dims) for tensor in graph.initializer)
-    for body in (body for node in graph.node for body in bodies(node)):
+    for body in (body for node in graph.node for body in body_protos(node)):
         yield from _constant_shapes(body)
 
 
 def _outline(graph: GraphProto) -> list[Any]:
     """Operators and attributes, in bodies too; a Constant node is as good as an initializer."""
     return [
-        (node.op_type, node.domain, [a for a in node.attribute if not a.HasField("g")], [*map(_outline, bodies(node))])
+        (
+            node.op_type,
+            node.domain,
+            [a for a in node.attribute if not a.HasField("g")],
+            [*map(_outline, body_protos(node))],
+        )
         for node in graph.node
         if node.op_type not in ("Constant", "Identity")
     ]

@@ -1,6 +1,6 @@
 """Reports as text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -37,14 +37,22 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
         console.print(_explained(value))
     for note in report.notes:
         console.print(f"Note: {note}")
-    stages = ", ".join(f"{stage} {seconds * 1000:.0f}" for stage, seconds in report.seconds.items())
-    console.print(f"Times in ms: {stages}")
+    console.print(_times(report.seconds, verbose))
 
 
 def validated(console: Console, report: ValidationReport) -> None:
     """The verdict of onnxruntime, provider by provider."""
     for result in report.providers:
         console.print(_verdict(result))
+
+
+def _times(seconds: Mapping[str, float], verbose: int) -> str:
+    """Of stages or, ``verbose``, of each pass, in their order."""
+    times: dict[str, float] = {}
+    for name, value in seconds.items():
+        key = name if verbose else name.partition("/")[0]
+        times[key] = times.get(key, 0.0) + value
+    return "Times in ms: " + ", ".join(f"{name} {value * 1000:.0f}" for name, value in times.items())
 
 
 def _interface(inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValue]) -> Table:

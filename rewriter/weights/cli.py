@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Export and write. All but the parser is imported here: ``--help`` must not wait for it."""
-    from rewriter.files import model_io
+    from rewriter.files.reader import load
     from rewriter.report.text import plain_console, wrote
     from rewriter.weights import export_weights, save_weights
     from rewriter.weights.files import writer
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     writer(output)
     if args.model.resolve() in (output.resolve(), output.with_suffix(".json").resolve()):
         raise UsageError(f"--output {output} is the input; give another path")
-    model = load_tflite(args.model) if args.model.suffix == ".tflite" else model_io.load(args.model)
+    model = load_tflite(args.model) if args.model.suffix == ".tflite" else load(args.model)
     options = {option: getattr(args, option) for _, option, _ in OPTIONS}
     export = export_weights(model, args.target, name=args.model.name, **options)
     exported(console, args.model, export, args.verbose)

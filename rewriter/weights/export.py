@@ -16,7 +16,7 @@ from passes.ir.constants import array_of
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.errors import UsageError
-from rewriter.files import model_io
+from rewriter.files.reader import load
 from rewriter.pipeline import plan_of
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
@@ -49,7 +49,7 @@ def export_weights(
     Raises UsageError on an unreadable model or an unknown target.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
-    proto = model if isinstance(model, ModelProto) else model_io.load(model)
+    proto = model if isinstance(model, ModelProto) else load(model)
     storage = Storage(plan_of(proto, framework.direction))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
     return _Exporter(storage, framework, {t.name for t in proto.graph.initializer}).run(name)

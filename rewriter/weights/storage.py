@@ -8,8 +8,9 @@ import onnx_graphsurgeon as gs
 from passes.ir.control_flow import Coupling, flat
 from passes.layout.edit import Expand
 from passes.layout.layout import ANY, Layout, natural
+from passes.pipeline import Work
 from passes.rules.move import Move
-from rewriter.pipeline import Planned, interface_of
+from rewriter.pipeline import interface_of
 from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
 from rewriter.weights.images import image_part, is_image, letters_of, orders_in
 from rewriter.weights.layers import Layer, find_layer
@@ -25,12 +26,12 @@ NO_WEIGHTS = ("int64", "bool", "object", "None")
 class Storage:
     """A planned model: its nodes, its layers, and each constant as the plan stores it."""
 
-    def __init__(self, planned: Planned) -> None:
-        self.planned = planned
-        self.inputs, self.outputs = interface_of(planned)
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.inputs, self.outputs = interface_of(work)
         self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
-        self.nodes = list(flat(planned.graph))
-        self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, planned.plan.moves, strict=True)}
+        self.nodes = list(flat(work.planned))
+        self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, work.plan.moves, strict=True)}
         self.layers = [layer for node in self.nodes if (layer := find_layer(node)) is not None]
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
@@ -65,11 +66,11 @@ class Storage:
     def transposed_images(self) -> Iterator[str]:
         """Notes on what a plan that flips images must transpose; other Transposes are the model's own."""
         folded = made_of_constants(self.nodes)
-        for change in self.planned.plan.relayouts if self.flips else ():
+        for change in self.work.plan.relayouts if self.flips else ():
             if change.bytes is None or change.op != "Transpose" or change.value in folded:
                 continue
             sides = [layout for layout in (change.stored, change.needed) if not layout.is_natural]
-            if change.value in self.planned.roles and all(is_image(layout.axis_perm) for layout in sides):
+            if change.value in self.work.roles and all(is_image(layout.axis_perm) for layout in sides):
                 yield (
                     f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "
                     f"the weights behind it expect that: {change.blame}"

@@ -13,16 +13,15 @@ import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
+from passes.ir.declared import body_protos as bodies
+from passes.ir.lint import lint
 from passes.layout.layout import Layout, natural, permuted
-from passes.normalize.lower import lower
 from passes.plan.plan import make_plan, make_program
 from rewriter import rewrite, validate
-from rewriter.files.model_io import to_graph, to_model
-from rewriter.names import bodies
-from rewriter.verify import verify_graph
 from tests.support.control import MODELS, ODD, Feeds, if_reads_outside, if_with_convs, loop_of_convs, odd_in_loop
 from tests.support.engines import by_name
 from tests.support.graphs import DIRECTIONS, Array
+from tests.support.stages import normalized, to_model
 
 Make = Callable[[], ModelProto]
 RUNS = [
@@ -88,15 +87,15 @@ def test_there_and_back(make: Make, feeds: Feeds) -> None:
 def test_any_layout_at_the_ends(make: Make, feeds: Feeds, dialect: str, seed: int) -> None:
     """As if the interface were stored in random layouts."""
     original, rng = make(), random.Random(seed)
-    graph = lower(to_graph(original))
+    graph = normalized(original)
     pins = {t.name: some_layout(t.shape, rng) for t in graph.inputs}
     ends = {t.name: some_layout(t.shape, rng) for t in graph.outputs}
     plan = make_plan(make_program(graph, pins, ends, dialects.make(dialect)))
     moved = push(graph, plan, {**pins, **ends})
-    verify_graph(moved, "push")
+    lint(moved)
     tidied = tidy(moved)
-    verify_graph(tidied, "tidy")
-    result = to_model(tidied, original)
+    lint(tidied)
+    result = to_model(tidied)
     for inputs in feeds:
         fed = {t.name: inputs.get(t.name, sample(t.shape)) for t in graph.inputs}
         expected = by_name(original, fed)

@@ -14,7 +14,7 @@ from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 
 from rewriter import rewrite
-from rewriter.stand_ins import with_stand_ins
+from rewriter.shapes.stand_ins import with_stand_ins
 from tests.support.engines import optimised
 from tests.support.graphs import COMMITTED, DIRECTIONS, Array, conv, converted, count, dims, model, node, random
 

@@ -7,10 +7,12 @@ import pytest
 from onnx import ModelProto
 
 from passes.ir.graph import assemble
+from passes.ir.lint import LintError, lint
+from passes.pipeline import PASSES, Pass, Work
 from rewriter import VerificationError, pipeline, rewrite
-from rewriter.files.model_io import to_graph
-from rewriter.verify import onnx_fault, verify_graph, verify_model
+from rewriter.shapes.check import onnx_fault, verify_model
 from tests.support.graphs import COMMITTED, conv, dims, model, node, random, value
+from tests.support.stages import to_graph
 
 IMAGE = [1, 3, 5, 7]
 
@@ -41,21 +43,21 @@ def constant_and_computed(g: gs.Graph) -> None:
 
 
 FAULTS = [
-    (dangling, "after pass tidy: Relu 'act' reads 'nowhere' before any node makes it"),
-    (made_twice, "after pass tidy: 'r' is made twice, again by Add 'sum'"),
-    (makes_an_input, "after pass tidy: 'x' is made twice, again by Relu 'act'"),
-    (unsorted, "after pass tidy: Add 'sum' reads 'r' before any node makes it"),
-    (constant_and_computed, "after pass tidy: 'c' is both a constant and computed"),
+    (dangling, "Relu 'act' reads 'nowhere' before any node makes it"),
+    (made_twice, "'r' is made twice, again by Add 'sum'"),
+    (makes_an_input, "'x' is made twice, again by Relu 'act'"),
+    (unsorted, "Add 'sum' reads 'r' before any node makes it"),
+    (constant_and_computed, "'c' is both a constant and computed"),
 ]
 
 
 @pytest.mark.parametrize(("fault", "message"), FAULTS, ids=lambda item: getattr(item, "__name__", ""))
 def test_a_faulty_graph_is_named(fault: Callable[[gs.Graph], None], message: str) -> None:
     graph = to_graph(net())
-    verify_graph(graph, "tidy")
+    lint(graph)
     fault(graph)
-    with pytest.raises(VerificationError) as caught:
-        verify_graph(graph, "tidy")
+    with pytest.raises(LintError) as caught:
+        lint(graph)
     assert str(caught.value) == message
 
 
@@ -125,18 +127,46 @@ def turns_around(graph: gs.Graph) -> gs.Graph:
     return assemble(graph, graph.nodes[::-1], graph.inputs, graph.outputs)
 
 
+def wrong(culprit: str, breaks: Callable[[gs.Graph], gs.Graph]) -> tuple[Pass, ...]:
+    """The passes, one of which leaves a graph broken."""
+
+    def broken(right: Pass) -> Pass:
+        def run(work: Work) -> None:
+            right.run(work)
+            work.graph = breaks(work.graph)
+
+        return right._replace(run=run)
+
+    return tuple(broken(one) if one.name == culprit else one for one in PASSES)
+
+
 @pytest.mark.parametrize("breaks", [forgets_a_node, turns_around])
-@pytest.mark.parametrize("culprit", ["lower", "push", "tidy"])
+@pytest.mark.parametrize("culprit", [one.name for one in PASSES[1:]])
 def test_the_culprit_pass_is_named(
     culprit: str, breaks: Callable[[gs.Graph], gs.Graph], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = getattr(pipeline, culprit)
-    monkeypatch.setattr(pipeline, culprit, lambda *args: breaks(right(*args)))
+    monkeypatch.setattr(pipeline, "PASSES", wrong(culprit, breaks))
     with pytest.raises(VerificationError, match=f"after pass {culprit}: .* reads .* before any node makes it"):
         rewrite(COMMITTED["torch_resnet"])
 
 
+def test_names_that_a_pass_gives_twice_are_blamed_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def same_name(graph: gs.Graph) -> gs.Graph:
+        graph.nodes[2].outputs[0].name = graph.nodes[1].outputs[0].name
+        return graph
+
+    monkeypatch.setattr(pipeline, "PASSES", wrong("unique_names", same_name))
+    with pytest.raises(VerificationError, match=r"after pass unique_names: .* is made twice"):
+        rewrite(COMMITTED["torch_resnet"])
+
+
 def test_a_push_that_does_nothing_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "push", lambda graph, plan, fixed: graph)
+    passes = tuple(one for one in PASSES if one.name != "push_transposes")
+    monkeypatch.setattr(pipeline, "PASSES", passes)
     with pytest.raises(VerificationError, match=r"input 'input' has shape .* the contract says"):
         rewrite(COMMITTED["torch_resnet"])
+
+
+def test_every_pass_is_timed() -> None:
+    seconds = rewrite(COMMITTED["torch_resnet"]).report.seconds
+    assert [f"{one.stage}/{one.name}" for one in PASSES] == [name for name in seconds if "/" in name][1:]

@@ -15,7 +15,6 @@ from passes import dialects
 from passes.apply.push_transposes import push
 from passes.dialects.base import Dialect
 from passes.layout.layout import ANY, Layout, natural, permuted
-from passes.normalize.lower import lower
 from passes.plan.candidates import find_candidates
 from passes.plan.cost import ONNXRUNTIME_CPU
 from passes.plan.explain import explain
@@ -23,10 +22,10 @@ from passes.plan.flat_graph import FlatGraph
 from passes.plan.plan import Plan, Relayout, make_plan, make_program
 from passes.rules.move import OUT, Move
 from rewriter import rewrite
-from rewriter.files.model_io import to_graph
 from tests.support.graphs import BOOL, conv, graph, model, node, random, value
 from tests.support.growing import DOMAIN, grown, odd
 from tests.support.makers import FEW
+from tests.support.stages import normalized
 
 STANDARD, FUNCTIONS = dialects.make("onnx"), dialects.make("function")
 MOST = 20_000  # assignments per graph
@@ -37,7 +36,7 @@ Layouts = Mapping[str, Layout]
 
 
 def read(a_model: ModelProto) -> gs.Graph:
-    return lower(to_graph(a_model))
+    return normalized(a_model)
 
 
 def pinned(tensors: list[gs.Tensor], rng: np.random.Generator) -> dict[str, Layout]:

@@ -101,7 +101,7 @@ def reshapes(row: Case) -> set[Perm]:
 
 def declared_result(row: Case) -> list[Dim]:
     """The shape of the result as far as shapes tell: an open size has a name, or none."""
-    from rewriter.files.model_io import to_graph
+    from tests.support.stages import to_graph
 
     shape = to_graph(row.model()).outputs[0].shape
     return [size if isinstance(size, int) else str(size) for size in shape]

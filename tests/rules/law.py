@@ -26,9 +26,9 @@ from passes.rules.move import Move
 from passes.rules.node import Node
 from passes.rules.registry import lookup
 from passes.rules.rule import Rule
-from rewriter.files.model_io import to_graph, to_model
 from tests.rules.cases import Array, Case
 from tests.support.engines import Engine, disabled, reference
+from tests.support.stages import to_graph, to_model
 
 FUNCTIONS = dialects.make("function")
 DIALECTS = (FUNCTIONS, dialects.make("function", weight_layout="hwio"), dialects.make("onnx"))
@@ -138,7 +138,7 @@ class Bench:
         plan = Plan([move], {**stored, **wanted}, [], 0, 0.0, True)
         try:
             graph = push(self.graph, plan, {**stored, **wanted})
-            model = to_model(graph, self.model)
+            model = to_model(graph)
             feeds = {name: stored[name].apply(value) for name, value in self.feeds.items()}
             results = {oracle: oracle(model, feeds) for oracle in self.results}
         except Exception as error:

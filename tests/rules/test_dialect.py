@@ -14,10 +14,10 @@ from passes.layout import perm
 from passes.layout.formats import FORMATS
 from passes.rules.image import form_of
 from passes.rules.node import Node
-from rewriter.files.model_io import to_graph
 from tests.rules.cases import CASES, TOLERANCE, Array, Case, element_type
 from tests.rules.law import oracles
 from tests.support.engines import default, disabled
+from tests.support.stages import to_graph
 
 STANDARD = {form.op for form in FORMS}
 

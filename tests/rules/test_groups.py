@@ -3,7 +3,7 @@
 import pytest
 from onnx import ModelProto
 
-from passes.normalize.group_norm import NAME
+from passes.rules.norm import GROUP_NORM as NAME
 from rewriter import rewrite
 from tests.support.graphs import Dims, conv, converted, count, ints, model, node, op_types, random
 

@@ -10,11 +10,10 @@ from passes.dialects.base import Dialect
 from passes.ir import control_flow as ports
 from passes.layout import perm
 from passes.layout.layout import permuted
-from passes.normalize import group_norm as groups
 from passes.rules.move import IN, OUT
 from passes.rules.node import Node
+from passes.rules.norm import GROUP_DOMAIN
 from passes.rules.registry import RULES
-from rewriter.files.model_io import to_graph
 from tests.rules.accepts import accepts
 from tests.rules.cases import CASES, X4, Case, case, ops
 from tests.rules.law import (
@@ -27,9 +26,10 @@ from tests.rules.law import (
     moves_of,
     rule_of,
 )
+from tests.support.stages import to_graph
 
 # ports: tests/pipeline/test_control.py, groups: tests/rules/test_groups.py
-OPERATORS = {key: rows for key, rows in RULES.items() if key[0] not in (ports.DOMAIN, groups.DOMAIN)}
+OPERATORS = {key: rows for key, rows in RULES.items() if key[0] not in (ports.DOMAIN, GROUP_DOMAIN)}
 # operators whose rules take no orders of the elements along an axis
 UNORDERED_OPS = set(
     ops(

@@ -13,8 +13,8 @@ from passes.plan.flat_graph import FlatGraph
 from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
 from passes.rules.registry import RULES, lookup
-from rewriter.files.model_io import to_graph
 from tests.rules.cases import CASES
+from tests.support.stages import to_graph
 from tests.tools.make_operators import PATH, page
 
 OLDEST, NEWEST = 7, 26

@@ -21,14 +21,14 @@ from passes import dialects
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
 from passes.dialects.base import Dialect
+from passes.ir.lint import lint
 from passes.layout import perm
 from passes.layout.layout import Layout, permuted
 from passes.layout.perm import Perm
-from passes.normalize.lower import lower
 from passes.plan.plan import make_plan, make_program
 from rewriter import rewrite
-from rewriter.files.model_io import to_graph, to_model
-from rewriter.verify import onnx_fault, verify_graph
+from rewriter.shapes.check import onnx_fault
+from tests.support.stages import normalized, to_model
 
 Array = NDArray[Any]
 
@@ -67,16 +67,16 @@ def convert(model: ModelProto, mode: str, seed: int) -> Converted:
 
 def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     """Every input and output of rank 2 or more in a random layout (by its name), no swap where the rank allows."""
-    graph = lower(to_graph(model))
+    graph = normalized(model)
     asked = {t.name: permuted(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
     pins, outputs = ({t.name: asked[t.name] for t in side} for side in (graph.inputs, graph.outputs))
     plan = make_plan(make_program(graph, pins, outputs, dialect))
     moved = push(graph, plan, asked)
-    verify_graph(moved, "push")
+    lint(moved)
     last = tidy(moved)
-    verify_graph(last, "tidy")
+    lint(last)
     layouts = {name: layout for name, layout in asked.items() if not layout.is_natural}
-    return Converted(to_model(last, model), layouts, _kind(bool(layouts), len(plan.relayouts)))
+    return Converted(to_model(last), layouts, _kind(bool(layouts), len(plan.relayouts)))
 
 
 def _random_perm(tensor: gs.Tensor, seed: int) -> Perm:

@@ -149,9 +149,11 @@ def seconds(work: Callable[[], object]) -> float:
 
 def peak(path: Path, what: str) -> int:
     """Peak bytes of a fresh process that imports the tool, or that converts and saves ``path``."""
-    code = "import sys; from pathlib import Path; from rewriter import model_io, rewrite\n"
+    code = (
+        "import sys; from pathlib import Path; from rewriter import rewrite; from rewriter.files.writer import save\n"
+    )
     if what == "rewrite":
-        code += "model_io.save(rewrite(sys.argv[1], 'nhwc').model, Path(sys.argv[2], 'out.onnx'))\n"
+        code += "save(rewrite(sys.argv[1], 'nhwc').model, Path(sys.argv[2], 'out.onnx'))\n"
     code += "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run([sys.executable, "-c", code, path, folder], capture_output=True, text=True, check=True)

@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 from onnx import ModelProto
 
-from rewriter.verify import onnx_fault
+from rewriter.shapes.check import onnx_fault
 from tests.support.engines import Engine, default, disabled
 from tests.support.growing import Array, Sample, declared, grown, reads
 from tests.support.makers import ALL

@@ -6,8 +6,8 @@ import onnx
 
 import passes.rules  # noqa: F401  (fills RULES)
 from passes.ir.control_flow import DOMAIN as PORTS
-from passes.normalize.group_norm import DOMAIN as GROUPS
 from passes.rules.barriers import BARRIERS
+from passes.rules.norm import GROUP_DOMAIN as GROUPS
 from passes.rules.registry import RULES, Row
 from passes.rules.rule import Rule
 

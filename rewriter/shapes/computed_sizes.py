@@ -1,81 +1,28 @@
-"""Shapes of all values, from onnx's shape inference and, where that gives up, from what is known of Reshape targets.
+"""Shapes that onnx's inference does not find, from what is known of Reshape targets.
 
 Exporters write ``x.view(x.size(0), -1)`` as ``Shape -> Gather -> Concat([.., -1]) -> Reshape``. onnx follows the sizes
 but not a -1 among symbols; here both are followed, so that layouts can pass such a Reshape.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from passes.ir.declared import SMALL, Shape, shape_of, values_of
 from passes.ir.graph import is_standard
-from rewriter.fold import fold
-from rewriter.names import bodies
-from rewriter.skeleton import SMALL, Shape, infer, is_static, shape_of, standard_opset, values_of
-from rewriter.stand_ins import DOMAIN, SAME_RANK, with_stand_ins
+from passes.ir.importer import UNKNOWN
+from rewriter.shapes.stand_ins import DOMAIN, SAME_RANK
 
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
-UNKNOWN = "?"  # their prefix here
-MOST_ROUNDS = 32  # of inference; each resolves the Reshapes whose inputs the one before it found
 
 Entries = NDArray[np.object_]  # an integer tensor whose elements are int, symbol (str) or None
 
 
-def inferred(bare: ModelProto) -> ModelProto:
-    """A skeleton with the shapes of all values, and a Constant in the place of each node that computes a small one.
-
-    Where declared shapes contradict the operators', it is without those.
-    """
-    declared = {dim.dim_param for dim in _dims(bare.graph)}
-    nodes, bare = list(bare.graph.node), with_stand_ins(bare)
-    stood_in = [i for i, (node, other) in enumerate(zip(nodes, bare.graph.node, strict=True)) if node != other]
-    model = infer(bare)
-    if _declare_slices(bare, model):
-        model = infer(bare)
-    for _ in range(MOST_ROUNDS):
-        if not (fold(model) | _resolve(model)):
-            break
-        model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
-    for dim in _dims(model.graph):
-        if dim.dim_param.startswith(INVENTED) and dim.dim_param not in declared:
-            dim.dim_param = UNKNOWN + dim.dim_param
-    for i in stood_in:
-        model.graph.node[i].CopyFrom(nodes[i])
-    return model
-
-
-def _declare_slices(bare: ModelProto, model: ModelProto) -> bool:
-    """Declare that a dynamic axis has another size when it is sliced: for opset 10 onnx infers the same one."""
-    if standard_opset(bare) != 10:
-        return False
-    values = values_of(model.graph)
-    before = len(bare.graph.value_info)
-    for i, node in enumerate(node for node in model.graph.node if node.op_type == "Slice"):
-        shape, made = shape_of(values.get(node.input[0])), values.get(node.output[0])
-        if shape is not None and made is not None and not is_static(shape):
-            sliced = [size if isinstance(size, int) else f"{INVENTED}{i}_{axis}" for axis, size in enumerate(shape)]
-            both = zip(shape_of(made) or [], sliced, strict=True)
-            known = [new if isinstance(new, int) else other for new, other in both]
-            elem_type = made.type.tensor_type.elem_type
-            bare.graph.value_info.append(helper.make_tensor_value_info(node.output[0], elem_type, known))
-    return len(bare.graph.value_info) > before
-
-
-def _dims(graph: GraphProto) -> Iterator[Any]:
-    """The dims of all values that have a shape, in bodies too."""
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        yield from value.type.tensor_type.shape.dim
-    for node in graph.node:
-        for body in bodies(node):
-            yield from _dims(body)
-
-
-def _resolve(model: ModelProto) -> bool:
+def resolve(model: ModelProto) -> bool:
     """Declare output shapes of which more can be told than onnx does; whether there were any."""
     values = values_of(model.graph)
     declared = {v.name: v for v in model.graph.value_info}
@@ -95,7 +42,7 @@ def _resolve(model: ModelProto) -> bool:
 
 
 def _unknowns(shape: Shape) -> int:
-    return sum(d is None or (isinstance(d, str) and d.startswith(INVENTED)) for d in shape)
+    return sum(d is None or (isinstance(d, str) and d.startswith((INVENTED, UNKNOWN))) for d in shape)
 
 
 def _reshape(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape | None:
@@ -144,7 +91,7 @@ def _quotient(shape: Shape, others: Shape) -> int | str | None:
 class _Sizes:
     """Evaluates integer tensors made of Shapes and constants."""
 
-    def __init__(self, model: ModelProto, values: dict[str, onnx.ValueInfoProto]) -> None:
+    def __init__(self, model: ModelProto, values: dict[str, ValueInfoProto]) -> None:
         self.values = values
         self.constants = {t.name: t for t in model.graph.initializer}
         self.makers = {name: node for node in model.graph.node for name in node.output}

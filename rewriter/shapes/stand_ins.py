@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import onnx
 from onnx import ModelProto, NodeProto
 
+from passes.ir.declared import standard_opset
 from passes.ir.graph import is_standard
-from rewriter.skeleton import standard_opset
 
 DOMAIN, SAME_RANK = "rewriter.stand_in", "SameRank"  # an operator whose result has the batch and rank of its input
 # which standard operator, on which of the inputs

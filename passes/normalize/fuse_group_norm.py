@@ -9,13 +9,12 @@ from collections import Counter
 import onnx_graphsurgeon as gs
 
 from passes.ir.graph import assemble, captured, every_node, is_standard
+from passes.rules.norm import GROUP_DOMAIN, GROUP_NORM
 
-DOMAIN = "group"
-NAME = "GroupedInstanceNormalization"
 RANKS = (3, 4, 5)
 
 
-def grouped(graph: gs.Graph) -> gs.Graph:
+def fuse_group_norm(graph: gs.Graph) -> gs.Graph:
     """The graph with one node for each such three nodes of its main graph."""
     reads = Counter(t.name for node in every_node(graph) for t in node.inputs)
     reads.update(t.name for t in graph.outputs)
@@ -51,4 +50,4 @@ def _three(norm: gs.Node, reads: "Counter[str]") -> tuple[gs.Node, gs.Node, gs.N
 def _one(first: gs.Node, norm: gs.Node, last: gs.Node) -> gs.Node:
     inputs = [first.inputs[0], *norm.inputs[1:], first.inputs[1], last.inputs[1]]
     attrs = {**norm.attrs, "group_shape": [0, norm.inputs[0].shape[1], -1]}
-    return gs.Node(NAME, norm.name, attrs, inputs, list(last.outputs), DOMAIN)
+    return gs.Node(GROUP_NORM, norm.name, attrs, inputs, list(last.outputs), GROUP_DOMAIN)

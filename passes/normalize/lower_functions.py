@@ -1,78 +1,19 @@
-"""Brings a graph into the form rules speak of: standard operators, and constants as constants."""
+"""Channels-last functions of this tool, as files written by it hold them, as standard operators."""
 
 from collections import Counter
-from functools import partial
 
 import numpy as np
 import onnx_graphsurgeon as gs
-from onnx import NodeProto
 
 from passes import dialects
-from passes.apply.tidy import without_dead
 from passes.dialects.base import Spelling
 from passes.ir import constants
-from passes.ir.constants import Stored
-from passes.ir.graph import all_names, assemble, every_node, is_standard, new_node, unused, with_bodies
+from passes.ir.graph import all_names, assemble, every_node, new_node, unused, with_bodies
 from passes.layout import perm
-from passes.layout.edit import Array
 from passes.layout.perm import Perm
-from passes.normalize.group_norm import grouped
 
 
-def lower(graph: gs.Graph, functions: bool = False) -> gs.Graph:
-    """The graph without Constant nodes, nodes nobody reads and channels-last functions of this tool.
-
-    ``functions``: it is to be written with such; then what they can say as one is one node.
-    """
-    graph = functions_as_standard(without_dead(constant_nodes_as_constants(graph)))
-    return grouped(graph) if functions else graph
-
-
-def constant_nodes_as_constants(graph: gs.Graph) -> gs.Graph:
-    """Constant nodes become initializers, where they hold a dense tensor or numbers; so do Shapes of constants."""
-    values: dict[str, gs.Constant] = {}
-    others = _without_constant_nodes(graph, all_names(graph), values)
-    if not values:
-        return graph
-    return assemble(others, others.nodes, graph.inputs, graph.outputs, lambda tensor: values.get(tensor.name, tensor))
-
-
-def _without_constant_nodes(graph: gs.Graph, names: set[str], values: dict[str, gs.Constant]) -> gs.Graph:
-    """The graph without Constant nodes; what they hold goes to ``values``. Graph outputs are copies of it, or stay if
-    they have no axes to speak of."""
-    nodes, results = [], {t.name for t in graph.outputs}
-    inner = partial(_without_constant_nodes, names=names, values=values)
-    for node in graph.nodes:
-        value = constant_value(node) if is_standard(node) else None
-        name = node.outputs[0].name if node.outputs else ""
-        if value is None or (name in results and len(value.shape) < 2):
-            nodes.append(with_bodies(node, inner))
-        elif name in results:
-            held = gs.Constant(unused(f"{name}_value", names), value)
-            nodes.append(gs.Node("Identity", node.name, {}, [held], list(node.outputs)))
-            values[held.name] = held
-        else:
-            values[name] = gs.Constant(name, value)
-    return gs.Graph(nodes, graph.inputs, graph.outputs, graph.name, graph.doc_string, graph.opset)
-
-
-def constant_value(node: gs.Node) -> "Stored | Array | None":
-    if node.op == "Shape" and isinstance(node.inputs[0], gs.Constant):
-        return np.asarray(node.inputs[0].shape, dtype=np.int64)[node.attrs.get("start") : node.attrs.get("end")]
-    if node.op != "Constant":
-        return None
-    origin: NodeProto | None = getattr(node, "origin", None)
-    for attr in origin.attribute if origin is not None else ():
-        if attr.name == "value":
-            return Stored(attr.t)
-        if attr.name in ("value_float", "value_floats"):
-            return np.asarray(attr.f if attr.name == "value_float" else list(attr.floats), dtype=np.float32)
-        if attr.name in ("value_int", "value_ints"):
-            return np.asarray(attr.i if attr.name == "value_int" else list(attr.ints), dtype=np.int64)
-    return None
-
-
-def functions_as_standard(graph: gs.Graph) -> gs.Graph:
+def lower_functions(graph: gs.Graph) -> gs.Graph:
     """Each channels-last function becomes Transpose, the standard operator, Transpose; plans then undo the two."""
     if not any(dialects.read(node.domain or "", node.op, graph.opset) for node in every_node(graph)):
         return graph

@@ -1,50 +1,19 @@
-"""Structural invariants that every pass must keep: a failure is a bug of a pass, and is named as such."""
+"""Whether a model is valid ONNX, and the result what its interface says."""
 
 from collections.abc import Mapping, Sequence
 
 import onnx
-import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
-from passes.ir.graph import bodies, every_node
+from passes.ir.declared import shape_of
+from passes.ir.importer import UNKNOWN
 from rewriter.errors import VerificationError
-from rewriter.shapes import UNKNOWN
-from rewriter.skeleton import shape_of, skeleton
-from rewriter.stand_ins import with_stand_ins
+from rewriter.shapes.skeleton import skeleton
+from rewriter.shapes.stand_ins import with_stand_ins
 
 # onnx has no inference for some operators (GroupNormalization): it says so of their readers, which are not at fault
 UNTYPED = "expected to have type but instead is null"
 Shape = Sequence["int | str | None"]
-
-
-def verify_graph(graph: gs.Graph, after: str) -> None:
-    """Names are unique, nodes sorted, and nothing is read that nobody makes; in bodies too. Else VerificationError."""
-    made: set[str] = set()
-    _verify_nodes(graph, after, made, set())
-    held = {t.name for node in every_node(graph) for t in node.inputs if isinstance(t, gs.Constant)}
-    if held & made:
-        raise VerificationError(f"after pass {after}: {sorted(held & made)[0]!r} is both a constant and computed")
-
-
-def _verify_nodes(graph: gs.Graph, after: str, made: set[str], around: set[str]) -> None:
-    """``made`` are all values so far, ``around`` those that can be read, from around the graph."""
-    known = around | {t.name for t in graph.inputs}
-    made |= known
-    for node in graph.nodes:
-        for tensor in node.inputs:
-            if tensor.name and not isinstance(tensor, gs.Constant) and tensor.name not in known:
-                raise VerificationError(
-                    f"after pass {after}: {node.op} {node.name!r} reads {tensor.name!r} before any node makes it"
-                )
-        for body in bodies(node):
-            _verify_nodes(body, after, made, known)
-        for tensor in node.outputs:
-            if tensor.name and tensor.name in made:
-                raise VerificationError(
-                    f"after pass {after}: {tensor.name!r} is made twice, again by {node.op} {node.name!r}"
-                )
-            made.add(tensor.name)
-            known.add(tensor.name)
 
 
 def verify_model(

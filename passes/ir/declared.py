@@ -1,0 +1,70 @@
+"""What protobufs say of a model: its opset, the types and shapes of values, the bodies of nodes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+    ValueInfoProto,
+    numpy_helper,
+)
+
+SMALL = 4096  # elements; larger constants are weights: no inference and no rule reads them
+USUAL_OPSET = 17
+
+Shape = list[Any]  # sizes, symbols, None
+
+
+def standard_opset(model: ModelProto) -> int:
+    """The version of the standard operators that a model imports, 0 if it uses none."""
+    return next((int(opset.version) for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0)
+
+
+def opset_of(model: ModelProto) -> int:
+    """The version of the standard operators that the model imports; if it uses none, one that every runtime knows."""
+    return standard_opset(model) or USUAL_OPSET
+
+
+def body_protos(node: NodeProto) -> list[GraphProto]:
+    """The graphs that an If, Loop or Scan (or another operator) runs."""
+    return [attr.g for attr in node.attribute if attr.type == AttributeProto.GRAPH]
+
+
+def every_node_proto(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of the graph and of all bodies in it."""
+    for node in graph.node:
+        yield node
+        for body in body_protos(node):
+            yield from every_node_proto(body)
+
+
+def values_of(graph: GraphProto) -> dict[str, ValueInfoProto]:
+    """All that a graph declares of its values, by name."""
+    return {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}
+
+
+def shape_of(value: ValueInfoProto | None) -> Shape | None:
+    """Dims of a declared value: sizes, symbols, ``None``; ``None`` if not even the rank is known."""
+    if value is None or not value.type.tensor_type.HasField("shape"):
+        return None
+    dims = value.type.tensor_type.shape.dim
+    return [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims]
+
+
+def is_static(shape: Sequence[Any]) -> bool:
+    """Whether all sizes are numbers."""
+    return all(isinstance(size, int) for size in shape)
+
+
+def dense(sparse: SparseTensorProto) -> TensorProto:
+    """What a sparse initializer holds, zeros and all."""
+    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    array = np.zeros(sparse.dims, values.dtype)
+    array[tuple(indices.T) if indices.ndim == 2 else np.unravel_index(indices, array.shape)] = values
+    return numpy_helper.from_array(array, sparse.values.name)

@@ -1,0 +1,177 @@
+"""onnx-graphsurgeon's graph as a protobuf again: all that no pass changed is taken from the protobufs it was read from.
+
+The *skeleton* is the model without the data of its weights, which become inputs: all that shape inference needs,
+however large the model.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import onnx_graphsurgeon as gs
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TypeProto, ValueInfoProto, helper
+
+from passes.ir import constants
+from passes.ir.declared import SMALL, standard_opset, values_of
+from passes.ir.graph import bodies, every_graph, every_node, is_standard
+from passes.ir.importer import UNKNOWN, Origin
+
+FREE_INITIALIZERS_IR_VERSION = 4  # from here on, a constant need not be declared as an input
+
+Constants = dict[str, gs.Constant]
+
+
+def export_model(graph: gs.Graph) -> ModelProto:
+    """The model that ``graph`` was read from, with the graph as it is now."""
+    original: ModelProto = graph.origin.model
+    model = ModelProto(
+        ir_version=original.ir_version,
+        producer_name=original.producer_name,
+        producer_version=original.producer_version,
+        domain=original.domain,
+        model_version=original.model_version,
+        doc_string=original.doc_string,
+    )
+    model.metadata_props.extend(original.metadata_props)
+    model.training_info.extend(original.training_info)
+    model.functions.extend(original.functions)
+    model.opset_import.extend(original.opset_import)
+    if not standard_opset(model) and any(map(is_standard, every_node(graph))):
+        model.opset_import.append(helper.make_opsetid("", graph.opset))
+    _Export(complete=True).fill(model.graph, graph)
+    model.ir_version = max(model.ir_version, FREE_INITIALIZERS_IR_VERSION if constants_of(graph) else 0)
+    return model
+
+
+def export_skeleton(graph: gs.Graph) -> ModelProto:
+    """The model, as far as shape inference reads it: large constants are inputs."""
+    original: ModelProto = graph.origin.model
+    model = ModelProto(ir_version=max(original.ir_version, FREE_INITIALIZERS_IR_VERSION))
+    model.opset_import.extend(original.opset_import)
+    model.functions.extend(original.functions)
+    large = {name: t for name, t in constants_of(graph).items() if prod(t.shape) > SMALL}
+    _Export(complete=False).fill(model.graph, graph, frozenset(large))
+    model.graph.name = model.graph.name or "graph"
+    model.graph.input.extend(_value_info(tensor, None, False) for tensor in large.values())
+    return model
+
+
+def export_constants(nodes: Sequence[gs.Node], graph: gs.Graph, values: Mapping[str, gs.Constant]) -> ModelProto:
+    """A model of nodes that read nothing but each other, constants and ``values``; it gives their first results."""
+    original: ModelProto = graph.origin.model
+    read = {t.name: values.get(t.name, t) for node in nodes for t in node.inputs}
+    proto = GraphProto(name="constants", node=[_Export(True).node(node) for node in nodes])
+    proto.output.extend(ValueInfoProto(name=node.outputs[0].name) for node in nodes)
+    for tensor in (t for t in read.values() if isinstance(t, gs.Constant)):
+        constants.write(tensor, proto.initializer.add())
+    return helper.make_model(
+        proto, opset_imports=[helper.make_opsetid("", graph.opset)], ir_version=original.ir_version
+    )
+
+
+@dataclass(frozen=True)
+class _Export:
+    """``complete``: the model to be written, else its skeleton, which keeps the symbols that inference invented."""
+
+    complete: bool
+
+    def fill(self, target: GraphProto, graph: gs.Graph, around: frozenset[str] = frozenset()) -> None:
+        """``around`` are the constants that graphs around this one hold."""
+        origin: Origin = graph.origin
+        original = origin.proto
+        target.name, target.doc_string = original.name, original.doc_string
+        target.metadata_props.extend(original.metadata_props)
+        declared = {origin.name(name): value for name, value in values_of(original).items()}
+        for tensors, protos in ((graph.inputs, target.input), (graph.outputs, target.output)):
+            protos.extend(_value_info(tensor, declared.get(tensor.name), self.complete) for tensor in tensors)
+        held = _held(graph, {tensor.name for tensor in origin.constants.values()}, around)
+        target.node.extend(self.node(node, around | held.keys()) for node in graph.nodes)
+        self.write(held.values(), origin, target)
+        interface = {t.name for t in (*graph.inputs, *graph.outputs)}
+        results = [t for node in graph.nodes for t in node.outputs if t.name and t.name not in interface]
+        typed = (t for t in results if t.dtype is not None and (t.shape is not None or not self.complete))
+        target.value_info.extend(_value_info(t, declared.get(t.name), self.complete) for t in typed)
+        names = interface | set(held) | {t.name for t in results}
+        for note in original.quantization_annotation:
+            if origin.name(note.tensor_name) in names:
+                target.quantization_annotation.add().CopyFrom(note)
+                target.quantization_annotation[-1].tensor_name = origin.name(note.tensor_name)
+
+    def node(self, node: gs.Node, around: frozenset[str] = frozenset()) -> NodeProto:
+        """The node's own protobuf with what changed, or a new one."""
+        origin: NodeProto | None = getattr(node, "origin", None)
+        proto = NodeProto()
+        if origin is not None:
+            proto.CopyFrom(origin)
+            del proto.input[:], proto.output[:]
+        proto.op_type, proto.name, proto.domain = node.op, node.name, node.domain or ""
+        proto.input.extend(t.name for t in node.inputs)
+        proto.output.extend(t.name for t in node.outputs)
+        while proto.input and not proto.input[-1] and (origin is None or len(proto.input) > len(origin.input)):
+            del proto.input[-1]
+        changed = node.changed if origin is not None else node.attrs.keys()
+        if changed:
+            kept = [attr for attr in proto.attribute if attr.name not in changed]
+            del proto.attribute[:]
+            proto.attribute.extend(kept)
+            wanted = sorted(name for name in changed if name in node.attrs)
+            proto.attribute.extend(helper.make_attribute(name, node.attrs[name]) for name in wanted)
+        for attr in (attr for attr in proto.attribute if attr.type == AttributeProto.GRAPH):
+            attr.g.Clear()
+            self.fill(attr.g, node.attrs[attr.name], around)
+        return proto
+
+    def write(self, held: Iterable[gs.Constant], origin: Origin, target: GraphProto) -> None:
+        """Constants as initializers; what was sparse and is as it was stays sparse."""
+        sparse = {origin.name(t.values.name): t for t in origin.proto.sparse_initializer if self.complete}
+        for tensor in held:
+            if tensor.name in sparse and constants.is_as_read(tensor):
+                target.sparse_initializer.add().CopyFrom(sparse[tensor.name])
+                target.sparse_initializer[-1].values.name = tensor.name
+            else:
+                constants.write(tensor, target.initializer.add())
+
+
+def _held(graph: gs.Graph, before: set[str], around: frozenset[str]) -> Constants:
+    """The constants that a graph holds: what it reads itself, what several of its bodies read, what it held before."""
+    mine = constants_of(graph, deep=False)
+    inner = [constants_of(body) for node in graph.nodes for body in bodies(node)]
+    count = Counter(name for found in inner for name in found)
+    for found in inner:
+        mine |= {name: tensor for name, tensor in found.items() if count[name] > 1 or name in before}
+    return {name: tensor for name, tensor in mine.items() if name not in around}
+
+
+def constants_of(graph: gs.Graph, deep: bool = True) -> Constants:
+    """The constants that a graph reads or gives; ``deep``: and its bodies."""
+    graphs = every_graph(graph) if deep else [graph]
+    tensors = (t for each in graphs for ts in (*(node.inputs for node in each.nodes), each.outputs) for t in ts)
+    return {t.name: t for t in tensors if isinstance(t, gs.Constant)}
+
+
+def _value_info(tensor: gs.Tensor, declared: ValueInfoProto | None, complete: bool) -> ValueInfoProto:
+    """Name, type, doc string and metadata as declared, the shape as the tensor has it."""
+    value = ValueInfoProto()
+    if declared is not None:
+        value.CopyFrom(declared)
+    elif tensor.dtype is not None:
+        elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
+        value.type.CopyFrom(helper.make_tensor_type_proto(elem_type, None))
+    value.name = tensor.name
+    if value.type.HasField("tensor_type") and tensor.shape is not None:
+        _set_shape(value.type.tensor_type, tensor.shape, hidden=UNKNOWN if complete else "")
+    return value
+
+
+def _set_shape(tensor_type: TypeProto.Tensor, shape: Iterable[int | str | None], hidden: str) -> None:
+    """Symbols with the prefix ``hidden`` (if there is one) are left out."""
+    tensor_type.shape.Clear()
+    tensor_type.shape.SetInParent()
+    for size in shape:
+        dim = tensor_type.shape.dim.add()
+        if isinstance(size, int):
+            dim.dim_value = size
+        elif size and not (hidden and size.startswith(hidden)):
+            dim.dim_param = size

@@ -1,0 +1,121 @@
+"""A model's protobuf as onnx-graphsurgeon's graph.
+
+graphsurgeon's own importer is not used: where a body calls a constant like a value outside it takes the one for the
+other, and it cannot tell what it leaves out. Each graph and node remembers the protobuf it was read from (``origin``):
+writing starts from these, so that metadata, doc strings and kinds of attributes that graphsurgeon does not know stay.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_graphsurgeon as gs
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
+
+from passes.ir.constants import Stored, numpy_type
+from passes.ir.declared import Shape, dense, opset_of, shape_of, values_of
+from passes.ir.graph import every_graph
+
+Tensors = Mapping[str, gs.Tensor]
+
+UNKNOWN = "?"  # prefix of symbols that stand for a dim of which nothing is known, for shape inference to tell apart
+VALUES: dict[int, Callable[[AttributeProto], Any]] = {
+    AttributeProto.FLOAT: lambda attr: attr.f,
+    AttributeProto.INT: lambda attr: attr.i,
+    AttributeProto.STRING: lambda attr: attr.s.decode(),
+    AttributeProto.TENSOR: lambda attr: attr.t,
+    AttributeProto.FLOATS: lambda attr: list(attr.floats),
+    AttributeProto.INTS: lambda attr: list(attr.ints),
+    AttributeProto.STRINGS: lambda attr: [text.decode() for text in attr.strings],
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a graph was read from: its protobuf, and (the main graph) that of the model.
+
+    ``constants`` are those it held; ``renamed`` gives new names, by the file's, where names were not unique.
+    """
+
+    proto: GraphProto
+    model: ModelProto | None
+    constants: Mapping[str, gs.Constant]
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def name(self, name: str) -> str:
+        """What the value of that name in the file is called now."""
+        return self.renamed.get(name, name)
+
+
+def import_model(model: ModelProto) -> gs.Graph:
+    """The model's graph as it is in the file; weights are read when they are needed. The model is left as it is."""
+    return _graph(model.graph, opset_of(model), {}, model)
+
+
+def _graph(proto: GraphProto, opset: int, outer: Tensors, model: ModelProto | None = None) -> gs.Graph:
+    """``outer`` are the values around a body.
+
+    A constant overrides an input of the main graph (IR version 3 declares each as one), an input of a body a constant.
+    """
+    held = {t.name: gs.Constant(t.name, Stored(t)) for t in (*proto.initializer, *map(dense, proto.sparse_initializer))}
+    inputs = [value.name for value in proto.input if model is None or value.name not in held]
+    constants = {name: tensor for name, tensor in held.items() if name not in inputs}
+    declared = values_of(proto)
+    tensors = {**outer, **constants}
+    own = dict.fromkeys([*inputs, *(name for node in proto.node for name in node.output if name)])
+    tensors |= {name: variable(name, declared.get(name)) for name in own if name not in constants}
+
+    def tensor(name: str) -> gs.Tensor:
+        if not name:
+            return gs.Variable.empty()
+        if name not in tensors:  # nobody makes it
+            tensors[name] = variable(name, declared.get(name))
+        return tensors[name]
+
+    nodes = [_node(node, opset, tensors, tensor) for node in proto.node]
+    heads, tails = [tensors[name] for name in inputs], [tensor(value.name) for value in proto.output]
+    graph = gs.Graph(nodes, heads, tails, proto.name, proto.doc_string, opset)
+    graph.origin = Origin(proto, model, constants)
+    return graph
+
+
+def _node(proto: NodeProto, opset: int, tensors: Tensors, tensor: Callable[[str], gs.Tensor]) -> gs.Node:
+    """Attributes of kinds that no pass knows are left out: they are in ``origin``."""
+    attrs = {attr.name: VALUES[attr.type](attr) for attr in proto.attribute if attr.type in VALUES}
+    attrs |= {a.name: _graph(a.g, opset, tensors) for a in proto.attribute if a.type == AttributeProto.GRAPH}
+    domain = proto.domain if proto.HasField("domain") else None
+    inputs, outputs = list(map(tensor, proto.input)), list(map(tensor, proto.output))
+    node = gs.Node(proto.op_type, proto.name, attrs, inputs, outputs, domain)
+    node.origin, node.changed = proto, frozenset()
+    return node
+
+
+def variable(name: str, value: ValueInfoProto | None) -> gs.Variable:
+    """A value with the type and shape that are declared."""
+    if value is None:
+        return gs.Variable(name)
+    return gs.Variable(name, *_type(value))
+
+
+def _type(value: ValueInfoProto) -> tuple["np.dtype[Any] | None", Shape | None, str]:
+    """The type of the elements, the shape and the kind of a value, as graphsurgeon names them."""
+    kind = value.type.WhichOneof("value") or "tensor_type"
+    element = value.type.sequence_type.elem_type if kind == "sequence_type" else value.type
+    return numpy_type(element.tensor_type.elem_type), shape_of(value), kind
+
+
+def set_types(graph: gs.Graph, values: Mapping[str, ValueInfoProto]) -> None:
+    """Give all values of a graph, and of its bodies, the types and shapes of ``values``, and no others."""
+    for tensor in every_variable(graph):
+        value = values.get(tensor.name, ValueInfoProto())
+        tensor.dtype, tensor.shape, tensor.type = _type(value)
+
+
+def every_variable(graph: gs.Graph) -> Iterable[gs.Variable]:
+    """The values, of the graph and of all bodies in it, that are made at run time."""
+    tensors: dict[int, gs.Variable] = {}
+    for each in every_graph(graph):
+        sides = (each.inputs, each.outputs, *(side for node in each.nodes for side in (node.inputs, node.outputs)))
+        tensors |= {id(t): t for side in sides for t in side if t.name and isinstance(t, gs.Variable)}
+    return tensors.values()

@@ -1,0 +1,21 @@
+"""Nodes and constants that nobody reads.
+
+graphsurgeon's ``cleanup`` is not used: it takes nodes off their tensors one by one, comparing names and attributes of
+all other readers (half a minute for a constant with some thousand), and misses what a body gives but does not make.
+"""
+
+import onnx_graphsurgeon as gs
+
+from passes.ir.graph import assemble, captured, with_bodies
+
+
+def dead_code(graph: gs.Graph) -> gs.Graph:
+    """The graph without nodes whose outputs nobody reads; bodies keep their inputs and outputs."""
+    needed = {t.name for t in graph.outputs}
+    kept = []
+    for node in reversed(graph.nodes):
+        if any(t.name in needed for t in node.outputs):
+            node = with_bodies(node, dead_code)
+            needed |= {t.name for t in node.inputs} | captured(node)
+            kept.append(node)
+    return assemble(graph, kept[::-1], graph.inputs, graph.outputs)

@@ -1,0 +1,141 @@
+"""All that is done to a graph between reading and writing, in order. Who runs the passes checks and times each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import onnx_graphsurgeon as gs
+
+import passes.rules  # noqa: F401  (fills the registry)
+from passes.apply.push_transposes import push
+from passes.apply.tidy import tidy
+from passes.dialects.base import Dialect
+from passes.ir.lint import lint, lint_names
+from passes.layout.layout import Layout
+from passes.normalize.constant_nodes import constant_nodes
+from passes.normalize.dead_code import dead_code
+from passes.normalize.engines import Engines
+from passes.normalize.exact_pools import exact_pools
+from passes.normalize.fold_sizes import fold_sizes
+from passes.normalize.fuse_group_norm import fuse_group_norm
+from passes.normalize.infer_shapes import infer_shapes
+from passes.normalize.lower_functions import lower_functions
+from passes.normalize.toposort import toposort
+from passes.normalize.unique_names import unique_names
+from passes.plan.measure import hints, transposed_bytes
+from passes.plan.plan import Plan, make_plan, make_program
+from passes.plan.program import Program
+from passes.plan.roles import find_roles, interface
+from passes.rules.norm import GROUP_NORM
+
+READ, NORMALIZE, PLAN, APPLY = "read", "normalize", "plan", "push"  # stages
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: see ``rewriter.rewrite``. ``own_weights``: what the file makes of weights is not computed."""
+
+    to: str
+    dialect: Dialect
+    choices: Mapping[str, str] = field(default_factory=dict)
+    keep_io: bool = False
+    input_shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    time_limit: float = 60.0
+    own_weights: bool = False
+
+
+@dataclass
+class Work:
+    """A graph on its way through the passes, and what they found out; each fills in its part.
+
+    ``bytes_before`` is what the Transposes of the file move per inference; ``planned`` the graph that the plan is for,
+    ``roles`` those of its axes, ``ends`` the layouts of its inputs and outputs.
+    """
+
+    graph: gs.Graph
+    request: Request
+    engines: Engines
+    bytes_before: int = field(init=False)
+    planned: gs.Graph = field(init=False)
+    roles: Mapping[str, str] = field(init=False)
+    ends: Mapping[str, Layout] = field(init=False)
+    program: Program = field(init=False)
+    plan: Plan = field(init=False)
+
+
+class Pass(NamedTuple):
+    """``check`` raises LintError if the graph is not as this pass must leave it."""
+
+    stage: str
+    name: str
+    run: Callable[[Work], None]
+    check: Callable[[gs.Graph], None] = lint
+
+
+def _edit(run: Callable[[gs.Graph], gs.Graph]) -> Callable[[Work], None]:
+    """A pass that knows of the graph only."""
+
+    def edit(work: Work) -> None:
+        work.graph = run(work.graph)
+
+    return edit
+
+
+def _exact_pools(work: Work) -> None:
+    work.graph = exact_pools(work.graph, work.engines)
+
+
+def _infer_shapes(work: Work) -> None:
+    work.graph = infer_shapes(work.graph, work.engines)
+
+
+def _fold_sizes(work: Work) -> None:
+    work.graph = fold_sizes(work.graph, work.engines, work.request.own_weights)
+
+
+def _measure(work: Work) -> None:
+    work.bytes_before = transposed_bytes(work.graph, hints(work.graph, work.request.input_shapes))
+
+
+def _fuse_group_norm(work: Work) -> None:
+    if work.request.dialect.spells(GROUP_NORM):
+        work.graph = fuse_group_norm(work.graph)
+
+
+def _find_roles(work: Work) -> None:
+    request, work.planned, work.roles = work.request, work.graph, find_roles(work.graph)
+    inputs, outputs = interface(work.graph, work.roles, request.to, request.choices, request.keep_io)
+    work.ends = {**inputs, **outputs}
+
+
+def _make_program(work: Work) -> None:
+    inputs, outputs = ({t.name: work.ends[t.name] for t in side} for side in (work.graph.inputs, work.graph.outputs))
+    sizes = hints(work.graph, work.request.input_shapes)
+    work.program = make_program(work.graph, inputs, outputs, work.request.dialect, sizes)
+
+
+def _make_plan(work: Work) -> None:
+    work.plan = make_plan(work.program, work.request.time_limit)
+
+
+def _push_transposes(work: Work) -> None:
+    work.graph = push(work.graph, work.plan, work.ends)
+
+
+PASSES = (
+    Pass(READ, "unique_names", _edit(unique_names), lint_names),
+    Pass(READ, "toposort", _edit(toposort)),
+    Pass(READ, "constant_nodes", _edit(constant_nodes)),
+    Pass(READ, "exact_pools", _exact_pools),
+    Pass(READ, "infer_shapes", _infer_shapes),
+    Pass(READ, "fold_sizes", _fold_sizes),
+    Pass(READ, "measure", _measure),
+    Pass(NORMALIZE, "dead_code", _edit(dead_code)),
+    Pass(NORMALIZE, "lower_functions", _edit(lower_functions)),
+    Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
+    Pass(PLAN, "find_roles", _find_roles),
+    Pass(PLAN, "make_program", _make_program),
+    Pass(PLAN, "make_plan", _make_plan),
+    Pass(APPLY, "push_transposes", _push_transposes),
+    Pass(APPLY, "tidy", _edit(tidy)),
+)
