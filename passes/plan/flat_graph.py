@@ -15,7 +15,7 @@ from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
 from passes.rules.move import IN, OUT, Move, Slot
 from passes.rules.node import Node
-from passes.rules.registry import lookup
+from passes.rules.rule import lookup
 
 MOST_LAYOUTS = 8  # per value
 MOST_PERMS = 4  # rank up to which every perm of a slot is tried when a layout arrives at another one

@@ -2,13 +2,8 @@
 
 from collections.abc import Callable
 
-from passes.layout.layout import VECTOR, Layout
 from passes.layout.vector import cut, joined, resized
-from passes.refusal import Refusal
-from passes.rules.move import IN, OUT, Move, Slot
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule, RuleFn
+from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, RuleFn, Slot, register
 
 
 def along_axis(default: int, symmetric: bool = False) -> RuleFn:

@@ -8,15 +8,24 @@ other order.
 from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_letters, ascii_uppercase
 
-from passes.layout import perm
-from passes.layout.edit import Edit, Expand
-from passes.layout.layout import VECTOR, Layout, arranged
-from passes.refusal import Refusal
+from passes.rules.api import (
+    IN,
+    OUT,
+    VECTOR,
+    Edit,
+    Expand,
+    Layout,
+    Move,
+    Node,
+    Refusal,
+    Rule,
+    Shape,
+    Slot,
+    arranged,
+    perm,
+    register,
+)
 from passes.rules.elementwise import operand
-from passes.rules.move import IN, OUT, Move, Slot
-from passes.rules.node import Node, Shape
-from passes.rules.registry import register
-from passes.rules.rule import Rule
 
 MOST_OPERANDS = 3  # of an Einsum
 

@@ -3,18 +3,12 @@
 from functools import wraps
 
 from passes.dialects.base import Form
-from passes.layout import perm
-from passes.layout.layout import Layout, permuted
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, Layout, Move, Node, Refusal, Rule, RuleFn, Slot, perm, permuted, register
 from passes.rules.axis import along_axis, flattening
 from passes.rules.contraction import gemm, gemm_in_order, matmul_in_order
 from passes.rules.elementwise import SAME, broadcast
 from passes.rules.image import channels_first, spatial_attrs
-from passes.rules.move import IN, OUT, Move, Slot
-from passes.rules.node import Node
 from passes.rules.quant import LINEAR, Product, on, parameter, product
-from passes.rules.registry import register
-from passes.rules.rule import Rule, RuleFn
 
 SOFTMAX, FLAT_SOFTMAX = along_axis(-1, symmetric=True), flattening(symmetric=True)
 

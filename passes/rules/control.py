@@ -1,12 +1,7 @@
 """The couplings of If, Loop and Scan (see passes/ir/control_flow.py): values stored alike in bodies and outside."""
 
 from passes.ir.control_flow import DOMAIN
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
-from passes.rules.move import IN, OUT, Move, Slot
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule, RuleFn
+from passes.rules.api import IN, OUT, Layout, Move, Node, Refusal, Rule, RuleFn, Slot, register
 
 
 def joined(node: Node, layout: Layout) -> Move:

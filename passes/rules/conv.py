@@ -3,14 +3,9 @@
 from dataclasses import replace
 
 from passes.layout.factor import refined
-from passes.layout.layout import VECTOR, Layout
 from passes.layout.vector import vector
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, register
 from passes.rules.image import channel_order, image, placed
-from passes.rules.move import IN, OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
 
 
 def conv(node: Node, layout: Layout, result: Layout) -> Move:

@@ -1,13 +1,6 @@
 """Operators that treat every element alike: unary ones, and broadcasting ones."""
 
-from passes.layout.edit import Edit, Expand
-from passes.layout.layout import ANY, Layout
-from passes.layout.perm import Perm
-from passes.refusal import Refusal
-from passes.rules.move import IN, OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import ANY, IN, OUT, Edit, Expand, Layout, Move, Node, Perm, Refusal, Rule, register
 
 
 def same(node: Node, layout: Layout) -> Move:

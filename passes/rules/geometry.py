@@ -3,14 +3,8 @@
 Positions name the spatial axes by x and y, so these stay in order; only the channels move, in a function.
 """
 
-from passes.layout import perm
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
+from passes.rules.api import Layout, Move, Node, Refusal, Rule, perm, register
 from passes.rules.image import image
-from passes.rules.move import Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
 
 
 def sampled(node: Node, layout: Layout) -> Move:

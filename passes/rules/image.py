@@ -8,16 +8,8 @@ from typing import Any
 
 from passes.dialects import base as forms
 from passes.dialects.base import Form
-from passes.layout import perm
-from passes.layout.edit import Edit, Take
-from passes.layout.layout import Layout, permuted
-from passes.layout.perm import Perm
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, Edit, Layout, Move, Node, Perm, Refusal, Rule, Take, perm, permuted, register
 from passes.rules.elementwise import same
-from passes.rules.move import IN, OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
 
 PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "output_shape")
 

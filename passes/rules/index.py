@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from passes.layout import perm
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, PREVIOUS, Layout, Move, Node, Refusal, Rule, Step, perm, register
 from passes.rules.axis import along_axis
-from passes.rules.move import IN, OUT, PREVIOUS, Move, Step
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
 
 
 def gather(node: Node, layout: Layout) -> Move:

@@ -1,11 +1,6 @@
 """Losses of class scores: classes are axis 1; labels and losses have the other axes."""
 
-from passes.layout.layout import Layout, natural
-from passes.refusal import Refusal
-from passes.rules.move import Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import Layout, Move, Node, Refusal, Rule, natural, register
 
 
 def class_loss(node: Node, layout: Layout) -> Move:

@@ -2,13 +2,7 @@
 
 import numpy as np
 
-from passes.layout.edit import Put
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
-from passes.rules.move import IN, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import IN, Layout, Move, Node, Put, Refusal, Rule, register
 
 
 def matrices(node: Node, layout: Layout) -> bool:

@@ -1,13 +1,6 @@
 """Operators that move, insert or remove axes: Transpose, Squeeze, Unsqueeze."""
 
-from passes.layout import perm
-from passes.layout.edit import Lookup
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
-from passes.rules.move import IN, OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import IN, OUT, Layout, Lookup, Move, Node, Refusal, Rule, perm, register
 
 
 def transpose(node: Node, layout: Layout) -> Move:

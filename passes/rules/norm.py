@@ -3,14 +3,9 @@
 import numpy as np
 
 from passes.dialects.base import form_named
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, PREVIOUS, Layout, Move, Node, Refusal, Rule, Step, register
 from passes.rules.elementwise import operand
 from passes.rules.image import channels_last, form_of, says_last
-from passes.rules.move import IN, OUT, PREVIOUS, Move, Step
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
 
 GROUP_DOMAIN, GROUP_NORM = "group", "GroupedInstanceNormalization"  # three nodes as one: normalize/fuse_group_norm.py
 

@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from passes.layout import perm
-from passes.layout.edit import Edit, Expand, Lookup, Omit, Put, Take
-from passes.layout.layout import Layout
+from passes.rules.api import IN, OUT, Edit, Expand, Layout, Lookup, Move, Node, Omit, Put, Rule, Take, perm, register
 from passes.rules.elementwise import operand
-from passes.rules.move import IN, OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
 
 
 def tile(node: Node, layout: Layout) -> Move:
@@ -81,15 +75,11 @@ def fill(node: Node, layout: Layout) -> Move:
     return node.move(None, {0: layout}, edits={0: Take(layout.axis_perm)})
 
 
-def per_axis(fn: object) -> Rule:
-    return Rule(fn)  # type: ignore[arg-type]
-
-
-register("Tile", per_axis(tile), since=6)
-register("Pad", per_axis(pad_attr), since=2)
+register("Tile", Rule(tile), since=6)
+register("Pad", Rule(pad_attr), since=2)
 register("Pad", Rule(pad_input, always_rewrite=True), since=11)
-register("Slice", per_axis(slice_attr))
-register("Slice", per_axis(slice_input), since=10)
+register("Slice", Rule(slice_attr))
+register("Slice", Rule(slice_input), since=10)
 register("Expand", Rule(expand, (OUT(0),)))
-register("CenterCropPad", per_axis(center_crop_pad))
+register("CenterCropPad", Rule(center_crop_pad))
 register("ConstantOfShape", Rule(fill, (OUT(0),)))

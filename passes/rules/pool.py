@@ -5,15 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from passes.layout import perm
-from passes.layout.edit import Put
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
+from passes.rules.api import OUT, Layout, Move, Node, Put, Refusal, Rule, RuleFn, perm, register
 from passes.rules.image import channel_order, image, placed, says_last
-from passes.rules.move import OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule, RuleFn
 
 
 def pool(node: Node, layout: Layout) -> Move:

@@ -6,15 +6,10 @@ A scale or zero point is a scalar, a vector with one entry per element of an axi
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from passes.layout.layout import VECTOR, Layout
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, RuleFn, register
 from passes.rules.contraction import matmul_in_order
 from passes.rules.elementwise import operand
 from passes.rules.image import IMAGE
-from passes.rules.move import IN, OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule, RuleFn
 
 
 def linear(node: Node, layout: Layout) -> Move:

@@ -2,13 +2,7 @@
 
 from collections.abc import Iterable
 
-from passes.layout import perm
-from passes.layout.edit import Lookup
-from passes.layout.layout import Layout
-from passes.rules.move import IN, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import IN, Layout, Lookup, Move, Node, Rule, perm, register
 
 
 def reduce_attr(node: Node, layout: Layout) -> Move:

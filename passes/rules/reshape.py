@@ -2,15 +2,8 @@
 
 import numpy as np
 
-from passes.layout import perm
-from passes.layout.edit import Edit, Put, Take
-from passes.layout.layout import Layout
 from passes.layout.reshape import of_flatten, of_reshape
-from passes.refusal import Refusal
-from passes.rules.move import IN, OUT, Move, Slot
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import IN, OUT, Edit, Layout, Move, Node, Put, Refusal, Rule, Slot, Take, perm, register
 
 
 def reshape(node: Node, layout: Layout) -> list[Move]:

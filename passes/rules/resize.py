@@ -4,16 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from passes.layout import perm
-from passes.layout.edit import Array, Put, Take
 from passes.layout.formats import FORMATS
-from passes.layout.layout import Layout
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, Array, Layout, Move, Node, Put, Refusal, Rule, RuleFn, Take, perm, register
 from passes.rules.image import image
-from passes.rules.move import IN, OUT, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule, RuleFn
 
 
 def resize(scales: int) -> RuleFn:

@@ -2,14 +2,7 @@
 
 import numpy as np
 
-from passes.layout import perm
-from passes.layout.edit import Edit, Lookup, Put
-from passes.layout.layout import Layout, natural
-from passes.refusal import Refusal
-from passes.rules.move import IN, Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import IN, Edit, Layout, Lookup, Move, Node, Put, Refusal, Rule, natural, perm, register
 
 
 def axis_input(node: Node, index: int, layout: Layout) -> Edit:

@@ -1,12 +1,6 @@
 """Operators that tell the shape of a tensor."""
 
-from passes.layout import perm
-from passes.layout.edit import Take
-from passes.layout.layout import Layout
-from passes.rules.move import Move
-from passes.rules.node import Node
-from passes.rules.registry import register
-from passes.rules.rule import Rule
+from passes.rules.api import Layout, Move, Node, Rule, Take, perm, register
 
 
 def shape(node: Node, layout: Layout) -> Move:

@@ -14,7 +14,7 @@ from passes.layout import perm
 from passes.layout.layout import ANY, Layout
 from passes.plan.explain import Alternative, Explanation
 from passes.plan.plan import Plan
-from passes.rules.registry import lookup
+from passes.rules.rule import lookup
 from rewriter.interface import letters
 from rewriter.report.data import Explained, Remaining
 

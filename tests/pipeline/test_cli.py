@@ -14,8 +14,7 @@ import pytest
 from passes.layout.layout import Layout
 from passes.rules.move import Move
 from passes.rules.node import Node
-from passes.rules.registry import RULES, Row
-from passes.rules.rule import Rule
+from passes.rules.rule import RULES, Row, Rule
 from rewriter import __version__
 from rewriter.cli import main
 from tests.support.command import DIFFERS, FLIPPED, HEIGHTS, IMAGE, NOT_VALIDATED, USAGE, convert, error, folder, shapes

@@ -24,8 +24,7 @@ from passes.plan.plan import Plan
 from passes.refusal import Refusal
 from passes.rules.move import Move
 from passes.rules.node import Node
-from passes.rules.registry import lookup
-from passes.rules.rule import Rule
+from passes.rules.rule import Rule, lookup
 from tests.rules.cases import Array, Case
 from tests.support.engines import Engine, disabled, reference
 from tests.support.stages import to_graph, to_model

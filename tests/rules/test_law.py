@@ -13,7 +13,7 @@ from passes.layout.layout import permuted
 from passes.rules.move import IN, OUT
 from passes.rules.node import Node
 from passes.rules.norm import GROUP_DOMAIN
-from passes.rules.registry import RULES
+from passes.rules.rule import RULES
 from tests.rules.accepts import accepts
 from tests.rules.cases import CASES, X4, Case, case, ops
 from tests.rules.law import (

@@ -12,7 +12,7 @@ from passes import dialects
 from passes.plan.flat_graph import FlatGraph
 from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
-from passes.rules.registry import RULES, lookup
+from passes.rules.rule import RULES, lookup
 from tests.rules.cases import CASES
 from tests.support.stages import to_graph
 from tests.tools.make_operators import PATH, page

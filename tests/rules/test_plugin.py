@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from onnx import AttributeProto, FunctionProto, ModelProto, helper, save
 
-from passes.rules.registry import RULES, lookup
+from passes.rules.rule import RULES, lookup
 from rewriter import rewrite
 from tests.support.graphs import ROOT, conv, converted, model, node, random
 

@@ -8,8 +8,7 @@ import passes.rules  # noqa: F401  (fills RULES)
 from passes.ir.control_flow import DOMAIN as PORTS
 from passes.rules.barriers import BARRIERS
 from passes.rules.norm import GROUP_DOMAIN as GROUPS
-from passes.rules.registry import RULES, Row
-from passes.rules.rule import Rule
+from passes.rules.rule import RULES, Row, Rule
 
 PATH = Path(__file__).parents[2] / "docs" / "operators.md"
 

@@ -7,7 +7,7 @@ import pytest
 from passes.layout.layout import Layout
 from passes.rules.move import Move
 from passes.rules.node import Node
-from passes.rules.registry import RULES, Row, lookup
+from passes.rules.rule import RULES, Row, lookup
 from tests.support.modes import KINDS
 from tests.tools.conformance import SUITES, Example, examples, outcome
 

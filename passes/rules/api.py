@@ -1,0 +1,16 @@
+"""What a file of rules is written with, here or in a plug-in."""
+
+from passes.layout import perm
+from passes.layout.edit import Array, Edit, Expand, Lookup, Omit, Put, Take
+from passes.layout.layout import ANY, VECTOR, Layout, arranged, natural, permuted
+from passes.layout.perm import Perm
+from passes.refusal import Refusal
+from passes.rules.move import IN, OUT, PREVIOUS, Move, Slot, Step
+from passes.rules.node import Node, Shape
+from passes.rules.rule import Rule, RuleFn, register
+
+__all__ = [
+    "ANY", "IN", "OUT", "PREVIOUS", "VECTOR", "Array", "Edit", "Expand", "Layout", "Lookup", "Move", "Node", "Omit",
+    "Perm", "Put", "Refusal", "Rule", "RuleFn", "Shape", "Slot", "Step", "Take", "arranged", "natural", "perm",
+    "permuted", "register",
+]  # fmt: skip
