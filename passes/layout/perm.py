@@ -1,4 +1,4 @@
-"""The algebra of perms: the only place with index arithmetic.
+"""The algebra of perms.
 
 A *perm* ``p`` of a tensor says how it is stored: ``stored = np.transpose(original, p)``, so
 ``stored.shape[i] == original.shape[p[i]]``. Two different questions follow, and only for swaps do they have the
@@ -8,7 +8,7 @@ same answer:
 * what is a per-axis vector (pads, scales, sizes)?    ``reorder(p, v)[i] == v[p[i]]``  (the perm itself)
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,11 +32,6 @@ def inverse(p: Perm) -> Perm:
 def axis(p: Perm, a: int) -> int:
     """Where the original's axis ``a`` (which may be negative) is stored."""
     return p.index(a % len(p))
-
-
-def axes(p: Perm, several: Iterable[int]) -> list[int]:
-    """Where the original's axes are stored, in ascending order."""
-    return sorted(axis(p, a) for a in several)
 
 
 def reorder(p: Perm, vector: Sequence[T]) -> list[T]:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
-from typing import NamedTuple
 
 from passes.layout import perm
 from passes.layout.factor import Factor, refined
@@ -17,14 +16,6 @@ from passes.layout.layout import VECTOR, Dim, Layout, arranged
 from passes.layout.perm import Perm
 from passes.layout.vector import vector
 from passes.refusal import Refusal
-
-
-class Part(NamedTuple):
-    """An atom, or ``size`` places in it, ``stride`` elements apart."""
-
-    atom: int
-    stride: int = 1
-    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ class Regrouping:
         They differ in where axes of size 1 are stored, which is free: of many places, those in ``_with_units``.
         """
         owner = {atom: axis for axis, atoms in enumerate(self.target) for atom in atoms}
-        runs = [(axis, list(run)) for axis, run in groupby(self._stored_parts(layout), key=lambda p: owner[p.atom])]
+        runs = [(axis, list(run)) for axis, run in groupby(self._stored_parts(layout), key=lambda p: owner[p.axis])]
         stored = [axis for axis, _ in runs]
         for axis in stored:
             if stored.count(axis) > 1:
@@ -52,19 +43,20 @@ class Regrouping:
         orders = {axis: self._order(self.target[axis], run) for axis, run in runs} | self._segments(layout)
         return [arranged(p, orders) for p in _with_units(stored, len(self.target))]
 
-    def _stored_parts(self, layout: Layout) -> list[Part]:
-        parts: list[Part] = []
+    def _stored_parts(self, layout: Layout) -> list[Factor]:
+        """What is stored, one after the other: atoms, and factors of atoms, whose ``axis`` is the atom's number."""
+        parts: list[Factor] = []
         for f in (f for factors in layout.stored for f in factors):
             atoms = self.source[f.axis]
             if f.size is None:
-                parts += map(Part, atoms)
+                parts += map(Factor, atoms)
             elif len(atoms) == 1:
-                parts.append(Part(atoms[0], f.stride, f.size))
+                parts.append(f._replace(axis=atoms[0]))
             else:
                 parts += self._within(f, atoms)
         return parts
 
-    def _within(self, factor: Factor, atoms: tuple[int, ...]) -> list[Part]:
+    def _within(self, factor: Factor, atoms: tuple[int, ...]) -> list[Factor]:
         """A factor of an axis as parts of the atoms of that axis."""
         strides = self._strides(atoms)
         parts = []
@@ -73,18 +65,17 @@ class Regrouping:
             size, inner = self._size(atom), f.stride // strides[atom]
             if f.stride % strides[atom] or size % (inner * (f.size or 1)):
                 raise Refusal(f"axis {f.axis} is split across the order of its elements")
-            parts.append(Part(atom) if f.size == size else Part(atom, inner, f.size))
+            parts.append(Factor(atom) if f.size == size else Factor(atom, inner, f.size))
         return parts
 
-    def _order(self, atoms: tuple[int, ...], run: list[Part]) -> Layout:
+    def _order(self, atoms: tuple[int, ...], run: list[Factor]) -> Layout:
         """The order along an axis of ``atoms`` that is stored as ``run``."""
-        if run == [*map(Part, atoms)]:
+        if run == [*map(Factor, atoms)]:
             return VECTOR
         if len(atoms) == 1:
-            return vector([Factor(0, part.stride, part.size) for part in run])
+            return vector([part._replace(axis=0) for part in run])
         strides = self._strides(atoms)
-        factors = [Factor(0, strides[p.atom] * p.stride, p.size or self._size(p.atom)) for p in run]
-        return vector(factors)
+        return vector([Factor(0, strides[p.axis] * p.stride, p.size or self._size(p.axis)) for p in run])
 
     def _segments(self, layout: Layout) -> dict[int, Layout]:
         """Axes that Concat joined: they pass where the target axis is the same atom alone."""
