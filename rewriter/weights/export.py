@@ -65,6 +65,7 @@ class _Exporter:
         self.written: set[tuple[int, int]] = set()  # (node, input) of the constants that are in the file
 
     def run(self, model: str) -> Export:
+        """The export of the model of this name."""
         for layer in self.storage.layers:
             self._layer(layer)
         for node in self.storage.nodes:
