@@ -122,7 +122,7 @@ class _Exporter:
         move = self.storage.image_move(layer)
         if move is None:
             return
-        p = move.inputs[0].perm
+        p = move.inputs[0].axis_perm
         if p not in (perm.identity(len(p)), perm.channels_last(len(p))):
             raise UsageError(
                 f"{layer.name}: the model swaps spatial axes around it, so its kernel has no layout of its own"

@@ -44,10 +44,8 @@ def test_conv(target: str) -> None:
     letters, tensor = ROWS[target].conv, export.manifest.tensors["w"]
     assert (tensor.old, tensor.new, found.shape) == ("OIHW", letters, shape(letters, O=10, I=3))
     assert tensor.new is not None
-    np.testing.assert_array_equal(found, w.transpose(tensor.change.layout.axis_perm))
-    assert [tensor.new.index(letter) for letter in "OIHW"] == [
-        tensor.change.layout.axis_perm.index(a) for a in range(4)
-    ]
+    np.testing.assert_array_equal(found, w.transpose(tensor.change.perm))
+    assert [tensor.new.index(letter) for letter in "OIHW"] == [tensor.change.perm.index(a) for a in range(4)]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -74,9 +72,7 @@ def test_conv_transpose(target: str) -> None:
     letters = ROWS[target].transposed
     assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape(letters, I=3, O=4))
     flipped = w[:, :, ::-1, ::-1] if target == "flax" else w
-    np.testing.assert_array_equal(
-        export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.layout.axis_perm)
-    )
+    np.testing.assert_array_equal(export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.perm))
 
 
 def test_flax_transpose_kernel() -> None:
