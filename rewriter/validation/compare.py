@@ -46,67 +46,52 @@ class Difference:
         return self.absolute / self.scale
 
 
-def pairs(name: str, expected: Any, got: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Two results side by side; sequences of the same length come item by item, as ``name[0]`` and so on."""
+def differences(name: str, expected: Any, got: Any) -> Iterator[tuple[str, Difference]]:
+    """The difference of two results; of sequences of the same length item by item, as ``name[0]`` and so on."""
     if not (isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got)):
-        yield name, expected, got
+        yield name, difference(expected, got)
         return
     for i, (one, other) in enumerate(zip(expected, got, strict=True)):
-        yield from pairs(f"{name}[{i}]", one, other)
+        yield from differences(f"{name}[{i}]", one, other)
+
+
+def unlike(text: str) -> Difference:
+    """The difference of what cannot be compared."""
+    return Difference(math.inf, text=text)
 
 
 def difference(expected: Any, got: Any) -> Difference:
     """The largest difference of ``got`` to ``expected``: arrays, ``None``, or what else a session gives."""
     if not (isinstance(expected, np.ndarray) and isinstance(got, np.ndarray)):
         same = type(expected) is type(got) and expected == got
-        return Difference() if same else _whole(f"is {_kind(got)} instead of {_kind(expected)}")
+        return Difference() if same else unlike(f"is {_kind(got)} instead of {_kind(expected)}")
     if expected.dtype != got.dtype:
-        return _whole(f"has type {got.dtype} instead of {expected.dtype}")
+        return unlike(f"has type {got.dtype} instead of {expected.dtype}")
     if expected.shape != got.shape:
-        return _whole(f"has shape {list(got.shape)} instead of {list(expected.shape)}")
+        return unlike(f"has shape {list(got.shape)} instead of {list(expected.shape)}")
     if expected.size == 0:
         return Difference()
-    return _of_floats(expected, got) if expected.dtype in RTOL else _of_exact(expected, got)
+    errors, scale = _errors(expected, got)
+    rtol = RTOL.get(expected.dtype, 0.0)
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
+    if errors[index] == 0:
+        return Difference(0.0, scale, rtol)
+    return Difference(float(errors[index]), scale, rtol, index, f"is {got[index]} instead of {expected[index]}")
 
 
-def _of_floats(expected: Array, got: Array) -> Difference:
-    wide, other = (array.astype(np.float64).reshape(-1) for array in (expected, got))
+def _errors(expected: Array, got: Array) -> tuple[Array, float]:
+    """The error of each element, inf where it is no number, and the scale."""
+    differs = np.asarray(expected != got)
+    if expected.dtype not in RTOL and expected.dtype.kind not in "iub":
+        return np.where(differs, math.inf, 0.0), 1.0
+    wide, other = expected.astype(np.float64), got.astype(np.float64)
+    scale = float(np.abs(wide).max(initial=0.0, where=np.isfinite(wide))) or 1.0
+    if expected.dtype not in RTOL:  # float64 may miss the difference of large integers, which is at least 1
+        return differs * np.maximum(1.0, np.abs(wide - other)), scale
     finite = np.isfinite(wide) & np.isfinite(other)
     same = (wide == other) | np.isnan(wide) & np.isnan(other)
-    no_number = ~finite & ~same
-    if no_number.any():
-        return _at(int(np.argmax(no_number)), expected, got, math.inf)
-    errors = np.abs(np.subtract(wide, other, where=finite, out=np.zeros_like(wide)))
-    magnitudes = np.abs(wide[np.isfinite(wide)])
-    scale = float(magnitudes.max(initial=0.0)) or 1.0
-    worst = int(np.argmax(errors))
-    return _at(worst, expected, got, float(errors[worst]), scale)
-
-
-def _of_exact(expected: Array, got: Array) -> Difference:
-    differs = (expected != got).reshape(-1)
-    if not differs.any():
-        return Difference()
-    if expected.dtype.kind not in "iub":
-        return _at(int(np.argmax(differs)), expected, got, math.inf)
-    # float64 may miss the difference of large integers, which is at least 1.
-    wide, other = (array.astype(np.float64).reshape(-1) for array in (expected, got))
-    errors = differs * np.maximum(1.0, np.abs(wide - other))
-    worst = int(np.argmax(errors))
-    scale = float(np.abs(wide).max()) or 1.0
-    return _at(worst, expected, got, float(errors[worst]), scale)
-
-
-def _at(flat: int, expected: Array, got: Array, absolute: float, scale: float = 1.0) -> Difference:
-    rtol = RTOL.get(expected.dtype, 0.0)
-    if absolute == 0:
-        return Difference(0.0, scale, rtol)
-    index = tuple(int(i) for i in np.unravel_index(flat, expected.shape))
-    return Difference(absolute, scale, rtol, index, f"is {got[index]} instead of {expected[index]}")
-
-
-def _whole(text: str) -> Difference:
-    return Difference(math.inf, text=text)
+    errors = np.subtract(wide, other, where=finite, out=np.where(same, 0.0, math.inf))
+    return np.abs(errors), scale
 
 
 def _kind(value: Any) -> str:

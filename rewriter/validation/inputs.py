@@ -1,13 +1,14 @@
 """The inputs that both models are run on: the caller's, and random ones of sizes at which the original runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.validation.compare import RTOL, Array
-from rewriter.validation.session import Feed, Input, Session, dtype_of
+from rewriter.validation.session import Feed, Session, dtype_of
 
 Shapes = dict[str, tuple[int, ...]]
 SIZES = (64, 96, 32, 224, 256)  # what an open dimension other than the batch may be, in the order of trying
@@ -31,12 +32,17 @@ def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
     does not fit, and a model that runs at none of the sizes.
     """
     arrays = request.arrays
-    _check_names("input_shapes", request.shapes, session)
-    _check_names("inputs", arrays, session)
-    for spec in session.inputs:
-        if spec.name in arrays:
-            _check_dtype(spec, arrays[spec.name])
-    if all(spec.name in arrays for spec in session.inputs):
+    dtypes = {spec.name: dtype_of(spec.type) for spec in session.inputs}
+    for what, names in (("input_shapes", request.shapes), ("inputs", arrays)):
+        unknown = sorted(set(names) - set(dtypes))
+        if unknown:
+            raise CouldNotValidate(
+                f"{what} names {', '.join(unknown)}, but the original's inputs are {', '.join(dtypes)}: fix it."
+            )
+    for name, dtype in dtypes.items():
+        if name in arrays and dtype is not None and dtype not in (np.object_, arrays[name].dtype):
+            raise CouldNotValidate(f"The data for input {name} is {arrays[name].dtype}: convert it to {dtype}.")
+    if len(arrays) == len(dtypes):
         return [dict(arrays)]
     shapes = {name: tuple(shape) for name, shape in request.shapes.items()}
     shapes |= {name: array.shape for name, array in arrays.items()}
@@ -47,53 +53,37 @@ def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
     ]
 
 
-def _check_names(what: str, used: Iterable[str], session: Session) -> None:
-    names = [spec.name for spec in session.inputs]
-    unknown = sorted(set(used) - set(names))
-    if unknown:
-        raise CouldNotValidate(
-            f"{what} names {', '.join(unknown)}, but the original's inputs are {', '.join(names)}: fix it."
-        )
-
-
-def _check_dtype(spec: Input, array: Array) -> None:
-    dtype = dtype_of(spec.type)
-    if dtype is not None and dtype != np.object_ and array.dtype != dtype:
-        raise CouldNotValidate(f"The data for input {spec.name} is {array.dtype}: convert it to {dtype}.")
-
-
 def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) -> list[Shapes]:
     """One or two ways to size the inputs at which ``session`` runs, found by trying."""
-    first_choice = _resolve(session.inputs, fixed, batch=1, size=SIZES[0])
-    if first_choice == _resolve(session.inputs, fixed, batch=2, size=SIZES[1]):
-        return [first_choice]  # nothing is open; if it does not run, the caller learns why
-    tried: list[Shapes] = []
-    errors: list[str] = []
+    first_choices = [_resolve(session.inputs, fixed, 1, size) for size in SIZES]
+    second_choices = [_resolve(session.inputs, fixed, n, size) for n in (2, 1) for size in (*SIZES[1:], SIZES[0])]
+    if second_choices[0] == first_choices[0]:
+        return first_choices[:1]  # nothing is open; if it does not run, the caller learns why
+    errors: dict[str, str] = {}  # by what was tried; empty if it runs
 
-    def first_that_runs(choices: Iterable[tuple[int, int]]) -> list[Shapes]:
-        for batch, size in choices:
-            shapes = _resolve(session.inputs, fixed, batch, size)
-            if shapes in tried:
+    def first_that_runs(choices: list[Shapes]) -> list[Shapes]:
+        for shapes in choices:
+            if _text(shapes) in errors:
                 continue
-            tried.append(shapes)
             try:
                 session.run(_feed(session.inputs, shapes, arrays, np.random.default_rng(0)))
+                errors[_text(shapes)] = ""
                 return [shapes]
             except RunFailed as error:
-                errors.append(str(error))
+                errors[_text(shapes)] = str(error)
         return []
 
-    first = first_that_runs((1, size) for size in SIZES)
+    first = first_that_runs(first_choices)
     if not first:
+        text, error = next(iter(errors.items()))
         raise CouldNotValidate(
-            f"The original does not run at {_text(first_choice)} ({errors[0]}), nor at the other sizes that "
+            f"The original does not run at {text} ({error}), nor at the other sizes that "
             "were tried: give the right ones with --input-shape NAME=..."
         )
-    other_sizes = (*SIZES[1:], SIZES[0])
-    return first + first_that_runs((batch, size) for batch in (2, 1) for size in other_sizes)
+    return first + first_that_runs(second_choices)
 
 
-def _resolve(inputs: list[Input], fixed: Shapes, batch: int, size: int) -> Shapes:
+def _resolve(inputs: list[Any], fixed: Shapes, batch: int, size: int) -> Shapes:
     """The shape of each input: as ``fixed``, the same where a name is shared, else ``batch`` or ``size``."""
     named = {
         dim: actual
@@ -114,12 +104,12 @@ def _resolve(inputs: list[Input], fixed: Shapes, batch: int, size: int) -> Shape
     return shapes | fixed
 
 
-def _feed(inputs: list[Input], shapes: Shapes, arrays: Mapping[str, Array], rng: np.random.Generator) -> Feed:
+def _feed(inputs: list[Any], shapes: Shapes, arrays: Mapping[str, Array], rng: np.random.Generator) -> Feed:
     missing = {spec.name: _random(spec, shapes[spec.name], rng) for spec in inputs if spec.name not in arrays}
     return missing | dict(arrays)
 
 
-def _random(spec: Input, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def _random(spec: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     dtype = dtype_of(spec.type)
     if dtype in RTOL:
         return rng.standard_normal(shape).astype(dtype)

@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from rewriter.validation.compare import RTOL, Array, difference, pairs
+from rewriter.validation.compare import RTOL, Array, differences
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.session import Feed, Session
 
@@ -58,8 +58,7 @@ def nudged(feed: Feed, rng: np.random.Generator) -> Feed:
 def _listen(noise: dict[str, float], session: Session, feeds: list[Feed], values: list[list[Any]]) -> None:
     """Raises ``noise``, by output, to what the outputs of ``feeds`` differ from ``values``."""
     for feed, expected in zip(feeds, values, strict=True):
-        for output, one, other in zip(session.outputs, expected, session.run(feed), strict=True):
-            for name, array, again in pairs(output, one, other):
-                sample = difference(array, again).relative
-                if math.isfinite(sample):  # another shape, say, is no measure
-                    noise[name] = max(noise.get(name, 0.0), sample)
+        for output, value, again in zip(session.outputs, expected, session.run(feed), strict=True):
+            for name, most in differences(output, value, again):
+                if math.isfinite(most.relative):  # another shape, say, is no measure
+                    noise[name] = max(noise.get(name, 0.0), most.relative)

@@ -1,11 +1,12 @@
-"""onnxruntime as the validator needs it: sessions with numpy in and out."""
+"""onnxruntime as the validator needs it: its execution providers, and sessions with numpy in and out."""
 
 import contextlib
 import ctypes
+import io
 import math
 import re
 import tempfile
-from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,6 @@ from google.protobuf.message import EncodeError
 
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.validation.compare import RTOL, Array
-from rewriter.validation.providers import PROVIDERS, full_name, require, runtime
 
 Feed = dict[str, Array]
 Level = Literal["disabled", "default"]
@@ -23,18 +23,54 @@ Level = Literal["disabled", "default"]
 LEVELS: dict[Level, str] = {"disabled": "ORT_DISABLE_ALL", "default": "ORT_ENABLE_ALL"}
 
 
-@dataclass(frozen=True)
-class Input:
-    """A graph input; an open dimension is a name or ``None``, and the shape ``[]`` if the rank is unknown."""
+# TF32 keeps 10 bits of the mantissa: its error would drown any that a rewrite makes.
+PROVIDERS: dict[str, list[tuple[str, dict[str, int]]]] = {
+    "cpu": [("CPUExecutionProvider", {})],
+    "cuda": [("CUDAExecutionProvider", {"use_tf32": 0}), ("CPUExecutionProvider", {})],
+}
 
-    name: str
-    type: str
-    shape: list[int | str | None]
+# Both distributions are the package onnxruntime: together they are whichever was written last, and removing one breaks
+# the other. Without a dependency on either, `pip install .` would not do.
+BUILDS = {"onnxruntime", "onnxruntime-gpu"}
+CURE = "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install onnxruntime-gpu`"
+
+
+def runtime() -> Any:
+    """onnxruntime, imported when it is first needed: a fault of usage or of a file is told without it.
+
+    Raises ``CouldNotValidate`` if another build was removed from beneath it.
+    """
+    import onnxruntime
+
+    if not hasattr(onnxruntime, "InferenceSession"):
+        raise CouldNotValidate(f"The installed onnxruntime is not complete: {CURE} (or onnxruntime, without CUDA).")
+    return onnxruntime
+
+
+def require(provider: str) -> None:
+    """Raises ``CouldNotValidate`` if the provider is not to be had in this onnxruntime."""
+    if provider not in PROVIDERS:
+        raise CouldNotValidate(f"There is no provider {provider!r}: choose among {', '.join(PROVIDERS)}.")
+    if full_name(provider) not in runtime().get_available_providers():
+        builds = BUILDS & {distribution.name for distribution in distributions()}
+        cause = ", since onnxruntime and onnxruntime-gpu are installed over each other" if builds == BUILDS else ""
+        raise CouldNotValidate(
+            f"{provider.upper()} is not in this onnxruntime build{cause}: {CURE}, or validate with another provider."
+        )
+    if provider == "cuda":
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+            runtime().preload_dlls()  # finds the CUDA and cuDNN libraries that were installed by pip
+
+
+def full_name(provider: str) -> str:
+    """onnxruntime's name of a provider."""
+    return PROVIDERS[provider][0][0]
 
 
 class Session:
     """One model on one provider at one optimisation level.
 
+    ``inputs`` have name, type and shape: an open dimension is a name or ``None``; ``[]`` if the rank is unknown.
     Raises ``RunFailed`` if the model does not load, ``CouldNotValidate`` if the provider is not to be had here.
     """
 
@@ -46,8 +82,7 @@ class Session:
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, LEVELS[level])
         try:
             # Without fallback: a run that fails on CUDA must not be repeated on the CPU in silence.
-            chosen = PROVIDERS[provider]
-            self._session: Any = ort.InferenceSession(model, options, providers=chosen, enable_fallback=0)
+            self._session = ort.InferenceSession(model, options, providers=PROVIDERS[provider], enable_fallback=0)
         except Exception as error:  # onnxruntime's errors have no narrower base
             raise RunFailed(_short(error)) from error
         if self._session.get_providers()[0] != full_name(provider):
@@ -55,9 +90,11 @@ class Session:
                 f"This onnxruntime has {provider.upper()} but cannot start it here: check the GPU, its "
                 "driver and the CUDA and cuDNN libraries, or validate with another provider."
             )
-        self.inputs = [Input(node.name, node.type, list(node.shape)) for node in self._session.get_inputs()]
-        self.outputs: list[str] = [node.name for node in self._session.get_outputs()]
+        self.inputs: list[Any] = self._session.get_inputs()
+        outputs = self._session.get_outputs()
+        self.outputs: list[str] = [spec.name for spec in outputs]
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._has_foreign_types = any(_is_foreign(dtype_of(spec.type)) for spec in (*self.inputs, *outputs))
 
     def run(self, feed: Feed) -> list[Any]:
         """The outputs in order: arrays, lists of arrays for sequences, ``None`` for an empty optional.
@@ -66,18 +103,12 @@ class Session:
         """
         feed = {name: np.asarray(array, order="C") for name, array in feed.items()}
         try:
-            if not self._has_foreign_types():
+            if not self._has_foreign_types:
                 return list(self._session.run(None, feed))
             values = {name: _ort_value(array) for name, array in feed.items()}
             return [_from_ort_value(value) for value in self._session.run_with_ort_values(None, values)]
         except Exception as error:  # onnxruntime's errors have no narrower base
             raise RunFailed(_short(error)) from error
-
-    def _has_foreign_types(self) -> bool:
-        """Whether an input or output has a type that numpy itself lacks, such as bfloat16."""
-        nodes = [*self._session.get_inputs(), *self._session.get_outputs()]
-        dtypes = [dtype_of(node.type) for node in nodes]
-        return any(dtype is not None and dtype.isbuiltin == 2 for dtype in dtypes)
 
 
 def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> bytes | str:
@@ -122,9 +153,14 @@ def _short(error: Exception) -> str:
     return text.rstrip(".") if len(text) <= 300 else text[:299] + "…"
 
 
+def _is_foreign(dtype: np.dtype[Any] | None) -> bool:
+    """Whether numpy itself lacks the type, such as bfloat16."""
+    return dtype is not None and dtype.isbuiltin == 2
+
+
 def _ort_value(array: Array) -> Any:
     values = runtime().OrtValue
-    if array.dtype.isbuiltin != 2:
+    if not _is_foreign(array.dtype):
         return values.ortvalue_from_numpy(array)
     onnx_type = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
     return values.ortvalue_from_numpy_with_onnx_type(array, onnx_type)
@@ -134,7 +170,7 @@ def _from_ort_value(value: Any) -> Any:
     dtype = dtype_of(value.data_type())
     if not value.has_value():
         return None
-    if dtype is None or dtype.isbuiltin != 2:
+    if dtype is None or not _is_foreign(dtype):
         return value.numpy()
     if dtype not in RTOL or value.device_name() != "cpu":
         raise TypeError(f"an output of type {value.data_type()} on {value.device_name()} cannot be read")

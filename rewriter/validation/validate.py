@@ -24,12 +24,11 @@ from onnx import ModelProto
 from passes.layout.perm import Perm, inverse, reorder, then
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.interface import LAYOUTS_KEY
-from rewriter.validation.compare import Array, Difference, difference, pairs
+from rewriter.validation.compare import Array, differences, unlike
 from rewriter.validation.inputs import InputRequest
-from rewriter.validation.providers import PROVIDERS
 from rewriter.validation.reference import Reference, make_reference
-from rewriter.validation.session import LEVELS, Level, Session, source
-from rewriter.validation.verdict import Finding, ProviderResult, Tolerance, ValidationReport, Where, failure, verdict
+from rewriter.validation.session import LEVELS, PROVIDERS, Level, Session, source
+from rewriter.validation.verdict import Finding, ProviderResult, ValidationReport, Where, judge, verdict
 
 Layouts = Mapping[str, Sequence[int]]
 
@@ -42,7 +41,8 @@ class Task:
     rewritten: bytes | str
     layouts: Layouts | None
     request: InputRequest
-    tolerance: Tolerance
+    rtol: float | None
+    atol: float
 
 
 def validate(
@@ -73,24 +73,19 @@ def validate(
     """
     if runs < 1 or (providers is not None and not providers):
         raise CouldNotValidate("There is nothing to run: ask for at least one run and one provider.")
-    with contextlib.ExitStack() as stack:
-        models = source(original, stack), source(rewritten, stack)
-        request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
-        task = Task(*models, layouts, request, Tolerance(rtol, atol or 0.0))
-        if providers is None:
-            return _where_possible(task)
-        return ValidationReport([_validate_on(provider, task) for provider in providers])
-
-
-def _where_possible(task: Task) -> ValidationReport:
     results: list[ProviderResult] = []
     errors: list[CouldNotValidate] = []
-    for provider in PROVIDERS:
-        try:
-            results.append(_validate_on(provider, task))
-        except CouldNotValidate as error:
-            errors.append(error)
-            results.append(ProviderResult(provider, "unavailable", str(error)))
+    with contextlib.ExitStack() as stack:
+        request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
+        task = Task(source(original, stack), source(rewritten, stack), layouts, request, rtol, atol or 0.0)
+        for provider in PROVIDERS if providers is None else providers:
+            try:
+                results.append(_validate_on(provider, task))
+            except CouldNotValidate as error:
+                if providers is not None:
+                    raise
+                errors.append(error)
+                results.append(ProviderResult(provider, "unavailable", str(error)))
     if len(errors) == len(results):
         raise errors[0]
     return ValidationReport(results)
@@ -122,19 +117,18 @@ def _findings(provider: str, level: Level, task: Task, reference: Reference) -> 
         names = [spec.name for spec in session.inputs]
         if (names, session.outputs) != (reference.inputs, reference.outputs):
             was = f"{reference.inputs} and {reference.outputs}"
-            yield failure(f"has inputs {names} and outputs {session.outputs} instead of {was}")
+            yield Finding(unlike(f"has inputs {names} and outputs {session.outputs} instead of {was}"))
             return
         layouts = _recorded(reference.metadata, session.metadata) if task.layouts is None else task.layouts
         for run, feed in enumerate(reference.feeds):
             stored = {name: _stored(name, array, layouts) for name, array in feed.items()}
             results = session.run(stored)
             for output, value, got in zip(session.outputs, reference.values[run], results, strict=True):
-                for name, one, other in pairs(output, _stored(output, value, layouts), got):
-                    most = difference(one, other)
-                    where = Where(name, _index(most, layouts.get(output)), run, level)
-                    yield task.tolerance.judge(most, where, reference.noise.get(name, 0.0))
+                for name, most in differences(output, _stored(output, value, layouts), got):
+                    where = Where(name, _original_index(most.index, layouts.get(output)), run, level)
+                    yield judge(most, where, reference.noise.get(name, 0.0), task.rtol, task.atol)
     except RunFailed as error:
-        yield failure(f"does not run on {provider} at optimisation level {level}: {error}")
+        yield Finding(unlike(f"does not run on {provider} at optimisation level {level}: {error}"))
 
 
 def _recorded(original: Mapping[str, str], rewritten: Mapping[str, str]) -> dict[str, Perm]:
@@ -166,8 +160,5 @@ def _stored(name: str, value: Any, layouts: Layouts) -> Any:
     return np.transpose(value, layouts[name])
 
 
-def _index(most: Difference, p: Sequence[int] | None) -> tuple[int, ...] | None:
-    """The place in the original's layout."""
-    if most.index is None or p is None:
-        return most.index
-    return tuple(reorder(inverse(tuple(p)), most.index))
+def _original_index(index: tuple[int, ...] | None, layout: Sequence[int] | None) -> tuple[int, ...] | None:
+    return index if index is None or layout is None else tuple(reorder(inverse(tuple(layout)), index))

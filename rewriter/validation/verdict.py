@@ -101,29 +101,21 @@ class Finding:
         return self.excess > 1 and is_float and error <= NOISE_FACTOR * self.noise
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """What the caller allows of float outputs: a fraction of the scale (``None``: by type), and absolute."""
-
-    rtol: float | None
-    atol: float
-
-    def judge(self, difference: Difference, where: Where, noise: float) -> Finding:
-        """The difference with what is allowed there, of which noise raises the fraction."""
-        if not difference.rtol:
-            return Finding(difference, where, noise=noise)
-        rtol = difference.rtol if self.rtol is None else self.rtol
-        return Finding(difference, where, max(rtol, min(NOISE_FACTOR * noise, NOISE_LIMIT)), self.atol, noise)
-
-
-def failure(text: str) -> Finding:
-    """The finding where there is nothing to compare."""
-    return Finding(Difference(math.inf, text=text))
+def judge(difference: Difference, where: Where, noise: float, rtol: float | None, atol: float) -> Finding:
+    """A difference and what is allowed there: of floats ``rtol`` (``None``: by type), raised by noise, and ``atol``."""
+    if not difference.rtol:
+        return Finding(difference, where, noise=noise)
+    rtol = difference.rtol if rtol is None else rtol
+    return Finding(difference, where, max(rtol, min(NOISE_FACTOR * noise, NOISE_LIMIT)), atol, noise)
 
 
 def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> ProviderResult:
     """By the finding that exceeds most what is allowed. Raises ``CouldNotValidate`` if only noise fails."""
-    worst = _worst(findings)
+    noisy = [finding for finding in findings if finding.is_noise]
+    clear = (finding for finding in findings if not finding.is_noise)
+    worst = max(clear, key=lambda finding: finding.excess, default=Finding(Difference()))
+    if noisy and worst.excess <= 1:
+        raise CouldNotValidate(_too_noisy(noisy[0]))
     is_number = math.isfinite(worst.difference.absolute)
     return ProviderResult(
         name=provider,
@@ -139,18 +131,12 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> Provid
     )
 
 
-def _worst(findings: list[Finding]) -> Finding:
-    """The finding that decides. Raises ``CouldNotValidate`` if only noise fails: that proves nothing."""
-    clear = [finding for finding in findings if not finding.is_noise]
-    worst = max(clear, key=lambda finding: finding.excess, default=Finding(Difference()))
-    if worst.excess > 1 or len(clear) == len(findings):
-        return worst
-    noisy = next(finding for finding in findings if finding.is_noise)
-    output = noisy.where.output if noisy.where else ""
-    raise CouldNotValidate(
-        f"The original's output {output} differs from itself by {noisy.noise:.1e} of its scale when the last "
+def _too_noisy(finding: Finding) -> str:
+    output = finding.where.output if finding.where else ""
+    return (
+        f"The original's output {output} differs from itself by {finding.noise:.1e} of its scale when the last "
         "bits of its input or the order of its sums change, so a difference of "
-        f"{noisy.difference.relative:.1e} proves nothing: give real data as inputs."
+        f"{finding.difference.relative:.1e} proves nothing: give real data as inputs."
     )
 
 

@@ -65,6 +65,7 @@ class _Exporter:
         self.written: set[tuple[int, int]] = set()  # (node, input) of the constants that are in the file
 
     def run(self, model: str) -> Export:
+        """The export of the model of this name."""
         for layer in self.storage.layers:
             self._layer(layer)
         for node in self.storage.nodes:
@@ -121,7 +122,7 @@ class _Exporter:
         move = self.storage.image_move(layer)
         if move is None:
             return
-        p = move.inputs[0].perm
+        p = move.inputs[0].axis_perm
         if p not in (perm.identity(len(p)), perm.channels_last(len(p))):
             raise UsageError(
                 f"{layer.name}: the model swaps spatial axes around it, so its kernel has no layout of its own"

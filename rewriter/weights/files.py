@@ -70,8 +70,9 @@ def writer(path: Path) -> Callable[[Export, IO[bytes]], None]:
 
 
 def write_safetensors(export: Export, file: IO[bytes]) -> None:
-    known = {np.dtype(dtype) for dtype in DTYPES.values()}
-    refuse_others(export, lambda dtype: dtype in known, ".safetensors")
+    """With the manifest in the metadata."""
+    dtypes = {np.dtype(dtype) for dtype in DTYPES.values()}
+    refuse_others(export, dtypes.__contains__, ".safetensors")
     metadata = {"format": FRAMEWORKS[export.manifest.target].safetensors_format, MANIFEST: export.manifest.dumps()}
     file.write(safetensors.numpy.save(export.tensors, metadata))
 
@@ -86,6 +87,7 @@ def write_npz(export: Export, file: IO[bytes]) -> None:
 
 
 def refuse_others(export: Export, holds: Callable[["np.dtype[Any]"], bool], ending: str) -> None:
+    """Raises UsageError on a tensor of a type that is not held."""
     other = next(
         (f"{name!r} is {array.dtype}" for name, array in export.tensors.items() if not holds(array.dtype)), None
     )

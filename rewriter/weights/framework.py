@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 from rewriter.errors import UsageError
-from rewriter.weights.windows import Pool, Settings, Windows, whole_pads
+from rewriter.weights.windows import Pair, Pool, Settings, Windows, whole_pads
 
 CONV_KINDS = ("conv", "depthwise_conv", "conv_transpose")
 KERNEL_KINDS = (*CONV_KINDS, "dense")
@@ -92,9 +92,13 @@ class Framework(ABC):
         """The same, of this framework alone."""
         yield from ()
 
+    def pad(self, pads: Sequence[Pair]) -> Settings:
+        """What the input or result of a layer is padded by apart from it: a pair for each axis, as ``tf.pad`` takes."""
+        return {"pad": [(0, 0), *pads, (0, 0)]} if any(map(any, pads)) else {}
+
     @abstractmethod
     def conv_padding(self, windows: Windows) -> Settings:
-        """What a convolution or pool is given: ``padding``, and as ``pad`` what is padded apart from it."""
+        """What a convolution or pool is given as ``padding``, and what is padded apart from it."""
 
     @abstractmethod
     def conv_transpose_padding(self, windows: Windows, output_padding: Sequence[int]) -> Settings:

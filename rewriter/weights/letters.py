@@ -5,8 +5,9 @@
 input channels and the multiplier: output channel ``c * M + m`` reads input channel ``c``.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -75,49 +76,37 @@ def plain(letters: str) -> str:
 
 
 def is_depthwise(letters: str) -> bool:
+    """Whether the letters are those of a depthwise kernel only."""
     return "M" in letters or ("1" in letters and "O" not in letters)
 
 
 def plain_shape(letters: str, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape of an array in the plain form of its layout."""
-    sizes = list(shape)
-    if "M" in letters:
-        at = letters.index("C")
-        return (*sizes[:at], sizes[at] * sizes[at + 1], 1, *sizes[at + 2 :])
-    ones = [i for i, letter in enumerate(letters) if letter == "1"]
-    dropped = ones[1:] if is_depthwise(letters) else ones
-    return tuple(size for i, size in enumerate(sizes) if i not in dropped)
+    sizes = dict(zip(letters, shape, strict=True))
+    if is_depthwise(letters):
+        sizes |= {"O": sizes["C"] * sizes.get("M", 1), "I": 1}
+    return tuple(sizes[letter] for letter in plain(letters))
 
 
 def written_shape(letters: str, shape: Sequence[int], groups: int | None = None) -> tuple[int, ...]:
-    """The other way round: ``shape`` is that of the plain form of ``letters``."""
-    sizes = dict(zip(plain(letters), shape, strict=True))
+    """The other way round: ``shape`` is that of the plain form of ``letters``. Raises UsageError if it cannot be."""
+    sizes = dict(zip(plain(letters), shape, strict=True)) | {"1": 1}
     if is_depthwise(letters):
-        sizes |= depthwise_sizes(letters, sizes, groups)
-    return tuple(1 if letter == "1" else sizes[letter] for letter in letters)
-
-
-def depthwise_sizes(letters: str, sizes: Mapping[str, int], groups: int | None) -> dict[str, int]:
-    out, per_group = sizes["O"], sizes["I"]
-    if per_group != 1:
-        raise UsageError(
-            f"{letters} is for depthwise kernels, with 1 input channel per group; this one has {per_group}"
-        )
-    if "M" not in letters:
-        return {"C": out}
-    if not groups or out % groups:
-        raise UsageError(f"{letters} needs groups=, the number of input channels, of which {out} is a multiple")
-    return {"C": groups, "M": out // groups}
+        out, per_group = sizes["O"], sizes["I"]
+        if per_group != 1:
+            raise UsageError(
+                f"{letters} is for depthwise kernels, with 1 input channel per group; this one has {per_group}"
+            )
+        if "M" in letters and (not groups or out % groups):
+            raise UsageError(f"{letters} needs groups=, the number of input channels, of which {out} is a multiple")
+        sizes |= {"C": groups, "M": out // groups} if groups and "M" in letters else {"C": out}
+    return tuple(sizes[letter] for letter in letters)
 
 
 def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:
     """Raises UsageError if ``letters`` are no layout, or not one of an array of this shape."""
-    repeated = [letter for letter, times in Counter(letters).items() if times > 1 and letter != "1"]
-    if (
-        repeated
-        or not letters
-        or not all(letter == "1" or (letter.isascii() and letter.isupper()) for letter in letters)
-    ):
+    axes = letters.replace("1", "")
+    if not re.fullmatch("[A-Z1]+", letters) or len(set(axes)) != len(axes):
         raise UsageError(f"layout {letters!r}: write each axis as one capital letter, such as OIHW or NHWC")
     if "M" in letters and "CM" not in letters:
         raise UsageError(f"layout {letters!r}: a multiplier M stands behind its channels C, as in HWCM")

@@ -35,6 +35,7 @@ class Tensor:
         return "reordered" if self.change.layout.is_divided else "permuted"
 
     def to_json(self) -> dict[str, Any]:
+        """As it is written."""
         named = {"layer": self.layer, "parameter": self.parameter, "collection": self.collection}
         return {
             "source": self.source,
@@ -58,6 +59,7 @@ class LayerEntry:
     settings: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
+        """As it is written."""
         return {"kind": self.kind, "operator": self.operator, "parameters": {**self.parameters}, **self.settings}
 
 
@@ -74,6 +76,7 @@ class Manifest:
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
+        """As it is written."""
         return {
             "format": f"onnx-layout-rewriter {__version__} weights",
             "model": self.model,
@@ -93,6 +96,7 @@ class Manifest:
 
 
 def in_lines(value: Any) -> str:
+    """As JSON, one entry per line."""
     if isinstance(value, dict) and value:
         return "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n}"
     if isinstance(value, list) and value:
@@ -101,4 +105,5 @@ def in_lines(value: Any) -> str:
 
 
 def value_json(value: InterfaceValue) -> dict[str, Any]:
+    """What the manifest says of an input or output."""
     return {"old": value.old_layout, "new": value.new_layout, "perm": None if value.perm is None else [*value.perm]}

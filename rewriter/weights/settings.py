@@ -17,8 +17,8 @@ def settings_of(layer: Layer, framework: Framework) -> tuple[Settings, list[str]
     unsaid = [settings["note"]] if "note" in settings else []
     lacking = framework.lacks(layer.kind, layer.spatial, settings)
     notes = [*computed(layer, framework), *unsaid, *lacking, *odd(layer, settings)]
-    known = {key: value for key, value in settings.items() if value is not None}
-    return known | framework.layer_settings(layer.kind), [f"{layer.name}: {note}" for note in notes]
+    settings = {key: value for key, value in settings.items() if value is not None}
+    return settings | framework.layer_settings(layer.kind), [f"{layer.name}: {note}" for note in notes]
 
 
 def computed(layer: Layer, framework: Framework) -> Iterator[str]:

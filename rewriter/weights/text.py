@@ -51,8 +51,8 @@ def row(name: str, layer: LayerEntry, tensors: dict[str, Tensor]) -> list[str]:
 
 def padding(layer: LayerEntry) -> str:
     """The padding in short, and strides: "VALID, pad 3+3 3+3, stride 2 2"."""
-    given = layer.settings.get("padding", "")
-    parts = [given if isinstance(given, str) else amounts(given)]
+    told = layer.settings.get("padding", "")
+    parts = [told if isinstance(told, str) else amounts(told)]
     if "crop" in layer.settings:
         parts.append(f"crop {amounts(layer.settings['crop'])}")
     pads = layer.settings.get("pad", [])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from passes.layout.layout import Layout, arranged, natural
+from passes.layout.perm import Perm
 from passes.layout.vector import joined, reordered, sizes_and_perm
 from rewriter.weights.letters import Array
 
@@ -31,6 +32,11 @@ class TensorTransform:
         return contiguous(self.layout.inverse().apply(np.flip(stored, self.flip)))
 
     @property
+    def perm(self) -> Perm:
+        """The perm of the axes, in whatever order the elements along each are."""
+        return self.layout.axis_perm
+
+    @property
     def is_identity(self) -> bool:
         """Whether the target has the tensor as the source does."""
         return self.layout.is_natural and self.shape == self.source_shape and not self.flip
@@ -41,7 +47,7 @@ class TensorTransform:
         return {
             "source_shape": [*self.source_shape],
             "shape": [*self.shape],
-            "perm": [*self.layout.axis_perm],
+            "perm": [*self.perm],
             **({"orders": orders} if orders else {}),
             **({"flip": [*self.flip]} if self.flip else {}),
         }

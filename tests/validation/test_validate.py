@@ -9,7 +9,6 @@ import pytest
 from onnx import helper
 
 from rewriter import CouldNotValidate, validate
-from rewriter.validation import providers
 from rewriter.validation import session as runtime
 from tests.support.validating import (
     BOTH,
@@ -106,7 +105,7 @@ def test_provider_that_is_asked_for_must_be_there() -> None:
 @pytest.mark.usefixtures("cpu_build")
 def test_two_builds_that_hide_each_other_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [SimpleNamespace(name="onnxruntime"), SimpleNamespace(name="onnxruntime-gpu")]
-    monkeypatch.setattr(providers, "distributions", lambda: both)
+    monkeypatch.setattr(runtime, "distributions", lambda: both)
     with pytest.raises(CouldNotValidate, match=r"installed over each other: run `pip uninstall"):
         validate(conv(), conv(), providers=["cuda"])
 
@@ -130,7 +129,7 @@ def test_provider_that_is_not_asked_for_is_skipped_with_a_note() -> None:
 
 def test_session_that_fell_back_to_the_cpu_is_not_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "require", lambda provider: None)
-    monkeypatch.setitem(providers.PROVIDERS, "cuda", ["CPUExecutionProvider"])
+    monkeypatch.setitem(runtime.PROVIDERS, "cuda", [("CPUExecutionProvider", {})])
     monkeypatch.setattr(runtime, "full_name", lambda provider: "CUDAExecutionProvider")
     with pytest.raises(CouldNotValidate, match="has CUDA but cannot start it here"):
         validate(conv(), conv(), providers=["cuda"])

@@ -1,5 +1,7 @@
 """Every kind of layer that ONNX writes: kernels, norms and what belongs to none."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
@@ -9,25 +11,29 @@ from tests.support.layers import IMAGE, one_layer
 
 # Kernels
 
-CONVS = {
-    "pytorch": ("OIHW", (10, 3, 3, 2)),
-    "tensorflow": ("HWIO", (3, 2, 3, 10)),
-    "tflite": ("OHWI", (10, 3, 2, 3)),
-    "flax": ("HWIO", (3, 2, 3, 10)),
+
+class Row(NamedTuple):
+    """What a target makes of the kernels below, as letters, and of SAME_UPPER."""
+
+    conv: str
+    depthwise: str
+    transposed: str
+    dense: str
+    padding: Any
+    pad: list[Any] | None = None
+
+
+ROWS = {
+    "pytorch": Row("OIHW", "OIHW", "IOHW", "OI", [0, 0], [1, 1, 0, 1]),
+    "tensorflow": Row("HWIO", "HWCM", "HWOI", "IO", "SAME"),
+    "tflite": Row("OHWI", "1HWC", "OHWI", "OI", "SAME"),
+    "flax": Row("HWIO", "HWIO", "HWIO", "IO", [(0, 1), (1, 1)]),
 }
-DEPTHWISE = {
-    "pytorch": ("OIHW", (6, 1, 3, 2)),
-    "tensorflow": ("HWCM", (3, 2, 3, 2)),
-    "tflite": ("1HWC", (1, 3, 2, 6)),
-    "flax": ("HWIO", (3, 2, 1, 6)),
-}
-TRANSPOSED = {
-    "pytorch": ("IOHW", (3, 4, 3, 2)),
-    "tensorflow": ("HWOI", (3, 2, 4, 3)),
-    "tflite": ("OHWI", (4, 3, 2, 3)),
-    "flax": ("HWIO", (3, 2, 3, 4)),
-}
-DENSE = {"pytorch": ("OI", (4, 7)), "tensorflow": ("IO", (7, 4)), "tflite": ("OI", (4, 7)), "flax": ("IO", (7, 4))}
+
+
+def shape(letters: str, **sizes: int) -> tuple[int, ...]:
+    """Of a kernel of 3 x 2; other axes have size one."""
+    return tuple({"H": 3, "W": 2, **sizes}.get(letter, 1) for letter in letters)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -35,22 +41,21 @@ def test_conv(target: str) -> None:
     w = random(10, 3, 3, 2)
     export = one_layer("Conv", {"w": w}, IMAGE, target)
     found = export.tensors["w"]
-    letters, shape = CONVS[target]
-    tensor = export.manifest.tensors["w"]
-    assert (tensor.old, tensor.new, found.shape) == ("OIHW", letters, shape)
+    letters, tensor = ROWS[target].conv, export.manifest.tensors["w"]
+    assert (tensor.old, tensor.new, found.shape) == ("OIHW", letters, shape(letters, O=10, I=3))
     assert tensor.new is not None
-    np.testing.assert_array_equal(found, w.transpose(tensor.change.layout.axis_perm))
-    assert [tensor.new.index(letter) for letter in "OIHW"] == [
-        tensor.change.layout.axis_perm.index(a) for a in range(4)
-    ]
+    np.testing.assert_array_equal(found, w.transpose(tensor.change.perm))
+    assert [tensor.new.index(letter) for letter in "OIHW"] == [tensor.change.perm.index(a) for a in range(4)]
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_depthwise(target: str) -> None:
     w = random(6, 1, 3, 2)
     export = one_layer("Conv", {"w": w}, IMAGE, target, group=3)
-    letters, shape = DEPTHWISE[target]
-    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
+    letters = ROWS[target].depthwise
+    channels = {"C": 3, "M": 2} if "M" in letters else {"C": 6}
+    assert export.manifest.tensors["w"].new == letters
+    assert export.tensors["w"].shape == shape(letters, O=6, **channels)
     assert export.manifest.layers["layer"].kind == "depthwise_conv"
 
 
@@ -64,12 +69,10 @@ def test_one_input_channel_is_not_depthwise() -> None:
 def test_conv_transpose(target: str) -> None:
     w = random(3, 4, 3, 2)
     export = one_layer("ConvTranspose", {"w": w}, IMAGE, target)
-    letters, shape = TRANSPOSED[target]
-    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
+    letters = ROWS[target].transposed
+    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape(letters, I=3, O=4))
     flipped = w[:, :, ::-1, ::-1] if target == "flax" else w
-    np.testing.assert_array_equal(
-        export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.layout.axis_perm)
-    )
+    np.testing.assert_array_equal(export.tensors["w"], flipped.transpose(export.manifest.tensors["w"].change.perm))
 
 
 def test_flax_transpose_kernel() -> None:
@@ -86,8 +89,8 @@ def test_dense(op: str, transposed: int | None, target: str) -> None:
     w = random(7, 4)
     stored = w.T.copy() if transposed else w
     export = one_layer(op, {"w": stored}, [2, 7], target, **({"transB": 1} if transposed else {}))
-    letters, shape = DENSE[target]
-    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape)
+    letters = ROWS[target].dense
+    assert (export.manifest.tensors["w"].new, export.tensors["w"].shape) == (letters, shape(letters, I=7, O=4))
     np.testing.assert_array_equal(export.tensors["w"], w if letters == "IO" else w.T)
 
 
@@ -147,15 +150,11 @@ def test_batch_norm_names_and_conventions() -> None:
     assert [m.layers["layer"].settings["epsilon"] for m in (torch, keras, flax)] == [0.001] * 3
 
 
-SAME_PADS = {"tensorflow": "SAME", "tflite": "SAME", "flax": [(0, 1), (1, 1)], "pytorch": [0, 0]}
-
-
 @pytest.mark.parametrize("target", TARGETS)
 def test_same_upper_is_tensorflows_same(target: str) -> None:
     export = one_layer("Conv", {"w": random(4, 3, 3, 3)}, [2, 3, 6, 7], target, strides=[2, 2], auto_pad="SAME_UPPER")
     settings = export.manifest.layers["layer"].settings
-    assert settings["padding"] == SAME_PADS[target]
-    assert settings.get("pad") == ([1, 1, 0, 1] if target == "pytorch" else None)
+    assert (settings["padding"], settings.get("pad")) == ROWS[target][-2:]
     assert "for_size" not in settings
 
 

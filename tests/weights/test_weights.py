@@ -154,7 +154,8 @@ def test_a_plan_that_transposes_is_told() -> None:
 
 
 def test_an_input_of_unknown_rank_is_told() -> None:
-    nodes = [node("Reshape", ["x", "shape"], ["r"]), conv("r", "y")]
+    """Neither by its own shape nor by a kernel is the rank of what the Conv reads known."""
+    nodes = [node("Reshape", ["x", "shape"], ["r"]), node("Reshape", ["w", "shape"], ["k"]), conv("r", "y", "k")]
     inputs = [onnx.helper.make_tensor_value_info(n, t, s) for n, t, s in (("x", 1, [None]), ("shape", 7, [None]))]
     proto = model(nodes, inputs, {"y": None}, {"w": random(3, 3, 3, 3)})
     notes = export_weights(proto, "tensorflow").manifest.notes

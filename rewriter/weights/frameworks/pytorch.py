@@ -19,10 +19,14 @@ class PyTorch(Framework):
     has_grouped_transpose = True
     has_flat_slopes = True
 
+    def pad(self, pads: Sequence[Pair]) -> Settings:
+        """``torch.nn.functional.pad`` counts axes from the last one."""
+        return {"pad": [amount for pair in reversed(pads) for amount in pair]} if any(map(any, pads)) else {}
+
     def conv_padding(self, windows: Windows) -> Settings:
         if all(before == after for before, after in windows.pads):
             return {"padding": [before for before, _ in windows.pads]}
-        return {"padding": [0] * len(windows.pads), "pad": functional_pad(windows.pads)}
+        return {"padding": [0] * len(windows.pads), **self.pad(windows.pads)}
 
     def conv_transpose_padding(self, windows: Windows, output_padding: Sequence[int]) -> Settings:
         """As much is cut before as behind; what is cut more before is added behind again by ``output_padding``."""
@@ -31,10 +35,4 @@ class PyTorch(Framework):
         if all(0 <= b < m for b, m in zip(behind, most, strict=True)):
             return {"padding": [before for before, _ in windows.pads], "output_padding": behind}
         cut, grown = cut_behind(windows.pads, output_padding)
-        after = {"pad": functional_pad(grown)} if any(map(any, grown)) else {}
-        return {"padding": [0] * len(cut), "output_padding": [0] * len(cut), "crop": cut, **after}
-
-
-def functional_pad(pads: Sequence[Pair]) -> list[int]:
-    """The list for ``torch.nn.functional.pad``, which counts axes from the last one."""
-    return [amount for pair in reversed(pads) for amount in pair]
+        return {"padding": [0] * len(cut), "output_padding": [0] * len(cut), "crop": cut, **self.pad(grown)}

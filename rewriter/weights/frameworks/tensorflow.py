@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 
 from rewriter.weights.framework import CONV_KINDS, Framework, kernel_layouts, most, parameter_names
-from rewriter.weights.windows import Pair, Settings, Windows, cut_behind
+from rewriter.weights.windows import Settings, Windows, cut_behind
 
 
 class TensorFlow(Framework):
@@ -28,7 +28,7 @@ class TensorFlow(Framework):
 
     def conv_padding(self, windows: Windows) -> Settings:
         if not any(map(any, windows.pads)) or not windows.is_same(windows.size):
-            return {"padding": "VALID", **tf_pad(windows.pads)}
+            return {"padding": "VALID", **self.pad(windows.pads)}
         return {"padding": "SAME"} | ({} if windows.is_same(None) else {"for_size": list(windows.size or ())})
 
     def conv_transpose_padding(self, windows: Windows, output_padding: Sequence[int]) -> Settings:
@@ -45,12 +45,7 @@ class TensorFlow(Framework):
             return sized("SAME", windows, offsets, behind if any(offsets) else None)
         gaps = [(before, after + max(s - w, 0)) for w, s, (before, after), _ in along]
         cut, grown = cut_behind(gaps, output_padding)
-        return {**sized("VALID", windows, whole, None), "crop": cut, **tf_pad(grown)}
-
-
-def tf_pad(pads: Sequence[Pair]) -> Settings:
-    """The list for ``tf.pad`` of a channels-last tensor; nothing where nothing is padded."""
-    return {"pad": [(0, 0), *pads, (0, 0)]} if any(map(any, pads)) else {}
+        return {**sized("VALID", windows, whole, None), "crop": cut, **self.pad(grown)}
 
 
 def sized(padding: str, windows: Windows, offset: list[int], output_padding: list[int] | None) -> Settings:
