@@ -1,15 +1,16 @@
-# Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`) and
-# .venv-interop (these and Flax, LiteRT; only `make interop`).
+# Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`),
+# .venv-interop (these and Flax, LiteRT; only `make interop`) and .venv-lowest (only `make test-lowest`).
 PYTHON ?= python3
 VENV := .venv
 EXPORT := .venv-export
 INTEROP := .venv-interop
+LOWEST := .venv-lowest
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check interop models models-full models-zoo conformance fuzz operators bench zoo zoo-latency clean
+.PHONY: help run test test-lowest check interop models models-full models-zoo conformance fuzz operators bench zoo zoo-latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,12 +18,17 @@ help:  ## list the targets
 run: $(VENV)/ready  ## set up and convert a model (MODEL=path TO=nhwc|nchw)
 	$(VENV)/bin/python -m rewriter $(MODEL) --to $(TO)
 
-test: $(VENV)/ready  ## set up and run the tests
-	$(VENV)/bin/python -m pytest -n 2
+test: $(VENV)/ready  ## set up and run the tests; prints the coverage
+	$(VENV)/bin/python -m pytest -n 2 --cov --cov-report=term
+	$(VENV)/bin/coverage report --include='passes/rules/*' --fail-under=95
 
-check: $(VENV)/ready  ## lint, formatting, import boundary, strict types
+test-lowest: $(LOWEST)/ready  ## whole models with the lowest versions that pyproject.toml claims
+	$(LOWEST)/bin/python -m pytest -n 2 -W default tests/pipeline tests/plan tests/weights tests/validation
+
+check: $(VENV)/ready  ## lint, formatting, import boundaries, strict types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, by running these
@@ -56,11 +62,19 @@ zoo-latency: $(VENV)/ready  ## race over the zoo on a quiet machine; writes docs
 	$(VENV)/bin/python -m tests.tools.zoo --latency
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(EXPORT) $(INTEROP) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
+	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
+
+$(LOWEST)/ready: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -c '$(PINS)' | sed 's/>=/==/' > $(LOWEST)/pins.txt
+	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check -r $(LOWEST)/pins.txt hypothesis pytest pytest-xdist
 	touch $@
 
 $(EXPORT)/ready: pyproject.toml
