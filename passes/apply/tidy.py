@@ -28,19 +28,18 @@ def _joined_gathers(graph: gs.Graph, names: set[str], takes: dict[str, tuple[gs.
     for node in graph.nodes:
         indices = taken_indices(node)
         if indices is None:
-            inner = partial(_joined_gathers, names=names, takes=takes)
-            nodes.append(with_bodies(node, inner))
+            nodes.append(with_bodies(node, partial(_joined_gathers, names=names, takes=takes)))
             continue
         source = node.inputs[0]
         if source.name in takes:
             source, first = takes[source.name]
             indices = np.asarray(first[indices])
             inputs = [source, constants.of_array(unused(f"{node.inputs[1].name}_joined", names), indices)]
-            node = new_node(node, inputs, list(node.outputs))
+            node = new_node(node, inputs, node.outputs)
         if indices.ndim == 1:
             takes[node.outputs[0].name] = source, indices
         if source.shape == [indices.size] and indices.tolist() == list(range(indices.size)):
-            node = new_node(node, [source], list(node.outputs), op="Identity", attrs={}, changed=frozenset({"axis"}))
+            node = new_node(node, [source], node.outputs, op="Identity", attrs={}, changed=frozenset({"axis"}))
         nodes.append(node)
     return assemble(graph, nodes, graph.inputs, graph.outputs)
 
@@ -74,12 +73,11 @@ def _without_identities(graph: gs.Graph, same: dict[str, gs.Tensor], renamed: di
     for node in graph.nodes:
         source = same.get(node.inputs[0].name, node.inputs[0]) if node.inputs else None
         if node.op != "Identity" or not is_standard(node) or source is None:
-            inner = partial(_without_identities, same=same, renamed=renamed)
-            nodes.append(with_bodies(node, inner))
+            nodes.append(with_bodies(node, partial(_without_identities, same=same, renamed=renamed)))
         elif node.outputs[0].name not in relied_on:
             same[node.outputs[0].name] = source
         elif source.name in produced - relied_on and source.name not in renamed:
             renamed[source.name] = node.outputs[0]
         else:
             nodes.append(node)
-    return with_nodes(graph, nodes)
+    return with_nodes(graph, nodes, graph.inputs, graph.outputs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
-from onnx import TensorProto, helper, numpy_helper
+from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
 from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from passes.layout.edit import Array, ArrayEdit
@@ -14,19 +14,16 @@ from passes.layout.layout import Layout
 
 
 class Stored(LazyValues):  # type: ignore[misc]
-    """An initializer of the model, changed by ``steps`` (layouts and edits, in order) when it is read."""
+    """An initializer of the model, brought into ``layouts``, one after the other, when it is read."""
 
-    def __init__(self, proto: TensorProto, steps: Sequence[Layout | ArrayEdit] = (), shape: Sequence[int] = ()) -> None:
+    def __init__(self, proto: TensorProto, layouts: Sequence[Layout] = ()) -> None:
         self.tensor = proto
-        self.steps = tuple(steps)
-        self.shape = list(shape if steps else proto.dims)
+        self.layouts = tuple(layouts)
+        self.shape = reduce(lambda shape, layout: layout.shape(shape), layouts, list(proto.dims))
         self.dtype = numpy_type(proto.data_type)
 
     def load(self) -> Array:
-        array: Array = numpy_helper.to_array(self.tensor)
-        for step in self.steps:
-            array = step.apply(array)
-        return array
+        return reduce(lambda array, layout: layout.apply(array), self.layouts, numpy_helper.to_array(self.tensor))
 
 
 def numpy_type(onnx_type: int) -> "np.dtype[Any] | None":
@@ -36,12 +33,16 @@ def numpy_type(onnx_type: int) -> "np.dtype[Any] | None":
     return np.dtype(helper.tensor_dtype_to_np_dtype(onnx_type))
 
 
+def dense(sparse: SparseTensorProto) -> TensorProto:
+    """What a sparse initializer holds, zeros and all."""
+    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    array = np.zeros(sparse.dims, values.dtype)
+    array[tuple(indices.T) if indices.ndim == 2 else np.unravel_index(indices, array.shape)] = values
+    return numpy_helper.from_array(array, sparse.values.name)
+
+
 def of_array(name: str, array: Array) -> gs.Constant:
     return gs.Constant(name, np.asarray(array, order="C"))  # ascontiguousarray would give a scalar an axis
-
-
-def of_proto(name: str, proto: TensorProto) -> gs.Constant:
-    return gs.Constant(name, Stored(proto))
 
 
 def changed(constant: gs.Constant, name: str, *steps: Layout | ArrayEdit) -> gs.Constant:
@@ -50,12 +51,8 @@ def changed(constant: gs.Constant, name: str, *steps: Layout | ArrayEdit) -> gs.
     wanted = [step for step in steps if not isinstance(step, Layout) or not step.is_natural]
     layouts = [step for step in wanted if isinstance(step, Layout)]
     if isinstance(values, Stored) and layouts == wanted:
-        shape = reduce(lambda shape, layout: layout.shape(shape), layouts, list(constant.shape))
-        return gs.Constant(name, Stored(values.tensor, (*values.steps, *layouts), shape))
-    array = array_of(constant)
-    for step in wanted:
-        array = step.apply(array)
-    return gs.Constant(name, array)
+        return gs.Constant(name, Stored(values.tensor, (*values.layouts, *layouts)))
+    return gs.Constant(name, reduce(lambda array, step: step.apply(array), wanted, array_of(constant)))
 
 
 def array_of(constant: gs.Constant) -> Array:
@@ -67,13 +64,13 @@ def array_of(constant: gs.Constant) -> Array:
 
 def is_as_read(constant: gs.Constant) -> bool:
     """Whether the constant is an initializer of the model that nothing changed."""
-    return isinstance(constant._values, Stored) and not constant._values.steps
+    return isinstance(constant._values, Stored) and not constant._values.layouts
 
 
 def write(constant: gs.Constant, proto: TensorProto) -> None:
     """Fill an empty initializer: from the model's own where nothing changed, else of the same element type."""
     values = constant._values
-    if isinstance(values, Stored) and not values.steps:
+    if isinstance(values, Stored) and not values.layouts:
         proto.CopyFrom(values.tensor)
     elif isinstance(values, Stored):
         array = values.load()

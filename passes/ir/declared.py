@@ -1,22 +1,11 @@
-"""What protobufs say of a model: its opset, the types and shapes of values, the bodies of nodes."""
+"""What protobufs say of a model: its opset, the shapes of values, the bodies of nodes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-from onnx import (
-    AttributeProto,
-    GraphProto,
-    ModelProto,
-    NodeProto,
-    SparseTensorProto,
-    TensorProto,
-    ValueInfoProto,
-    numpy_helper,
-)
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 SMALL = 4096  # elements; larger constants are weights: no inference and no rule reads them
-USUAL_OPSET = 17
 
 Shape = list[Any]  # sizes, symbols, None
 
@@ -28,7 +17,7 @@ def standard_opset(model: ModelProto) -> int:
 
 def opset_of(model: ModelProto) -> int:
     """The version of the standard operators that the model imports; if it uses none, one that every runtime knows."""
-    return standard_opset(model) or USUAL_OPSET
+    return standard_opset(model) or 17
 
 
 def body_protos(node: NodeProto) -> list[GraphProto]:
@@ -60,11 +49,3 @@ def shape_of(value: ValueInfoProto | None) -> Shape | None:
 def is_static(shape: Sequence[Any]) -> bool:
     """Whether all sizes are numbers."""
     return all(isinstance(size, int) for size in shape)
-
-
-def dense(sparse: SparseTensorProto) -> TensorProto:
-    """What a sparse initializer holds, zeros and all."""
-    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
-    array = np.zeros(sparse.dims, values.dtype)
-    array[tuple(indices.T) if indices.ndim == 2 else np.unravel_index(indices, array.shape)] = values
-    return numpy_helper.from_array(array, sparse.values.name)

@@ -5,13 +5,13 @@ however large the model.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 import onnx_graphsurgeon as gs
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TypeProto, ValueInfoProto, helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, helper
 
 from passes.ir import constants
 from passes.ir.declared import SMALL, standard_opset, values_of
@@ -58,17 +58,15 @@ def export_skeleton(graph: gs.Graph) -> ModelProto:
     return model
 
 
-def export_constants(nodes: Sequence[gs.Node], graph: gs.Graph, values: Mapping[str, gs.Constant]) -> ModelProto:
-    """A model of nodes that read nothing but each other, constants and ``values``; it gives their first results."""
-    original: ModelProto = graph.origin.model
-    read = {t.name: values.get(t.name, t) for node in nodes for t in node.inputs}
-    proto = GraphProto(name="constants", node=[_Export(True).node(node) for node in nodes])
-    proto.output.extend(ValueInfoProto(name=node.outputs[0].name) for node in nodes)
+def export_constants(nodes: Mapping[str, gs.Node], graph: gs.Graph, values: Constants) -> ModelProto:
+    """A model of nodes, by what they give, that read nothing but each other, constants and ``values``."""
+    proto = GraphProto(name="constants", node=[_Export(True).node(node) for node in nodes.values()])
+    proto.output.extend(ValueInfoProto(name=name) for name in nodes)
+    read = {t.name: values.get(t.name, t) for node in nodes.values() for t in node.inputs}
     for tensor in (t for t in read.values() if isinstance(t, gs.Constant)):
         constants.write(tensor, proto.initializer.add())
-    return helper.make_model(
-        proto, opset_imports=[helper.make_opsetid("", graph.opset)], ir_version=original.ir_version
-    )
+    opsets = [helper.make_opsetid("", graph.opset)]
+    return helper.make_model(proto, opset_imports=opsets, ir_version=graph.origin.model.ir_version)
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class _Export:
         results = [t for node in graph.nodes for t in node.outputs if t.name and t.name not in interface]
         typed = (t for t in results if t.dtype is not None and (t.shape is not None or not self.complete))
         target.value_info.extend(_value_info(t, declared.get(t.name), self.complete) for t in typed)
-        names = interface | set(held) | {t.name for t in results}
+        names = interface | held.keys() | {t.name for t in results}
         for note in original.quantization_annotation:
             if origin.name(note.tensor_name) in names:
                 target.quantization_annotation.add().CopyFrom(note)
@@ -112,12 +110,10 @@ class _Export:
         while proto.input and not proto.input[-1] and (origin is None or len(proto.input) > len(origin.input)):
             del proto.input[-1]
         changed = node.changed if origin is not None else node.attrs.keys()
-        if changed:
-            kept = [attr for attr in proto.attribute if attr.name not in changed]
-            del proto.attribute[:]
-            proto.attribute.extend(kept)
-            wanted = sorted(name for name in changed if name in node.attrs)
-            proto.attribute.extend(helper.make_attribute(name, node.attrs[name]) for name in wanted)
+        for attr in [attr for attr in proto.attribute if attr.name in changed]:
+            proto.attribute.remove(attr)
+        new = sorted(changed & node.attrs.keys())
+        proto.attribute.extend(helper.make_attribute(name, node.attrs[name]) for name in new)
         for attr in (attr for attr in proto.attribute if attr.type == AttributeProto.GRAPH):
             attr.g.Clear()
             self.fill(attr.g, node.attrs[attr.name], around)
@@ -161,17 +157,6 @@ def _value_info(tensor: gs.Tensor, declared: ValueInfoProto | None, complete: bo
         value.type.CopyFrom(helper.make_tensor_type_proto(elem_type, None))
     value.name = tensor.name
     if value.type.HasField("tensor_type") and tensor.shape is not None:
-        _set_shape(value.type.tensor_type, tensor.shape, hidden=UNKNOWN if complete else "")
+        shape = [None if complete and str(size).startswith(UNKNOWN) else size for size in tensor.shape]
+        value.type.tensor_type.shape.CopyFrom(helper.make_tensor_type_proto(0, shape).tensor_type.shape)
     return value
-
-
-def _set_shape(tensor_type: TypeProto.Tensor, shape: Iterable[int | str | None], hidden: str) -> None:
-    """Symbols with the prefix ``hidden`` (if there is one) are left out."""
-    tensor_type.shape.Clear()
-    tensor_type.shape.SetInParent()
-    for size in shape:
-        dim = tensor_type.shape.dim.add()
-        if isinstance(size, int):
-            dim.dim_value = size
-        elif size and not (hidden and size.startswith(hidden)):
-            dim.dim_param = size

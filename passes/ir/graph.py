@@ -4,6 +4,7 @@ Names of values are unique in all of a model: in the main graph and in all bodie
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import onnx_graphsurgeon as gs
 
@@ -39,41 +40,30 @@ def assemble(
     body = []
     for node in nodes:
         operands, results = [fresh(t) for t in node.inputs], [fresh(t) for t in node.outputs]
-        attrs = changed_bodies(node, inner) if bodies(node) else node.attrs
-        body.append(new_node(node, operands, results, attrs=attrs))
-    tails = [fresh(tensor) for tensor in outputs]
-    return with_nodes(like, body, heads, tails)
+        body.append(new_node(node, operands, results, attrs=changed_bodies(node, inner)))
+    return with_nodes(like, body, heads, [fresh(tensor) for tensor in outputs])
 
 
 def with_nodes(
-    like: gs.Graph,
-    nodes: Sequence[gs.Node],
-    inputs: Sequence[gs.Tensor] | None = None,
-    outputs: Sequence[gs.Tensor] | None = None,
+    like: gs.Graph, nodes: Sequence[gs.Node], inputs: Sequence[gs.Tensor], outputs: Sequence[gs.Tensor]
 ) -> gs.Graph:
-    """A graph of these nodes (and these inputs and outputs); the rest is as in the graph ``like``."""
-    heads, tails = (like.inputs if inputs is None else inputs), (like.outputs if outputs is None else outputs)
-    graph = gs.Graph(nodes, heads, tails, like.name, like.doc_string, like.opset)
+    """A graph of these; the rest is as in the graph ``like``."""
+    graph = gs.Graph(nodes, inputs, outputs, like.name, like.doc_string, like.opset)
     graph.origin = like.origin
     return graph
 
 
-def new_node(node: gs.Node, inputs: list[gs.Tensor], outputs: list[gs.Tensor], **changes: object) -> gs.Node:
-    """The same node with other inputs and outputs.
+def new_node(node: gs.Node, inputs: Sequence[gs.Tensor], outputs: Sequence[gs.Tensor], **changes: Any) -> gs.Node:
+    """The same node with other inputs and outputs (and other ``changes``).
 
     ``origin`` (the node's protobuf in the file) and ``changed`` (names of the attributes that differ from it) let the
     writer keep what onnx-graphsurgeon cannot hold.
     """
-    new = gs.Node(
-        changes.get("op", node.op),
-        node.name,
-        changes.get("attrs", node.attrs),
-        inputs,
-        outputs,
-        changes.get("domain", node.domain),
-    )
+    changed = changes.pop("changed", frozenset())
+    kept = {"op": node.op, "name": node.name, "attrs": node.attrs, "domain": node.domain}
+    new = gs.Node(**{**kept, **changes}, inputs=list(inputs), outputs=list(outputs))
     new.origin = getattr(node, "origin", None)
-    new.changed = getattr(node, "changed", frozenset()) | changes.get("changed", frozenset())  # type: ignore[operator]
+    new.changed = getattr(node, "changed", frozenset()) | changed
     return new
 
 
@@ -81,7 +71,7 @@ def with_bodies(node: gs.Node, change: Callable[[gs.Graph], gs.Graph]) -> gs.Nod
     """The same node with each of its bodies changed."""
     if not bodies(node):
         return node
-    return new_node(node, list(node.inputs), list(node.outputs), attrs=changed_bodies(node, change))
+    return new_node(node, node.inputs, node.outputs, attrs=changed_bodies(node, change))
 
 
 def changed_bodies(node: gs.Node, change: Callable[[gs.Graph], gs.Graph]) -> dict[str, object]:
@@ -119,15 +109,21 @@ def every_node(graph: gs.Graph) -> Iterator[gs.Node]:
     return (node for each in every_graph(graph) for node in each.nodes)
 
 
-def captured(node: gs.Node) -> set[str]:
-    """Names of values from outside that the bodies of a node read."""
-    names: set[str] = set()
+def every_tensor(graph: gs.Graph) -> Iterator[gs.Tensor]:
+    """The values of the graph and of all bodies in it, as often as they are made and read."""
+    for each in every_graph(graph):
+        yield from each.inputs
+        for node in each.nodes:
+            yield from (*node.inputs, *node.outputs)
+        yield from each.outputs
+
+
+def reads(node: gs.Node) -> set[str]:
+    """Names of the values that a node reads, and that its bodies read from outside."""
+    names = {t.name for t in node.inputs}
     for body in bodies(node):
-        read = {t.name for t in body.outputs}
-        for inner in body.nodes:
-            read |= {t.name for t in inner.inputs} | captured(inner)
         made = {t.name for t in body.inputs} | {t.name for inner in body.nodes for t in inner.outputs}
-        names |= read - made - {""}
+        names |= {t.name for t in body.outputs}.union(*map(reads, body.nodes)) - made - {""}
     return names
 
 
@@ -146,8 +142,4 @@ def unused(wish: str, taken: set[str]) -> str:
 
 def all_names(graph: gs.Graph) -> set[str]:
     """Names of all values of the graph and of all bodies in it."""
-    names: set[str] = set()
-    for each in every_graph(graph):
-        names.update(t.name for t in (*each.inputs, *each.outputs))
-        names.update(t.name for node in each.nodes for t in (*node.inputs, *node.outputs))
-    return names
+    return {t.name for t in every_tensor(graph)}

@@ -5,17 +5,16 @@ other, and it cannot tell what it leaves out. Each graph and node remembers the 
 writing starts from these, so that metadata, doc strings and kinds of attributes that graphsurgeon does not know stay.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
-from passes.ir.constants import Stored, numpy_type
-from passes.ir.declared import Shape, dense, opset_of, shape_of, values_of
-from passes.ir.graph import every_graph
+from passes.ir.constants import Stored, dense, numpy_type
+from passes.ir.declared import opset_of, shape_of, values_of
+from passes.ir.graph import every_tensor
 
 Tensors = Mapping[str, gs.Tensor]
 
@@ -62,15 +61,14 @@ def _graph(proto: GraphProto, opset: int, outer: Tensors, model: ModelProto | No
     inputs = [value.name for value in proto.input if model is None or value.name not in held]
     constants = {name: tensor for name, tensor in held.items() if name not in inputs}
     declared = values_of(proto)
-    tensors = {**outer, **constants}
     own = dict.fromkeys([*inputs, *(name for node in proto.node for name in node.output if name)])
-    tensors |= {name: variable(name, declared.get(name)) for name in own if name not in constants}
+    tensors = {**outer, **{name: _variable(name, declared) for name in own}, **constants}
 
     def tensor(name: str) -> gs.Tensor:
         if not name:
             return gs.Variable.empty()
         if name not in tensors:  # nobody makes it
-            tensors[name] = variable(name, declared.get(name))
+            tensors[name] = _variable(name, declared)
         return tensors[name]
 
     nodes = [_node(node, opset, tensors, tensor) for node in proto.node]
@@ -91,31 +89,21 @@ def _node(proto: NodeProto, opset: int, tensors: Tensors, tensor: Callable[[str]
     return node
 
 
-def variable(name: str, value: ValueInfoProto | None) -> gs.Variable:
-    """A value with the type and shape that are declared."""
-    if value is None:
-        return gs.Variable(name)
-    return gs.Variable(name, *_type(value))
-
-
-def _type(value: ValueInfoProto) -> tuple["np.dtype[Any] | None", Shape | None, str]:
-    """The type of the elements, the shape and the kind of a value, as graphsurgeon names them."""
-    kind = value.type.WhichOneof("value") or "tensor_type"
-    element = value.type.sequence_type.elem_type if kind == "sequence_type" else value.type
-    return numpy_type(element.tensor_type.elem_type), shape_of(value), kind
+def _variable(name: str, declared: Mapping[str, ValueInfoProto]) -> gs.Variable:
+    variable = gs.Variable(name)
+    _set_type(variable, declared)
+    return variable
 
 
 def set_types(graph: gs.Graph, values: Mapping[str, ValueInfoProto]) -> None:
     """Give all values of a graph, and of its bodies, the types and shapes of ``values``, and no others."""
-    for tensor in every_variable(graph):
-        value = values.get(tensor.name, ValueInfoProto())
-        tensor.dtype, tensor.shape, tensor.type = _type(value)
+    for tensor in every_tensor(graph):
+        if isinstance(tensor, gs.Variable):
+            _set_type(tensor, values)
 
 
-def every_variable(graph: gs.Graph) -> Iterable[gs.Variable]:
-    """The values, of the graph and of all bodies in it, that are made at run time."""
-    tensors: dict[int, gs.Variable] = {}
-    for each in every_graph(graph):
-        sides = (each.inputs, each.outputs, *(side for node in each.nodes for side in (node.inputs, node.outputs)))
-        tensors |= {id(t): t for side in sides for t in side if t.name and isinstance(t, gs.Variable)}
-    return tensors.values()
+def _set_type(variable: gs.Variable, values: Mapping[str, ValueInfoProto]) -> None:
+    value = values.get(variable.name, ValueInfoProto())
+    variable.type = value.type.WhichOneof("value") or "tensor_type"
+    element = value.type.sequence_type.elem_type if variable.type == "sequence_type" else value.type
+    variable.dtype, variable.shape = numpy_type(element.tensor_type.elem_type), shape_of(value)

@@ -6,7 +6,7 @@ all other readers (half a minute for a constant with some thousand), and misses 
 
 import onnx_graphsurgeon as gs
 
-from passes.ir.graph import assemble, captured, with_bodies
+from passes.ir.graph import assemble, reads, with_bodies
 
 
 def dead_code(graph: gs.Graph) -> gs.Graph:
@@ -16,6 +16,6 @@ def dead_code(graph: gs.Graph) -> gs.Graph:
     for node in reversed(graph.nodes):
         if any(t.name in needed for t in node.outputs):
             node = with_bodies(node, dead_code)
-            needed |= {t.name for t in node.inputs} | captured(node)
+            needed |= reads(node)
             kept.append(node)
     return assemble(graph, kept[::-1], graph.inputs, graph.outputs)

@@ -5,7 +5,6 @@ opinion on what the operators mean is needed. graphsurgeon's ``fold_constants`` 
 loads them all, and takes no care that a result is the same on any machine.
 """
 
-from collections.abc import Mapping
 from math import prod
 
 import numpy as np
@@ -38,34 +37,34 @@ def fold_sizes(graph: gs.Graph, engines: Engines, own_weights: bool = False) -> 
     constant it must be a scalar for onnxruntime.
     """
     for _ in range(MOST_ROUNDS):
-        found = small_constants(graph, engines)
+        small = small_constants(graph, engines)
         if own_weights:
             ops = {t.name: node.op for node in graph.nodes for t in node.outputs}
-            found = {n: array for n, array in found.items() if array.ndim < 2 and ops[n] != "Identity"}
-        if not found:
+            small = {name: t for name, t in small.items() if len(t.shape) < 2 and ops[name] != "Identity"}
+        if not small:
             break
-        graph = infer_shapes(with_constants(graph, found), engines)
+        nodes = [node for node in graph.nodes if not (node.outputs and node.outputs[0].name in small)]
+        graph = assemble(graph, nodes, graph.inputs, graph.outputs, lambda tensor: small.get(tensor.name, tensor))  # noqa: B023
+        graph = infer_shapes(graph, engines)
     return graph
 
 
-def small_constants(graph: gs.Graph, engines: Engines) -> dict[str, Array]:
+def small_constants(graph: gs.Graph, engines: Engines) -> dict[str, gs.Constant]:
     """What nodes of the main graph compute of small constants and static shapes."""
     outputs = {t.name for t in graph.outputs}
-    sizes: dict[str, Array] = {}
-    nodes, computed = [], set[str]()
-    for node in graph.nodes:
-        if not is_small(node) or node.outputs[0].name in outputs:
-            continue
-        name, value = node.outputs[0].name, sizes_of(node)
-        if value is not None:
-            sizes[name] = value
-        elif all(is_known(t) or t.name in sizes or t.name in computed for t in node.inputs):
-            nodes.append(node)
-            computed.add(name)
-    results = engines.evaluate(export_constants(nodes, graph, as_constants(sizes))) if nodes else ()
-    arrays = dict(zip((node.outputs[0].name for node in nodes), results or (), strict=bool(results)))
+    small: dict[str, gs.Constant] = {}
+    nodes: dict[str, gs.Node] = {}  # to be computed
+    for node in (node for node in graph.nodes if is_small(node) and node.outputs[0].name not in outputs):
+        name, sizes = node.outputs[0].name, sizes_of(node)
+        if sizes is not None:
+            small[name] = constants.of_array(name, sizes)
+        elif all(is_known(t) or t.name in small or t.name in nodes for t in node.inputs):
+            nodes[name] = node
+    results = engines.evaluate(export_constants(nodes, graph, small)) if nodes else None
+    for name, array in zip(nodes, results or (), strict=False):
+        small[name] = constants.of_array(name, array)
     kept = {t.name for node in graph.nodes if node.op == "Range" for t in node.inputs if t.shape != []}
-    return {name: array for name, array in {**sizes, **arrays}.items() if name not in kept}
+    return {name: constant for name, constant in small.items() if name not in kept}
 
 
 def is_small(node: gs.Node) -> bool:
@@ -90,15 +89,3 @@ def sizes_of(node: gs.Node) -> Array | None:
         return None
     sizes = prod(shape) if node.op == "Size" else shape[node.attrs.get("start") : node.attrs.get("end")]
     return np.asarray(sizes, dtype=np.int64)
-
-
-def as_constants(arrays: Mapping[str, Array]) -> dict[str, gs.Constant]:
-    """The arrays as constants of their names."""
-    return {name: constants.of_array(name, array) for name, array in arrays.items()}
-
-
-def with_constants(graph: gs.Graph, arrays: Mapping[str, Array]) -> gs.Graph:
-    """The graph with constants in the place of what its nodes compute."""
-    values = as_constants(arrays)
-    nodes = [node for node in graph.nodes if not (node.outputs and node.outputs[0].name in values)]
-    return assemble(graph, nodes, graph.inputs, graph.outputs, lambda tensor: values.get(tensor.name, tensor))

@@ -8,7 +8,7 @@ from collections import Counter
 
 import onnx_graphsurgeon as gs
 
-from passes.ir.graph import assemble, captured, every_node, is_standard
+from passes.ir.graph import assemble, is_standard, reads
 from passes.rules.norm import GROUP_DOMAIN, GROUP_NORM
 
 RANKS = (3, 4, 5)
@@ -16,25 +16,21 @@ RANKS = (3, 4, 5)
 
 def fuse_group_norm(graph: gs.Graph) -> gs.Graph:
     """The graph with one node for each such three nodes of its main graph."""
-    reads = Counter(t.name for node in every_node(graph) for t in node.inputs)
-    reads.update(t.name for t in graph.outputs)
-    for node in graph.nodes:
-        reads.update(captured(node))
-    found = [three for node in graph.nodes if (three := _three(node, reads)) is not None]
-    if not found:
-        return graph
+    readers = Counter(name for node in graph.nodes for name in reads(node))
+    readers.update(t.name for t in graph.outputs)
+    found = [three for node in graph.nodes if (three := _three(node, readers)) is not None]
     last = {id(three[2]): _one(*three) for three in found}
     gone = {id(node) for three in found for node in three[:2]}
     nodes = [last.get(id(node), node) for node in graph.nodes if id(node) not in gone]
     return assemble(graph, nodes, graph.inputs, graph.outputs)
 
 
-def _three(norm: gs.Node, reads: "Counter[str]") -> tuple[gs.Node, gs.Node, gs.Node] | None:
+def _three(norm: gs.Node, readers: "Counter[str]") -> tuple[gs.Node, gs.Node, gs.Node] | None:
     """An InstanceNormalization between two Reshapes that nobody else reads, first to groups and then back."""
     if norm.op != "InstanceNormalization" or not is_standard(norm):
         return None
     first, then = norm.inputs[0].inputs, norm.outputs[0].outputs
-    if len(first) != 1 or len(then) != 1 or reads[norm.inputs[0].name] != 1 or reads[norm.outputs[0].name] != 1:
+    if len(first) != 1 or len(then) != 1 or readers[norm.inputs[0].name] != 1 or readers[norm.outputs[0].name] != 1:
         return None
     if {first[0].op, then[0].op} != {"Reshape"} or then[0].inputs[0].name != norm.outputs[0].name:
         return None

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import onnx_graphsurgeon as gs
 
-from passes.ir.graph import bodies, every_graph, unused
+from passes.ir.graph import every_graph, unused
 
 
 def unique_names(graph: gs.Graph) -> gs.Graph:
-    """The graph as it is or, if names repeat, with values of bodies renamed."""
-    names = [t.name for each in every_graph(graph) for t in defined(each)]
-    if len(set(names)) < len(names):
-        taken = {t.name for t in defined(graph)}
-        for node in graph.nodes:
-            for body in bodies(node):
-                _rename(body, taken)
+    """The graph, with values renamed whose names others have: all that read them, in inner bodies too, see that."""
+    taken: set[str] = set()
+    for each in every_graph(graph):
+        for tensor in {id(tensor): tensor for tensor in defined(each)}.values():
+            name = unused(tensor.name, taken)
+            each.origin.renamed[tensor.name] = name
+            tensor.name = name
     return graph
 
 
@@ -26,14 +26,3 @@ def defined(graph: gs.Graph) -> Iterator[gs.Tensor]:
     yield from graph.inputs
     yield from graph.origin.constants.values()
     yield from (t for node in graph.nodes for t in node.outputs if t.name)
-
-
-def _rename(body: gs.Graph, taken: set[str]) -> None:
-    """Give the values of a body names that are not ``taken``: all that read them, in inner bodies too, see these."""
-    for tensor in {id(tensor): tensor for tensor in defined(body)}.values():
-        name = unused(tensor.name, taken)
-        body.origin.renamed[tensor.name] = name
-        tensor.name = name
-    for node in body.nodes:
-        for inner in bodies(node):
-            _rename(inner, taken)

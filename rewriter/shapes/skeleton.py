@@ -4,7 +4,8 @@ from math import prod
 
 from onnx import ModelProto, helper
 
-from passes.ir.declared import SMALL, dense
+from passes.ir.constants import dense
+from passes.ir.declared import SMALL
 from passes.ir.exporter import FREE_INITIALIZERS_IR_VERSION
 
 

@@ -5,6 +5,7 @@ What is expected is computed from bit patterns, without onnx's own conversions.
 
 import numpy as np
 import onnx
+import onnx_graphsurgeon as gs
 import pytest
 from onnx import ModelProto, TensorProto, TypeProto, ValueInfoProto, helper
 
@@ -101,7 +102,9 @@ def test_weights_are_refolded_bit_for_bit(type_name: str, typed: bool) -> None:
 def test_constants_of_every_type_are_transposed_bit_for_bit(type_name: str, typed: bool) -> None:
     elements, p = patterns(type_name, (3, 5, 7)), (2, 0, 1)
     proto = tensor("a", type_name, elements, typed)
-    constants.write(constants.changed(constants.of_proto("a", proto), "b", permuted(p)), written := TensorProto())
+    constants.write(
+        constants.changed(gs.Constant("a", constants.Stored(proto)), "b", permuted(p)), written := TensorProto()
+    )
     assert (written.data_type, written.dims) == (proto.data_type, [7, 3, 5])
     assert written.raw_data == packed(elements.transpose(p), BITS[type_name])
 
@@ -109,7 +112,9 @@ def test_constants_of_every_type_are_transposed_bit_for_bit(type_name: str, type
 def test_strings_are_transposed() -> None:
     texts = [f"text {i}".encode() for i in range(6)]
     proto = helper.make_tensor("a", TensorProto.STRING, (2, 3), np.asarray(texts, dtype=object))
-    constants.write(constants.changed(constants.of_proto("a", proto), "b", permuted((1, 0))), written := TensorProto())
+    constants.write(
+        constants.changed(gs.Constant("a", constants.Stored(proto)), "b", permuted((1, 0))), written := TensorProto()
+    )
     assert list(written.string_data) == [texts[i] for i in (0, 3, 1, 4, 2, 5)]
     assert list(written.dims) == [3, 2]
 
