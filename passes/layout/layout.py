@@ -39,7 +39,11 @@ class Layout(NamedTuple):
     @property
     def rank(self) -> int:
         """The number of the original's axes."""
-        return 1 + max((f.axis for factors in self.stored for f in factors), default=-1)
+        return (
+            len(self.stored)
+            if not self.is_divided
+            else 1 + max((f.axis for factors in self.stored for f in factors), default=-1)
+        )
 
     @property
     def is_natural(self) -> bool:
@@ -49,23 +53,25 @@ class Layout(NamedTuple):
     @property
     def is_divided(self) -> bool:
         """Whether elements along some axis are in another order, or its factors apart."""
-        return bool(self.segments) or any(len(fs) > 1 or fs[0].size is not None for fs in self.stored)
+        return bool(self.segments) or _undivided(self.stored) is None
 
     @property
     def perm(self) -> Perm:
         """The perm that the layout is. Refuses if it is more: if it divides an axis."""
-        if self.is_divided:
-            axis = min(a for a in range(self.rank) if self.along(a) != VECTOR)
-            raise Refusal(f"the original order of elements along axis {axis} is needed")
-        return self.axis_perm
+        p = None if self.segments else _undivided(self.stored)
+        if p is not None:
+            return p
+        axis = min(a for a in range(self.rank) if self.along(a) != VECTOR)
+        raise Refusal(f"the original order of elements along axis {axis} is needed")
 
     @property
     def axis_perm(self) -> Perm:
         """The perm of the axes, in whatever order the elements along each are. Refuses if factors of one are apart."""
+        p = _undivided(self.stored)
+        if p is not None:
+            return p
         axes = tuple(factors[0].axis for factors in self.stored)
-        if len({f.axis for factors in self.stored for f in factors}) != len(axes) or any(
-            f.axis != factors[0].axis for factors in self.stored for f in factors
-        ):
+        if len(set(axes)) < len(axes) or any(f.axis != fs[0].axis for fs in self.stored for f in fs):
             raise Refusal("the factors of an axis are stored apart")
         return axes
 
@@ -112,6 +118,8 @@ class Layout(NamedTuple):
 
     def drop(self, axes: Collection[int]) -> "Layout":
         """The layout that is left when the original loses ``axes``."""
+        if not self.is_divided:
+            return permuted(perm.drop(self.axis_perm, axes))
         kept = {axis: number for number, axis in enumerate(a for a in range(self.rank) if a not in axes)}
         stored = (tuple(f for f in factors if f.axis in kept) for factors in self.stored)
         segments = tuple((axis, parts) for axis, parts in self.segments if axis in kept)
@@ -142,15 +150,15 @@ class Layout(NamedTuple):
 
     def fits(self, shape: Sequence[Dim]) -> bool:
         """Whether an original of this shape can be stored so; unknown dims fit any."""
-        if self.rank != len(shape):
-            return False
-        return not self.is_divided or all(shape[a] in (n, None) or isinstance(shape[a], str)
-                                          for a, n in self.lengths().items())  # fmt: skip
+        if not self.is_divided:
+            return len(self.stored) == len(shape)
+        lengths = self.lengths().items()
+        return self.rank == len(shape) and all(shape[a] == n or not isinstance(shape[a], int) for a, n in lengths)
 
     def shape(self, shape: Sequence[Dim]) -> list[Dim]:
         """The shape as stored, of an original of ``shape``."""
         if not self.is_divided:
-            return [shape[factors[0].axis] for factors in self.stored]
+            return perm.reorder(self.perm, shape)
         sizes = [[shape[f.axis] if f.size is None else f.size for f in factors] for factors in self.stored]
         return [dims[0] if len(dims) == 1 else prod(int(d or 0) for d in dims) for dims in sizes]
 
@@ -162,7 +170,7 @@ class Layout(NamedTuple):
     def apply(self, array: Array) -> Array:
         """``array`` (original layout) as stored; shares memory where it can."""
         if not self.is_divided:
-            return array.transpose([factors[0].axis for factors in self.stored])
+            return array.transpose(self.perm)
         for axis, parts in self.segments:
             array = np.take(array, _positions(parts), axis)
         stored = [f for factors in self.stored for f in factors]
@@ -205,11 +213,20 @@ class Layout(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
+def _undivided(stored: tuple[Factors, ...]) -> Perm | None:
+    """The perm of layouts that divide no axis, but for segments."""
+    if any(len(factors) > 1 or factors[0].size is not None for factors in stored):
+        return None
+    return tuple(factors[0].axis for factors in stored)
+
+
+@lru_cache(maxsize=4096)
 def permuted(p: Perm) -> Layout:
     """The layout of ``np.transpose(original, p)``."""
     return Layout(tuple((Factor(axis),) for axis in p))
 
 
+@lru_cache(maxsize=64)
 def natural(rank: int | None) -> Layout:
     """The layout of the original. A value of unknown rank (``None``) has no other."""
     return permuted(perm.identity(rank or 0))
