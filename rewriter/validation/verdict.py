@@ -18,15 +18,12 @@ NOISE_LIMIT = 0.05  # of the output's scale; noise raises the tolerance no furth
 
 @dataclass(frozen=True)
 class Where:
-    """A place in the results; ``level`` is the optimisation of the rewritten model.
-
-    ``index``: in the original's layout, ``None`` for the output as a whole.
-    """
+    """A place in the results: ``index`` is in the original's layout, ``None`` for the output as a whole."""
 
     output: str
     index: tuple[int, ...] | None
     run: int
-    level: Level
+    level: Level  # of the rewritten model's optimisation
 
 
 @dataclass(frozen=True)
@@ -97,8 +94,8 @@ class Finding:
     @property
     def is_noise(self) -> bool:
         """Whether it fails only because noise counts no further than ``NOISE_LIMIT``."""
-        error, is_float = self.difference.relative, self.difference.rtol > 0
-        return self.excess > 1 and is_float and error <= NOISE_FACTOR * self.noise
+        is_float = self.difference.rtol > 0
+        return is_float and self.excess > 1 and self.difference.relative <= NOISE_FACTOR * self.noise
 
 
 def judge(difference: Difference, where: Where, noise: float, rtol: float | None, atol: float) -> Finding:
