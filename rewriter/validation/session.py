@@ -35,11 +35,8 @@ CURE = "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install on
 
 
 def runtime() -> Any:
-    """onnxruntime, imported when it is first needed: a fault of usage or of a file is told without it.
-
-    Raises ``CouldNotValidate`` if another build was removed from beneath it.
-    """
-    import onnxruntime
+    """onnxruntime. Raises ``CouldNotValidate`` if another build was removed from beneath it."""
+    import onnxruntime  # when it is first needed: a fault of usage or of a file is told without it
 
     if not hasattr(onnxruntime, "InferenceSession"):
         raise CouldNotValidate(f"The installed onnxruntime is not complete: {CURE} (or onnxruntime, without CUDA).")

@@ -112,7 +112,12 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> Provid
     clear = (finding for finding in findings if not finding.is_noise)
     worst = max(clear, key=lambda finding: finding.excess, default=Finding(Difference()))
     if noisy and worst.excess <= 1:
-        raise CouldNotValidate(_too_noisy(noisy[0]))
+        where, noise, error = noisy[0].where, noisy[0].noise, noisy[0].difference.relative
+        raise CouldNotValidate(
+            f"The original's output {where.output if where else ''} differs from itself by {noise:.1e} of its scale "
+            "when the last bits of its input or the order of its sums change, so a difference of "
+            f"{error:.1e} proves nothing: give real data as inputs."
+        )
     is_number = math.isfinite(worst.difference.absolute)
     return ProviderResult(
         name=provider,
@@ -125,15 +130,6 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> Provid
         atol=worst.atol,
         noise=worst.noise,
         shapes=[{name: array.shape for name, array in feed.items()} for feed in feeds],
-    )
-
-
-def _too_noisy(finding: Finding) -> str:
-    output = finding.where.output if finding.where else ""
-    return (
-        f"The original's output {output} differs from itself by {finding.noise:.1e} of its scale when the last "
-        "bits of its input or the order of its sums change, so a difference of "
-        f"{finding.difference.relative:.1e} proves nothing: give real data as inputs."
     )
 
 
