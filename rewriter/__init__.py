@@ -35,24 +35,10 @@ else:
     )
 
 __all__ = [
-    "CouldNotValidate",
-    "InterfaceValue",
-    "Report",
-    "ResultDiffers",
-    "RewriteResult",
-    "RewriterError",
-    "UsageError",
-    "ValidationReport",
-    "VerificationError",
-    "__version__",
-    "conv_padding",
-    "conv_transpose_padding",
-    "convert_layout",
-    "flatten_order",
-    "pool_padding",
-    "rewrite",
-    "validate",
-]
+    "CouldNotValidate", "InterfaceValue", "Report", "ResultDiffers", "RewriteResult", "RewriterError", "UsageError",
+    "ValidationReport", "VerificationError", "__version__", "conv_padding", "conv_transpose_padding", "convert_layout",
+    "flatten_order", "pool_padding", "rewrite", "validate",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

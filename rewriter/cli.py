@@ -8,17 +8,19 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import rewriter
 from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError
 from rewriter.version import __version__
 
-if TYPE_CHECKING:
-    from rewriter.validation.compare import Array
-
-OK, DIFFERS, USAGE, NOT_VALIDATED = 0, 1, 2, 3
+OK, USAGE = 0, 2
+CODES: dict[type[Exception], int] = {
+    VerificationError: 1,
+    ResultDiffers: 1,
+    CouldNotValidate: 3,
+}  # all else that can be told: USAGE
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original or fails
 verification, nothing written; 2 bad usage, unreadable or unsupported model, unknown name; 3 could not be validated,
@@ -70,12 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         return run(args)
-    except (VerificationError, ResultDiffers) as error:
-        return failed(args, error, DIFFERS)
-    except CouldNotValidate as error:
-        return failed(args, error, NOT_VALIDATED)
     except (RewriterError, OSError) as error:
-        return failed(args, error, USAGE)
+        return failed(args, error, CODES.get(type(error), USAGE))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -139,7 +137,7 @@ def _validate(
     )
 
 
-def _arrays(path: Path | None) -> dict[str, Array] | None:
+def _arrays(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     import numpy as np

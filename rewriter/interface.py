@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import onnx_graphsurgeon as gs
-from onnx import ModelProto
+from onnx import ModelProto, helper
 
 from passes.ir.importer import UNKNOWN
 from passes.layout import perm
@@ -72,11 +72,8 @@ def record(model: ModelProto, interface: Sequence[InterfaceValue]) -> None:
         if total != perm.identity(len(total)):
             origin = before["from"] if before else value.old_layout
             recorded[value.name] = {"from": origin, "to": value.new_layout, "perm": list(total)}
-    others = [entry for entry in model.metadata_props if entry.key != LAYOUTS_KEY]
-    del model.metadata_props[:]
-    model.metadata_props.extend(others)
-    if recorded:
-        model.metadata_props.add(key=LAYOUTS_KEY, value=json.dumps(recorded, sort_keys=True))
+    metadata = {entry.key: entry.value for entry in model.metadata_props if entry.key != LAYOUTS_KEY}
+    helper.set_model_props(model, metadata | ({LAYOUTS_KEY: json.dumps(recorded, sort_keys=True)} if recorded else {}))
     layouts = {value.name: value.new_layout or "" for value, _ in flipped}
     for info in (*model.graph.input, *model.graph.output):
         for dim, letter in zip(info.type.tensor_type.shape.dim, layouts.get(info.name, ""), strict=False):

@@ -7,11 +7,11 @@ from typing import Any
 
 def names_from(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package that has the given names of ``modules``."""
-    homes = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> Any:
-        if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(homes[name]), name)
+        for module, names in modules.items():
+            if name in names:
+                return getattr(import_module(module), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return get

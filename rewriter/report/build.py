@@ -1,15 +1,24 @@
 """A report of what the passes did to a model."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from onnx import ModelProto
+import onnx_graphsurgeon as gs
+from onnx import GraphProto, ModelProto
 
+from passes.ir.control_flow import is_control_flow
+from passes.ir.declared import body_protos, every_node_proto
+from passes.ir.graph import every_node, is_standard
+from passes.layout import perm
+from passes.layout.layout import ANY, Layout
 from passes.pipeline import Work
 from passes.plan.explain import explain
+from passes.plan.plan import Plan
+from passes.rules.rule import lookup
 from rewriter.errors import UsageError
-from rewriter.interface import InterfaceValue
-from rewriter.report import summary
-from rewriter.report.data import Explained, Report
+from rewriter.interface import InterfaceValue, letters
+from rewriter.report.data import Explained, Remaining, Report
 
 TIME_LIMIT = "The planner's time limit was reached: fewer bytes than these may be possible."
 
@@ -25,32 +34,104 @@ def make_report(
 
     Raises UsageError if there is no such value.
     """
-    original: ModelProto = work.planned.origin.model
-    dialect = work.request.dialect
+    original, dialect, plan = work.planned.origin.model, work.request.dialect, work.plan
     is_spelled = any(dialect.owns(function.domain) for function in result.functions)
     return Report(
         to=work.request.to,
         dialect=dialect.name,
-        changed=summary.changed(original, result) or any(value.flipped for value in (*inputs, *outputs)),
+        changed=_changed(original, result) or any(value.flipped for value in (*inputs, *outputs)),
         inputs=inputs,
         outputs=outputs,
-        ops=summary.count_ops(original, result),
-        remaining=summary.remaining(work.plan, work.roles),
-        barriers=summary.barriers(work.planned),
+        ops=_count_ops(original, result),
+        remaining=_remaining(plan, work.roles),
+        barriers=_barriers(work.planned),
         bytes_before=work.bytes_before,
-        bytes=work.plan.bytes,
-        inside=work.plan.inside,
-        bound=work.plan.bound,
-        optimal=work.plan.optimal,
-        explained=[explained(work, name) for name in names],
+        bytes=plan.bytes,
+        inside=plan.inside,
+        bound=plan.bound,
+        optimal=plan.optimal,
+        explained=[_explained(work, name) for name in names],
         seconds={},
-        notes=[*[dialect.note] * is_spelled, *[TIME_LIMIT] * (not work.plan.optimal)],
+        notes=[*[dialect.note] * is_spelled, *[TIME_LIMIT] * (not plan.optimal)],
     )
 
 
-def explained(work: Work, name: str) -> Explained:
+def _count_ops(before: ModelProto, after: ModelProto) -> dict[str, tuple[int, int]]:
+    """Operators of the main graphs, those that changed in number first."""
+    old, new = (Counter(_operator(n.op_type, n.domain) for n in model.graph.node) for model in (before, after))
+    return {name: (old[name], new[name]) for name in sorted({*old, *new}, key=lambda n: (old[n] == new[n], n))}
+
+
+def _barriers(graph: gs.Graph) -> dict[str, int]:
+    """Operators without a rule, by name."""
+    without = (
+        _operator(node.op, node.domain or "")
+        for node in every_node(graph)
+        if node.inputs
+        and not is_control_flow(node)
+        and not lookup("" if is_standard(node) else node.domain, node.op, graph.opset)
+    )
+    return dict(sorted(Counter(without).items()))
+
+
+def _operator(op: str, domain: str) -> str:
+    """``Conv``, or ``my.domain::Conv``."""
+    return op if domain in ("", "ai.onnx") else f"{domain}::{op}"
+
+
+def _remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
+    """The changes of layout that a plan leaves, the dearest first, those of unknown size last."""
+    found = []
+    for one in sorted(plan.relayouts, key=lambda one: (one.bytes is None, -(one.bytes or 0), one.value)):
+        stored, needed = (_layout_text(layout, roles.get(one.value)) for layout in (one.stored, one.needed))
+        found.append(Remaining(one.value, one.op, stored, needed, one.bytes, one.made_by, one.readers, one.blame))
+    return found
+
+
+def _explained(work: Work, name: str) -> Explained:
     """Why a value is stored as it is. Raises UsageError if the model computes none of that name."""
     try:
-        return summary.explained(explain(work.program, work.plan, name), work.roles.get(name))
+        explanation = explain(work.program, work.plan, name)
     except KeyError:
         raise UsageError(f"--explain {name}: the model computes no value of that name") from None
+    roles = work.roles.get(name)
+    alternatives = [
+        f"{_layout_text(one.layout, roles)}: not possible: {one.reason}"
+        if one.bytes is None
+        else f"{_layout_text(one.layout, roles)}: then {one.bytes:,} bytes in all would be moved"
+        for one in explanation.alternatives
+    ]
+    readings = [
+        f"{one.reader} reads it as {_layout_text(one.needed, roles)}"
+        + (f", {one.bytes:,} bytes are moved: {one.reason}" if one.reason else "")
+        for one in explanation.readings
+    ]
+    return Explained(name, explanation.made_by, _layout_text(explanation.stored, roles), alternatives, readings)
+
+
+def _layout_text(layout: Layout, roles: str | None) -> str:
+    """A layout as letters, where the roles of the value's axes are known, else as einops writes it."""
+    original = letters(roles) if roles else None
+    if original is None:
+        return "reversed" if layout == ANY else str(layout)
+    return layout.text(original.lower()) if layout.is_divided else "".join(perm.reorder(layout.perm, original))
+
+
+def _changed(original: ModelProto, result: ModelProto) -> bool:
+    """Whether any node or constant of the result differs from the original's by more than its name."""
+    new_shapes = _constant_shapes(result.graph) - _constant_shapes(original.graph)
+    return bool(new_shapes) or _outline(original.graph) != _outline(result.graph)
+
+
+def _constant_shapes(graph: GraphProto) -> set[tuple[int, ...]]:
+    bodies = (body for node in every_node_proto(graph) for body in body_protos(node))
+    return {tuple(tensor.dims) for each in (graph, *bodies) for tensor in each.initializer}
+
+
+def _outline(graph: GraphProto) -> list[Any]:
+    """Operators and attributes, in bodies too; a Constant node is as good as an initializer."""
+    nodes = (node for node in graph.node if node.op_type not in ("Constant", "Identity"))
+    return [
+        (n.op_type, n.domain, [a for a in n.attribute if not a.HasField("g")], [*map(_outline, body_protos(n))])
+        for n in nodes
+    ]

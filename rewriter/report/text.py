@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rewriter.interface import InterfaceValue
 from rewriter.report.data import Explained, Remaining, Report
-from rewriter.validation.verdict import ProviderResult, ValidationReport
+from rewriter.validation.verdict import ValidationReport
 
 MOST_ROWS = 12  # of a table, unless asked for more
 
@@ -43,7 +43,22 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
 def validated(console: Console, report: ValidationReport) -> None:
     """The verdict of onnxruntime, provider by provider."""
     for result in report.providers:
-        console.print(_verdict(result))
+        if result.status == "unavailable":
+            head, rest = (f"{result.name}: not validated.", "yellow"), result.reason
+        elif result.status == "failed" or result.max_abs is None:
+            head, rest = (f"{result.name}: {result.status}.", "red"), result.reason
+        else:
+            head = (f"{result.name}: outputs unchanged.", "green")
+            rest = (
+                f"Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
+                f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}."
+            )
+        console.print(Text.assemble(head, f" {rest}"))
+
+
+def wrote(console: Console, path: Path, rest: str = "") -> None:
+    """Where the result is."""
+    console.print(Text.assemble("Wrote ", (str(path), "bold"), rest))
 
 
 def _times(seconds: Mapping[str, float], verbose: int) -> str:
@@ -109,20 +124,3 @@ def _certificate(report: Report) -> str:
         return f"{moved}, proven least for these rules and this interface.{apart}"
     gap = report.bytes + report.inside - report.bound
     return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f}).{apart}"
-
-
-def wrote(console: Console, path: Path, rest: str = "") -> None:
-    """Where the result is."""
-    console.print(Text.assemble("Wrote ", (str(path), "bold"), rest))
-
-
-def _verdict(result: ProviderResult) -> Text:
-    if result.status == "unavailable":
-        return Text.assemble((f"{result.name}: not validated.", "yellow"), f" {result.reason}")
-    if result.status == "failed" or result.max_abs is None:
-        return Text.assemble((f"{result.name}: {result.status}.", "red"), f" {result.reason}")
-    return Text.assemble(
-        (f"{result.name}: outputs unchanged.", "green"),
-        f" Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
-        f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}.",
-    )

@@ -26,19 +26,13 @@ RTOL = {
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two results differ most, and by how much.
+    """Where two results differ most, and by how much."""
 
-    ``absolute``: inf if the difference is no number (another shape or type, a NaN, a string). ``scale``: the largest
-    finite magnitude of the expected output, 1 if that is 0. ``rtol``: the default tolerance for the output's type, as a
-    fraction of the scale, 0 if the type is exact. ``index``: ``None`` if they are equal or differ as a whole.
-    ``text``: what is wrong, as in "is 2.0 instead of 1.0".
-    """
-
-    absolute: float = 0.0
-    scale: float = 1.0
-    rtol: float = 0.0
-    index: tuple[int, ...] | None = None
-    text: str = ""
+    absolute: float = 0.0  # inf if the difference is no number (another shape or type, a NaN, a string)
+    scale: float = 1.0  # the largest finite magnitude of the expected output, 1 if that is 0
+    rtol: float = 0.0  # the default tolerance for the type, as a fraction of the scale, 0 if it is exact
+    index: tuple[int, ...] | None = None  # None if they are equal or differ as a whole
+    text: str = ""  # what is wrong: "is 2.0 instead of 1.0"
 
     @property
     def relative(self) -> float:

@@ -12,16 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from google.protobuf.message import EncodeError
 
 from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.files import writer
 from rewriter.validation.compare import RTOL, Array
 
 Feed = dict[str, Array]
 Level = Literal["disabled", "default"]
 
 LEVELS: dict[Level, str] = {"disabled": "ORT_DISABLE_ALL", "default": "ORT_ENABLE_ALL"}
-
 
 # TF32 keeps 10 bits of the mantissa: its error would drown any that a rewrite makes.
 PROVIDERS: dict[str, list[tuple[str, dict[str, int]]]] = {
@@ -36,11 +35,8 @@ CURE = "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install on
 
 
 def runtime() -> Any:
-    """onnxruntime, imported when it is first needed: a fault of usage or of a file is told without it.
-
-    Raises ``CouldNotValidate`` if another build was removed from beneath it.
-    """
-    import onnxruntime
+    """onnxruntime. Raises ``CouldNotValidate`` if another build was removed from beneath it."""
+    import onnxruntime  # when it is first needed: a fault of usage or of a file is told without it
 
     if not hasattr(onnxruntime, "InferenceSession"):
         raise CouldNotValidate(f"The installed onnxruntime is not complete: {CURE} (or onnxruntime, without CUDA).")
@@ -97,10 +93,7 @@ class Session:
         self._has_foreign_types = any(_is_foreign(dtype_of(spec.type)) for spec in (*self.inputs, *outputs))
 
     def run(self, feed: Feed) -> list[Any]:
-        """The outputs in order: arrays, lists of arrays for sequences, ``None`` for an empty optional.
-
-        Raises ``RunFailed``.
-        """
+        """The outputs: arrays, lists of arrays for sequences, ``None`` for an empty optional. Raises ``RunFailed``."""
         feed = {name: np.asarray(array, order="C") for name, array in feed.items()}
         try:
             if not self._has_foreign_types:
@@ -120,22 +113,11 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
         if not Path(model).is_file():
             raise CouldNotValidate(f"There is no model file {model}: check the path.")
         return str(model)
-    serialized = _serialized(model)
-    if serialized is not None:
-        return serialized
-    path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model.onnx"
-    copy = onnx.ModelProto()  # saving moves the weights out of the model it is given
-    copy.CopyFrom(model)
-    onnx.save_model(copy, path, save_as_external_data=True, location="weights")
-    return str(path)
-
-
-def _serialized(model: onnx.ModelProto) -> bytes | None:
-    """``None`` if it is over the 2 GB that protobuf can write."""
-    try:
+    if writer.weight_bytes(model) < writer.TWO_GIB:
         return bytes(model.SerializeToString())
-    except (EncodeError, ValueError):  # which of them, depends on the version of protobuf
-        return None
+    path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model.onnx"
+    writer.save(model, path)
+    return str(path)
 
 
 def dtype_of(ort_type: str) -> np.dtype[Any] | None:

@@ -18,15 +18,12 @@ NOISE_LIMIT = 0.05  # of the output's scale; noise raises the tolerance no furth
 
 @dataclass(frozen=True)
 class Where:
-    """A place in the results; ``level`` is the optimisation of the rewritten model.
-
-    ``index``: in the original's layout, ``None`` for the output as a whole.
-    """
+    """A place in the results: ``index`` is in the original's layout, ``None`` for the output as a whole."""
 
     output: str
     index: tuple[int, ...] | None
     run: int
-    level: Level
+    level: Level  # of the rewritten model's optimisation
 
 
 @dataclass(frozen=True)
@@ -97,8 +94,8 @@ class Finding:
     @property
     def is_noise(self) -> bool:
         """Whether it fails only because noise counts no further than ``NOISE_LIMIT``."""
-        error, is_float = self.difference.relative, self.difference.rtol > 0
-        return self.excess > 1 and is_float and error <= NOISE_FACTOR * self.noise
+        is_float = self.difference.rtol > 0
+        return is_float and self.excess > 1 and self.difference.relative <= NOISE_FACTOR * self.noise
 
 
 def judge(difference: Difference, where: Where, noise: float, rtol: float | None, atol: float) -> Finding:
@@ -115,7 +112,12 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> Provid
     clear = (finding for finding in findings if not finding.is_noise)
     worst = max(clear, key=lambda finding: finding.excess, default=Finding(Difference()))
     if noisy and worst.excess <= 1:
-        raise CouldNotValidate(_too_noisy(noisy[0]))
+        where, noise, error = noisy[0].where, noisy[0].noise, noisy[0].difference.relative
+        raise CouldNotValidate(
+            f"The original's output {where.output if where else ''} differs from itself by {noise:.1e} of its scale "
+            "when the last bits of its input or the order of its sums change, so a difference of "
+            f"{error:.1e} proves nothing: give real data as inputs."
+        )
     is_number = math.isfinite(worst.difference.absolute)
     return ProviderResult(
         name=provider,
@@ -128,15 +130,6 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed]) -> Provid
         atol=worst.atol,
         noise=worst.noise,
         shapes=[{name: array.shape for name, array in feed.items()} for feed in feeds],
-    )
-
-
-def _too_noisy(finding: Finding) -> str:
-    output = finding.where.output if finding.where else ""
-    return (
-        f"The original's output {output} differs from itself by {finding.noise:.1e} of its scale when the last "
-        "bits of its input or the order of its sums change, so a difference of "
-        f"{finding.difference.relative:.1e} proves nothing: give real data as inputs."
     )
 
 
