@@ -27,13 +27,7 @@ def along_axis(default: int, symmetric: bool = False) -> RuleFn:
 def split(node: Node, layout: Layout) -> Move:
     """Split: input 1 (from opset 13 on) holds sizes along the axis, which no layout changes; parts must be whole."""
     axis = node.attr("axis", 0) % layout.rank
-    if layout.along(axis) == VECTOR:
-        outputs = dict.fromkeys(range(node.arity[1]), layout)
-    else:
-        parts = cut(layout.along(axis), lengths(node, OUT, axis))
-        if parts is None:
-            raise Refusal(f"Split takes elements along axis {axis} that are not next to each other in this layout")
-        outputs = {j: layout.with_along({axis: part}) for j, part in enumerate(parts)}
+    outputs = dict(enumerate(parts_of(node, OUT, layout, axis)))
     return node.move({0: layout}, outputs, attrs={"axis": layout.place(axis)})
 
 
@@ -54,11 +48,17 @@ def concat(node: Node, layout: Layout) -> list[Move]:
 
 def first_part(node: Node, layout: Layout) -> list[Layout]:
     """The layout of a Concat's first input when the output has ``layout``."""
-    axis = node.attr("axis", 1) % layout.rank
+    return parts_of(node, IN, layout, node.attr("axis", 1) % layout.rank)[:1]
+
+
+def parts_of(node: Node, slots: Callable[[int], Slot], layout: Layout, axis: int) -> list[Layout]:
+    """The layouts of all inputs or outputs, which are the parts of a tensor with ``layout`` along an axis."""
     if layout.along(axis) == VECTOR:
-        return [layout]
-    parts = cut(layout.along(axis), lengths(node, IN, axis))
-    return [] if parts is None else [layout.with_along({axis: parts[0]})]
+        return [layout] * node.arity[0 if slots is IN else 1]
+    parts = cut(layout.along(axis), lengths(node, slots, axis))
+    if parts is None:
+        raise Refusal(f"the parts along axis {axis} are not whole, one after the other, in this layout")
+    return [layout.with_along({axis: part}) for part in parts]
 
 
 def lengths(node: Node, slots: Callable[[int], Slot], axis: int) -> list[int]:

@@ -79,8 +79,6 @@ def arranged_as(form: Form, node: Node, p: Perm, kernel: Perm, **changes: Any) -
 
 def spatial_attrs(node: Node, p: Perm) -> dict[str, Any]:
     """The attributes that hold one entry (pads: two) per spatial axis, in the order ``p`` has the spatial axes."""
-    if p != perm.identity(len(p)) and node.op in ("DepthToSpace", "SpaceToDepth"):
-        raise Refusal(f"{node.op} needs its spatial axes in order")
     inner = tuple(a - 2 for a in p[2:])
     attrs = {key: perm.reorder(inner, node.attr(key)) for key in PER_SPATIAL_AXIS if node.attr(key)}
     if node.attr("pads"):
@@ -93,6 +91,14 @@ def channel_order(layout: Layout) -> Layout:
     return layout.require_natural(*(axis for axis in range(layout.rank) if axis != 1)).along(1)
 
 
+def still(node: Node, layout: Layout) -> Move:
+    """Blocks, or indices and positions that are read or given besides, are in the original order of the spatial axes:
+    only the channels move, in a function."""
+    if layout.perm not in (perm.identity(layout.rank), perm.channels_last(layout.rank)):
+        raise Refusal(f"{node.op} needs its spatial axes in their original order")
+    return image(node, layout)
+
+
 def hard_swish(node: Node, layout: Layout) -> Move:
     """Elementwise. As a function it stays next to a Conv when onnxruntime takes it apart, and so is fused with it."""
     if layout.is_divided or not says_last(node, layout.perm):
@@ -102,5 +108,5 @@ def hard_swish(node: Node, layout: Layout) -> Move:
 
 IMAGE = Rule(image, image=True)
 
-register("DepthToSpace SpaceToDepth", IMAGE)
+register("DepthToSpace SpaceToDepth MaxUnpool GridSample RoiAlign MaxRoiPool DeformConv", Rule(still, image=True))
 register("HardSwish", Rule(hard_swish), since=14)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from passes.rules.api import OUT, Layout, Move, Node, Put, Refusal, Rule, RuleFn, perm, register
-from passes.rules.image import channel_order, image, placed, says_last
+from passes.rules.api import OUT, Layout, Move, Node, Put, Refusal, Rule, RuleFn, register
+from passes.rules.image import channel_order, placed, says_last, still
 
 
 def pool(node: Node, layout: Layout) -> Move:
@@ -16,20 +16,9 @@ def pool(node: Node, layout: Layout) -> Move:
     return replace(move, inputs=(layout, *move.inputs[1:]), outputs=(layout,) * len(move.outputs))
 
 
-def indexed(node: Node, layout: Layout) -> Move:
-    """MaxPool with Indices and MaxUnpool: the indices count positions of the channels-first tensor.
-
-    In a function they still do, so they only change place with the other axes; with spatial axes swapped they would
-    have other values.
-    """
-    if layout.perm not in (perm.identity(layout.rank), perm.channels_last(layout.rank)):
-        raise Refusal(f"the indices of {node.op} count positions in the original layout")
-    return image(node, layout)
-
-
 def max_pool(node: Node, layout: Layout) -> Move:
-    """As other pooling; with Indices, which count positions, as MaxUnpool."""
-    return indexed(node, layout) if node.has(OUT(1)) else pool(node, layout)
+    """As other pooling; with Indices, which count positions of the channels-first tensor, as MaxUnpool."""
+    return still(node, layout) if node.has(OUT(1)) else pool(node, layout)
 
 
 def global_pool(axes_as_input: bool) -> RuleFn:
@@ -57,4 +46,3 @@ register("AveragePool LpPool", Rule(pool, image=True))
 register("GlobalAveragePool GlobalMaxPool GlobalLpPool", Rule(global_pool(axes_as_input=False), image=True))
 register("GlobalAveragePool GlobalMaxPool GlobalLpPool", Rule(global_pool(axes_as_input=True), image=True), since=18)
 register("MaxPool", Rule(max_pool, image=True))
-register("MaxUnpool", Rule(indexed, image=True))
