@@ -1,7 +1,7 @@
 """Nodes and constants that nobody reads.
 
-graphsurgeon's ``cleanup`` is not used: it takes nodes off their tensors one by one, comparing names and attributes of
-all other readers (half a minute for a constant with some thousand), and misses what a body gives but does not make.
+graphsurgeon's ``cleanup`` is not used: it takes nodes off their tensors one by one, comparing each with all other
+readers (quadratic for a constant that many nodes read), and misses what a body gives but does not make.
 """
 
 import onnx_graphsurgeon as gs

@@ -40,10 +40,11 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 def weight_bytes(model: ModelProto) -> int:
     """The size of all that a model holds as tensors, in bodies and attributes too."""
-    return sum(tensor.ByteSize() for tensor in _tensors(model.graph))
+    return sum(tensor.ByteSize() for tensor in every_tensor(model.graph))
 
 
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+def every_tensor(graph: GraphProto) -> Iterator[TensorProto]:
+    """All tensors of a graph, of its bodies and of the attributes of nodes."""
     yield from graph.initializer
     for attr in (attr for node in every_node_proto(graph) for attr in node.attribute):
         yield from (*attr.g.initializer, *([attr.t] if attr.HasField("t") else ()))

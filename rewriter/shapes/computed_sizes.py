@@ -55,7 +55,6 @@ _RESOLVED: dict[str, Callable[..., Shape | None]] = {
     "Reshape": _reshape,
     "Conv": lambda node, source, sizes: _same_rank(source),  # of a kernel of unknown size
     SAME_RANK: lambda node, source, sizes: _same_rank(source),
-    "GroupNormalization": lambda node, source, sizes: source,
 }
 
 

@@ -1,6 +1,6 @@
 """Ranks of values of which no more is known, as the operators that make and read them tell these."""
 
-from collections.abc import Mapping
+from typing import Any
 
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
@@ -15,7 +15,7 @@ HardSwish Identity InstanceNormalization LRN LeakyRelu LogSoftmax Mish QuantizeL
 Softplus Tanh"""
 SAME_RANK = set(SAME.split())
 
-Declared = Mapping[str, ValueInfoProto | TensorProto]
+Declared = dict[str, Any]  # what a graph says of its values: ValueInfoProto or TensorProto
 
 
 def tell_ranks(graph: GraphProto, around: Declared | None = None) -> bool:
@@ -24,9 +24,10 @@ def tell_ranks(graph: GraphProto, around: Declared | None = None) -> bool:
     ``around`` are the values around a body: what it captures may have another rank while it does not run.
     """
     values, told = values_of(graph), False
-    declared: Declared = {**(around or {}), **values, **{tensor.name: tensor for tensor in graph.initializer}}
+    declared = {**(around or {}), **values, **{tensor.name: tensor for tensor in graph.initializer}}
     tensors = {name: value.type.tensor_type for name, value in values.items() if value.type.HasField("tensor_type")}
     unknown = {name for name, tensor in tensors.items() if not tensor.HasField("shape")}
+    unknown |= {name for node in graph.node for name in node.output if name} - values.keys()  # not even their types
     for node in reversed(graph.node):
         for body in body_protos(node):
             told |= tell_ranks(body, declared)
@@ -34,7 +35,8 @@ def tell_ranks(graph: GraphProto, around: Declared | None = None) -> bool:
         rank = _rank_at(node, declared) if ends and is_standard(node) else None
         if rank is not None:
             for name in ends:
-                _declare(values[name], rank)
+                declared[name] = values[name] if name in values else graph.value_info.add(name=name)
+                _declare(declared[name], rank)
             unknown, told = unknown - set(ends), True
     return told
 

@@ -34,8 +34,8 @@ OTHER_SHAPES = {"channels_last", "transA", "transB", "transBatchA", "transBatchB
 
 def stand_in(node: NodeProto, opset: int) -> NodeProto:
     """A node with the shapes of ``node``, which is itself if onnx infers these."""
-    if node.op_type == "ConvTranspose" and is_standard(node):
-        return of_unknown_size(node)
+    if is_standard(node):
+        return STANDARD[node.op_type](node) if node.op_type in STANDARD else node
     op, data = STAND_INS.get(node.op_type, ("", ()))
     if node.domain != "com.microsoft" or not onnx.defs.has(op, opset):
         return node
@@ -59,9 +59,17 @@ def of_unknown_size(node: NodeProto) -> NodeProto:
     return NodeProto(op_type=SAME_RANK, domain=DOMAIN, name=node.name, input=node.input[:1], output=node.output)
 
 
+def of_same_shape(node: NodeProto) -> NodeProto:
+    """onnx has no inference for GroupNormalization, and says so of its readers."""
+    return NodeProto(op_type="Relu", name=node.name, input=node.input[:1], output=node.output)
+
+
+STANDARD = {"ConvTranspose": of_unknown_size, "GroupNormalization": of_same_shape}
+
+
 def with_stand_ins(bare: ModelProto) -> ModelProto:
     """The model with a stand-in for each node that has one, in its place: for shape inference only."""
-    if not any(node.domain == "com.microsoft" or node.op_type == "ConvTranspose" for node in bare.graph.node):
+    if not any(node.domain == "com.microsoft" or node.op_type in STANDARD for node in bare.graph.node):
         return bare
     model = ModelProto()
     model.CopyFrom(bare)

@@ -59,28 +59,26 @@ def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) ->
     second_choices = [_resolve(session.inputs, fixed, n, size) for n in (2, 1) for size in (*SIZES[1:], SIZES[0])]
     if second_choices[0] == first_choices[0]:
         return first_choices[:1]  # nothing is open; if it does not run, the caller learns why
-    errors: dict[str, str] = {}  # by what was tried; empty if it runs
-
-    def first_that_runs(choices: list[Shapes]) -> list[Shapes]:
+    sizes: list[Shapes] = []
+    errors: dict[str, str] = {}  # by what was tried
+    for choices in (first_choices, second_choices):
         for shapes in choices:
-            if _text(shapes) in errors:
+            if shapes in sizes or _text(shapes) in errors:
                 continue
             try:
                 session.run(_feed(session.inputs, shapes, arrays, np.random.default_rng(0)))
-                errors[_text(shapes)] = ""
-                return [shapes]
             except RunFailed as error:
                 errors[_text(shapes)] = str(error)
-        return []
-
-    first = first_that_runs(first_choices)
-    if not first:
-        text, error = next(iter(errors.items()))
-        raise CouldNotValidate(
-            f"The original does not run at {text} ({error}), nor at the other sizes that "
-            "were tried: give the right ones with --input-shape NAME=..."
-        )
-    return first + first_that_runs(second_choices)
+            else:
+                sizes.append(shapes)
+                break
+        if not sizes:
+            text, fault = next(iter(errors.items()))
+            raise CouldNotValidate(
+                f"The original does not run at {text} ({fault}), nor at the other sizes that "
+                "were tried: give the right ones with --input-shape NAME=..."
+            )
+    return sizes
 
 
 def _resolve(inputs: list[Any], fixed: Shapes, batch: int, size: int) -> Shapes:
