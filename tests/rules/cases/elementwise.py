@@ -6,7 +6,6 @@ from onnx import TensorProto
 from tests.rules.cases.case import ABOUT, O3, O4, TOLERANCE, X3, X4, X5, F, Fed, Of, P, W, case, ops, scalar
 
 NOT_FINITE = np.asarray([0, np.inf, 1, -np.inf, np.nan, 2, 3] * 6, dtype=np.float32)
-
 WORDS = np.asarray([["a", "b c", "ab d e", "a b", "", "c"], ["ab", "", "c c", "d", "a e", "ba"]], dtype=object)
 
 ROWS = [

@@ -18,8 +18,8 @@ def placed(most: int, axis: int, *shape: int) -> Array:
 
 
 MASK = np.asarray([True, False, True])
-SLICES = np.asarray([[1, 0, 1], [0, 2, 0], [1, 0, 1]], dtype=np.float32)  # the first and the last are alike
-SIX = np.asarray([[1, 0], [0, 2], [1, 1]])  # positions along two axes
+SLICES = np.asarray([[1, 0, 1], [0, 2, 0], [1, 0, 1]], dtype=np.float32)
+SIX = np.asarray([[1, 0], [0, 2], [1, 1]])
 HOLES = np.asarray([0, 1, 0, 2, 3, 0, 4] * 15, dtype=np.float32)
 
 ROWS = [
@@ -63,4 +63,9 @@ ROWS = [
     case("NonZero", 13, Fed(HOLES.reshape(1, 1, 15, 7)), accepts="sorted"),
     case("NonZero", 9, Fed(HOLES.reshape(1, 15, 1, 7)), accepts="sorted"),
     case("NonZero", 13, Fed(HOLES.reshape(3, 5, 7)), accepts="none"),
+    case("Gather", 21, (6, 3, 7), np.asarray([[1, 0], [2, 2], [0, 1]]), axis=1),
+    case("Gather", 21, X4, [4, 0], axis=-2),
+    case("Gather", 21, X4, scalar(2, np.int64), axis=1),
+    case("Gather", 1, (5, 6), Fed(np.asarray([[1, 0, 4]]))),
+    case("Gather", 21, X4, Fed(np.asarray(1)), axis=3),
 ]

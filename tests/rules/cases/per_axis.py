@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.rules.cases.case import X3, X4, F, Fed, I, case, scalar
+from tests.rules.cases.case import X3, X4, Fed, I, case, scalar
 
 ROWS = [
     case("Tile", 13, X4, [1, 2, 3, 1]),
@@ -43,8 +43,4 @@ ROWS = [
     case("CenterCropPad", 18, X4, [4, 2], axes=[-1, 1]),
     case("ConstantOfShape", 9, [2, 3, 5]),
     case("ConstantOfShape", 21, I(2, 3, 5, 7), out=X4),
-    case("Upsample", 7, X4, scales=[1.0, 1.0, 2.0, 3.0]),
-    case("Upsample", 9, X4, F(1, 1, 2, 3), accepts="spatial"),
-    case("Upsample", 9, (2, 3, 5), F(2, 1, 3), accepts="all"),
-    case("Upsample", 9, X4, Fed(F(1, 1, 2, 3)), out=(2, 3, 10, 21), accepts="spatial"),
 ]

@@ -1,8 +1,8 @@
-"""Rows for passes/rules/geometry.py."""
+"""Rows for passes/rules/image.py."""
 
 import numpy as np
 
-from tests.rules.cases.case import ABOUT, TOLERANCE, Fed, W, case
+from tests.rules.cases.case import ABOUT, TOLERANCE, Fed, I, W, case
 
 GRID = np.random.default_rng(1).uniform(-1.2, 1.2, (2, 5, 3, 2)).astype(np.float32)
 GRID_3D = np.random.default_rng(1).uniform(-1, 1, (1, 2, 5, 3, 3)).astype(np.float32)
@@ -11,6 +11,7 @@ NUMBERED = np.concatenate([np.asarray([[0], [1], [0]], dtype=np.float32), ROIS],
 IMAGES = np.asarray([0, 1, 0])
 STILL = {"accepts": "still", "tolerance": TOLERANCE}
 POOLED = {"output_height": 2, "output_width": 3, **STILL}
+POSITIONS = np.arange(48).reshape(1, 2, 4, 6)[:, :, 1::2, ::2]
 
 ROWS = [
     case("GridSample", 16, (2, 3, 7, 11), Fed(GRID), **STILL),
@@ -25,4 +26,14 @@ ROWS = [
          accepts="still", **ABOUT),
     case("DeformConv", 19, (1, 3, 7, 5), W(2, 3, 2, 3), (1, 12, 3, 2), None, (1, 6, 3, 2), strides=[2, 2],
          accepts="still", **ABOUT),
+    case("MaxUnpool", 11, (1, 2, 2, 3), Fed(POSITIONS), kernel_shape=[2, 2], strides=[2, 2],
+         accepts="still"),
+    case("MaxUnpool", 11, (1, 2, 2, 3), Fed(POSITIONS), [1, 2, 4, 7], kernel_shape=[2, 2],
+         strides=[2, 2], accepts="still"),
+    case("MaxUnpool", 11, (1, 2, 2, 3), Fed(POSITIONS), I(1, 2, 4, 7), kernel_shape=[2, 2],
+         strides=[2, 2], out=(1, 2, 4, 7), accepts="still"),
+    case("DepthToSpace", 13, (1, 12, 3, 5), blocksize=2, accepts="still"),
+    case("DepthToSpace", 13, (1, 12, 3, 5), blocksize=2, mode="CRD", accepts="still"),
+    case("DepthToSpace", 1, (1, 8, 3, 5), blocksize=2, accepts="still"),
+    case("SpaceToDepth", 13, (1, 3, 4, 10), blocksize=2, accepts="still"),
 ]  # fmt: skip

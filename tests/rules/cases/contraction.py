@@ -1,6 +1,8 @@
-"""Rows for passes/rules/matmul.py."""
+"""Rows for passes/rules/contraction.py."""
 
-from tests.rules.cases.case import F, W, case, scalar
+from tests.rules.cases.case import TOLERANCE, F, W, case, scalar
+
+SUM = {"accepts": "every", "tolerance": TOLERANCE}
 
 ROWS = [
     case("Gemm", 13, (6, 30), W(30, 10), accepts="every"),
@@ -34,4 +36,12 @@ ROWS = [
     case("MatMul", 13, (1, 5, 6), W(6, 7), accepts="product"),
     case("MatMul", 13, (5, 6), (1, 6, 7), accepts="product"),
     case("MatMul", 13, W(5, 6), (1, 6, 7), accepts="product"),
+    case("Einsum", 12, (2, 3), (3, 5), equation="ij,jk->ik", **SUM),
+    case("Einsum", 12, (6, 5), (5, 3), equation="ij, jk", **SUM),
+    case("Einsum", 12, (2, 3, 5), (3, 5), equation="bij,ij->jb", **SUM),
+    case("Einsum", 12, (3, 3), equation="ii->i", **SUM),
+    case("Einsum", 12, (2, 3, 5), equation="...ij->...ji", **SUM),
+    case("Einsum", 12, (2, 3, 5), (2, 5, 3), equation="...ij,...ji", **SUM),
+    case("Einsum", 12, (2, 3, 5), (5, 3), equation="...ij,ji->...i", **SUM),
+    case("Einsum", 12, (1, 3, 5), (2, 5, 3), equation="...ij,...jk->...ik", accepts="none"),
 ]

@@ -1,0 +1,35 @@
+"""Rows for passes/rules/resize.py."""
+
+from tests.rules.cases.case import TOLERANCE, X3, X4, X5, F, Fed, I, case
+
+ROWS = [
+    case("Upsample", 7, X4, scales=[1.0, 1.0, 2.0, 3.0]),
+    case("Upsample", 9, X4, F(1, 1, 2, 3), accepts="spatial"),
+    case("Upsample", 9, (2, 3, 5), F(2, 1, 3), accepts="all"),
+    case("Upsample", 9, X4, Fed(F(1, 1, 2, 3)), out=(2, 3, 10, 21), accepts="spatial"),
+    case("Resize", 10, X4, F(1, 1, 2, 3)),
+    case("Resize", 11, X4, F(), F(1, 1, 2, 3)),
+    case("Resize", 13, X4, None, F(1, 1, 2, 3), mode="linear", tolerance=TOLERANCE),
+    case("Resize", 13, X4, None, None, [2, 3, 9, 11], mode="linear", tolerance=TOLERANCE),
+    case("Resize", 13, X4, F(), F(), [2, 3, 9, 11], coordinate_transformation_mode="align_corners", mode="cubic",
+         tolerance=TOLERANCE),
+    case("Resize", 19, X4, None, F(1, 1, 2.5, 0.6), coordinate_transformation_mode="asymmetric",
+         nearest_mode="floor"),
+    case("Resize", 18, X4, None, None, [9, 11], axes=[2, 3]),
+    case("Resize", 18, X4, None, F(2, 3), axes=[3, -2], mode="linear", tolerance=TOLERANCE),
+    case("Resize", 19, X3, None, None, [7], axes=[-1], mode="linear", tolerance=TOLERANCE),
+    case("Resize", 19, ("n2", 3, "h5", "w7"), None, None, [9, 11], axes=[2, 3], accepts="none"),
+    case("Resize", 18, X4, None, None, [9, 11], axes=[2, 3], keep_aspect_ratio_policy="not_larger", accepts="none"),
+    case("Resize", 18, X4, F(0.25, 0, 0.75, 1), F(2, 3), axes=[2, 3], mode="linear", accepts="none",
+         coordinate_transformation_mode="tf_crop_and_resize", tolerance=TOLERANCE),
+    case("Resize", 19, X4, None, None, [2, 3, 9, 11], keep_aspect_ratio_policy="not_larger"),
+    case("Resize", 13, X4, None, Fed(F(1, 1, 2, 3)), out=(2, 3, 10, 21)),
+    case("Resize", 13, X4, None, None, I(2, 3, 9, 11), out=(2, 3, 9, 11)),
+    case("Resize", 13, X4, None, F(2, 1, 3, 1), accepts="all"),
+    case("Resize", 13, X4, None, F(1, 2, 3, 1), mode="linear", accepts="together", tolerance=TOLERANCE),
+    case("Resize", 13, X4, F(0, 0, 0.25, 0, 1, 1, 0.75, 1), F(1, 1, 2, 3), mode="linear", accepts="region",
+         coordinate_transformation_mode="tf_crop_and_resize", tolerance=TOLERANCE),
+    case("Resize", 13, ("n2", 3, "h5", "w7"), None, F(1, 1, 2, 3), mode="linear", tolerance=TOLERANCE),
+    case("Resize", 13, X3, None, F(1, 1, 3), mode="linear", tolerance=TOLERANCE),
+    case("Resize", 13, X5, None, F(1, 1, 2, 1, 3)),
+]  # fmt: skip
