@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,19 +61,31 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON ('-' for stdout)")
     out.add_argument("--explain", action="append", default=[], metavar="VALUE",
                      help="say why a value is stored as it is, and what else would cost; repeatable")  # fmt: skip
-    out.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    out.add_argument("-v", "--verbose", action="count", default=0, help="print more; -vv: tracebacks of errors")
-    out.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
+    add_verbosity(out)
     return p
+
+
+def add_verbosity(group: argparse._ActionsContainer) -> None:
+    """The options of every command."""
+    group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="print more; -vv: tracebacks of errors")
+    group.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is documented in ``--help``."""
-    args = parser().parse_args(argv)
+    return finished(run, parser().parse_args(argv))
+
+
+def finished(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """The exit code of a command; what can be told is told in a sentence, with ``-vv`` its traceback, too."""
     try:
         return run(args)
     except (RewriterError, OSError) as error:
-        return failed(args, error, CODES.get(type(error), USAGE))
+        if args.verbose >= 2:
+            traceback.print_exception(error)
+        print(f"error: {error}", file=sys.stderr)
+        return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -181,11 +193,3 @@ def _write_json(path: Path | None, result: rewriter.RewriteResult, verdict: rewr
         sys.stdout.write(text)
     else:
         path.write_text(text)
-
-
-def failed(args: argparse.Namespace, error: Exception, code: int) -> int:
-    """Print an error in a sentence, with ``-vv`` its traceback, too; returns the exit code."""
-    if args.verbose >= 2:
-        traceback.print_exception(error)
-    print(f"error: {error}", file=sys.stderr)
-    return code

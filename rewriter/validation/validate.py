@@ -63,18 +63,16 @@ def validate(
     ``layouts``: how the rewritten model stores a graph input or output, by name, as the perm from the original's
     storage; any other is stored as in the original. ``None``: as the metadata of both models say.
     ``providers``: ``"cpu"``, ``"cuda"``. ``None``: each that is to be had.
-    ``rtol``, ``atol``: tolerances of float outputs, as a fraction of the output's scale (``None``: by type) and
-    absolute (``None``: 0); their sum is allowed. Noise still raises the first.
+    ``rtol``, ``atol``: tolerances of float outputs, as a fraction of the output's scale (``None``: by type, raised by
+    noise) and absolute (``None``: 0); their sum is allowed.
     ``input_shapes``, ``inputs``: sizes and data, in the original's layout, in place of made-up ones.
 
     Raises ``CouldNotValidate`` where there is no verdict: a provider that was asked for is missing, the original does
-    not run, an input's type cannot be made up, an argument does not fit the models, or the original is too noisy to
-    tell. A rewritten model that does not run is a verdict.
+    not run or is too noisy, an argument does not fit. A rewritten model that does not run is a verdict.
     """
     if runs < 1 or (providers is not None and not providers):
         raise CouldNotValidate("There is nothing to run: ask for at least one run and one provider.")
     results: list[ProviderResult] = []
-    errors: list[CouldNotValidate] = []
     with contextlib.ExitStack() as stack:
         request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
         task = Task(source(original, stack), source(rewritten, stack), layouts, request, rtol, atol or 0.0)
@@ -84,10 +82,9 @@ def validate(
             except CouldNotValidate as error:
                 if providers is not None:
                     raise
-                errors.append(error)
                 results.append(ProviderResult(provider, "unavailable", str(error)))
-    if len(errors) == len(results):
-        raise errors[0]
+    if all(result.status == "unavailable" for result in results):
+        raise CouldNotValidate(results[0].reason)
     return ValidationReport(results)
 
 

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rewriter.cli import OK, USAGE, failed
-from rewriter.errors import RewriterError, UsageError
-from rewriter.version import __version__
+from rewriter.cli import OK, add_verbosity, finished
+from rewriter.errors import UsageError
 from rewriter.weights.frameworks import FRAMEWORKS, TARGETS
 
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
@@ -30,19 +29,13 @@ def parser() -> argparse.ArgumentParser:
                    "(default: MODEL's stem + .TARGET.safetensors)")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
-    p.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    p.add_argument("-v", "--verbose", action="count", default=0, help="list every layer; -vv: tracebacks of errors")
-    p.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
+    add_verbosity(p)
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is documented in ``--help``."""
-    args = parser().parse_args(argv)
-    try:
-        return run(args)
-    except (RewriterError, OSError) as error:
-        return failed(args, error, USAGE)
+    return finished(run, parser().parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> int:
