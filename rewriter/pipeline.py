@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import ModelProto
@@ -15,7 +15,7 @@ from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
 from passes.ir.lint import LintError
 from passes.layout.formats import FORMATS
-from passes.normalize.engines import Engines
+from passes.normalize.infer_shapes import Engines
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
@@ -73,13 +73,13 @@ def rewrite(
     """
     choices = layouts or {}
     _check_options(to, dialect, weight_layout, choices)
-    clock = Clock()
-    with clock("load"):
+    seconds: dict[str, float] = {}
+    with timed(seconds, "load"):
         original = model if isinstance(model, ModelProto) else load(model)
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
     request = Request(to, spelled, choices, keep_io, input_shapes or {}, time_limit)
     with blaming(original):
-        result = _convert(original, request, explain, clock)
+        result = _convert(start(original, request, seconds), original, explain)
     if original is not model:
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
@@ -97,19 +97,19 @@ def plan_of(model: ModelProto, to: str) -> Work:
     return work
 
 
-def start(model: ModelProto, request: Request, clock: "Clock | None" = None) -> Work:
-    """The model's graph, before any pass."""
-    with (clock or Clock())(f"{READ}/import"):
-        return Work(import_model(model), request, ENGINES)
+def start(model: ModelProto, request: Request, seconds: dict[str, float] | None = None) -> Work:
+    """The model's graph, before any pass; ``seconds`` by stage go on from those given."""
+    seconds = {} if seconds is None else seconds
+    with timed(seconds, f"{READ}/import"):
+        return Work(import_model(model), request, ENGINES, seconds)
 
 
-def run_passes(work: Work, *stages: str, clock: "Clock | None" = None) -> None:
+def run_passes(work: Work, *stages: str) -> None:
     """Run the passes of these stages, checking the graph after each. Raises VerificationError, naming the culprit."""
-    clock = clock or Clock()
     for one in (one for one in PASSES if one.stage in stages):
-        with clock(f"{one.stage}/{one.name}"):
+        with timed(work.seconds, f"{one.stage}/{one.name}"):
             try:
-                one.run(work)
+                work.graph = one.run(work) or work.graph
                 one.check(work.graph)
             except LintError as error:
                 raise VerificationError(f"after pass {one.name}: {error}") from None
@@ -117,22 +117,21 @@ def run_passes(work: Work, *stages: str, clock: "Clock | None" = None) -> None:
                 raise UsageError(str(error)) from None
 
 
-def _convert(original: ModelProto, request: Request, explain: Sequence[str], clock: "Clock") -> RewriteResult:
-    work = start(original, request, clock)
-    run_passes(work, READ, NORMALIZE, clock=clock)
+def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> RewriteResult:
+    run_passes(work, READ, NORMALIZE)
     _check_names(work)
-    run_passes(work, PLAN, APPLY, clock=clock)
+    run_passes(work, PLAN, APPLY)
     inputs, outputs = interface_of(work)
-    with clock("write"):
+    with timed(work.seconds, "write"):
         result = export_model(work.graph)
         bring_functions(result)
         record(result, [*inputs, *outputs])
-    with clock("verify"):
+    with timed(work.seconds, "verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original)
-    with clock("report"):
+    with timed(work.seconds, "report"):
         report = make_report(work, result, inputs, outputs, explain)
-    return RewriteResult(result, inputs, outputs, work.plan, replace(report, seconds=clock.seconds))
+    return RewriteResult(result, inputs, outputs, work.plan, report)
 
 
 def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]]:
@@ -158,17 +157,12 @@ def blaming(model: ModelProto) -> Iterator[None]:
         raise UsageError(f"the model is not valid ONNX: {fault}") from error
 
 
-class Clock:
-    """Seconds by stage, and by pass."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - begin
+@contextmanager
+def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Note how long a stage, or a pass, takes."""
+    begin = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - begin
 
 
 def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Mapping[str, str]) -> None:
