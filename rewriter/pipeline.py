@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes import dialects
@@ -14,22 +16,21 @@ from passes.dialects.library import bring_functions
 from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
 from passes.ir.lint import LintError
+from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
 from passes.normalize.infer_shapes import Engines
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
 from rewriter.choices import LAYOUTS, TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import UsageError, VerificationError
+from rewriter.errors import RunFailed, UsageError, VerificationError
 from rewriter.files.reader import load
 from rewriter.interface import InterfaceValue, interface_value, record
 from rewriter.report.build import make_report
 from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
-from rewriter.shapes.evaluate import evaluate
 from rewriter.shapes.infer import infer
-
-ENGINES = Engines(infer, evaluate)
+from rewriter.validation.session import Session
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def start(model: ModelProto, request: Request, seconds: dict[str, float] | None 
     """The model's graph, before any pass; ``seconds`` by stage go on from those given."""
     seconds = {} if seconds is None else seconds
     with timed(seconds, f"{READ}/import"):
-        return Work(import_model(model), request, ENGINES, seconds)
+        return Work(import_model(model), request, Engines(infer, evaluate), seconds)
 
 
 def run_passes(work: Work, *stages: str) -> None:
@@ -134,13 +135,21 @@ def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> Rewrit
     return RewriteResult(result, inputs, outputs, work.plan, report)
 
 
+def evaluate(model: ModelProto) -> Sequence[Array] | None:
+    """What a model without inputs gives; ``None`` if onnxruntime cannot run it, as at an opset it does not know."""
+    try:
+        return [np.asarray(result) for result in Session(model.SerializeToString(), "cpu", "disabled").run({})]
+    except RunFailed:
+        return None
+
+
 def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]]:
     """The graph's inputs, and its outputs."""
-    inputs, outputs = (
-        [interface_value(tensor, work.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
-        for tensors in (work.planned.inputs, work.planned.outputs)
-    )
-    return inputs, outputs
+
+    def values(tensors: Sequence[gs.Tensor]) -> list[InterfaceValue]:
+        return [interface_value(tensor, work.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
+
+    return values(work.planned.inputs), values(work.planned.outputs)
 
 
 @contextmanager

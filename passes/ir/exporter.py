@@ -112,7 +112,7 @@ class _Export:
         return proto
 
     def write(self, held: Iterable[gs.Constant], origin: Origin, target: GraphProto) -> None:
-        """Constants as initializers; what was sparse and is as it was stays sparse."""
+        """What was sparse and is as it was stays sparse."""
         sparse = {origin.name(t.values.name): t for t in origin.proto.sparse_initializer if self.complete}
         for tensor in held:
             if tensor.name in sparse and constants.is_as_read(tensor):
