@@ -14,11 +14,10 @@ from passes.ir.lint import lint, lint_names
 from passes.layout.layout import Layout
 from passes.normalize.constant_nodes import constant_nodes
 from passes.normalize.dead_code import dead_code
-from passes.normalize.engines import Engines
 from passes.normalize.exact_pools import exact_pools
 from passes.normalize.fold_sizes import fold_sizes
 from passes.normalize.fuse_group_norm import fuse_group_norm
-from passes.normalize.infer_shapes import infer_shapes
+from passes.normalize.infer_shapes import Engines, infer_shapes
 from passes.normalize.lower_functions import lower_functions
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
@@ -48,13 +47,14 @@ class Request:
 class Work:
     """A graph on its way through the passes, and what they found out; each fills in its part.
 
-    ``bytes_before`` is what the Transposes of the file move per inference; ``planned`` the graph that the plan is for,
-    ``roles`` those of its axes, ``ends`` the layouts of its inputs and outputs.
+    ``seconds`` are by stage; ``bytes_before`` is what the Transposes of the file move per inference; ``planned`` the
+    graph that the plan is for, ``roles`` those of its axes, ``ends`` the layouts of its inputs and outputs.
     """
 
     graph: gs.Graph
     request: Request
     engines: Engines
+    seconds: dict[str, float]
     bytes_before: int = field(init=False)
     planned: gs.Graph = field(init=False)
     roles: Mapping[str, str] = field(init=False)
@@ -64,42 +64,20 @@ class Work:
 
 
 class Pass(NamedTuple):
-    """``check`` raises LintError if the graph is not as this pass must leave it."""
+    """``run`` returns the graph if it edits it; ``check`` raises LintError if it is not as the pass must leave it."""
 
     stage: str
     name: str
-    run: Callable[[Work], None]
+    run: Callable[[Work], gs.Graph | None]
     check: Callable[[gs.Graph], None] = lint
-
-
-def _edit(run: Callable[[gs.Graph], gs.Graph]) -> Callable[[Work], None]:
-    """A pass that knows of the graph only."""
-
-    def edit(work: Work) -> None:
-        work.graph = run(work.graph)
-
-    return edit
-
-
-def _exact_pools(work: Work) -> None:
-    work.graph = exact_pools(work.graph, work.engines)
-
-
-def _infer_shapes(work: Work) -> None:
-    work.graph = infer_shapes(work.graph, work.engines)
-
-
-def _fold_sizes(work: Work) -> None:
-    work.graph = fold_sizes(work.graph, work.engines, work.request.own_weights)
 
 
 def _measure(work: Work) -> None:
     work.bytes_before = transposed_bytes(work.graph, hints(work.graph, work.request.input_shapes))
 
 
-def _fuse_group_norm(work: Work) -> None:
-    if work.request.dialect.spells(GROUP_NORM):
-        work.graph = fuse_group_norm(work.graph)
+def _fuse_group_norm(work: Work) -> gs.Graph:
+    return fuse_group_norm(work.graph) if work.request.dialect.spells(GROUP_NORM) else work.graph
 
 
 def _find_roles(work: Work) -> None:
@@ -118,24 +96,20 @@ def _make_plan(work: Work) -> None:
     work.plan = make_plan(work.program, work.request.time_limit)
 
 
-def _push_transposes(work: Work) -> None:
-    work.graph = push(work.graph, work.plan, work.ends)
-
-
 PASSES = (
-    Pass(READ, "unique_names", _edit(unique_names), lint_names),
-    Pass(READ, "toposort", _edit(toposort)),
-    Pass(READ, "constant_nodes", _edit(constant_nodes)),
-    Pass(READ, "exact_pools", _exact_pools),
-    Pass(READ, "infer_shapes", _infer_shapes),
-    Pass(READ, "fold_sizes", _fold_sizes),
+    Pass(READ, "unique_names", lambda work: unique_names(work.graph), lint_names),
+    Pass(READ, "toposort", lambda work: toposort(work.graph)),
+    Pass(READ, "constant_nodes", lambda work: constant_nodes(work.graph)),
+    Pass(READ, "exact_pools", lambda work: exact_pools(work.graph, work.engines)),
+    Pass(READ, "infer_shapes", lambda work: infer_shapes(work.graph, work.engines)),
+    Pass(READ, "fold_sizes", lambda work: fold_sizes(work.graph, work.engines, work.request.own_weights)),
     Pass(READ, "measure", _measure),
-    Pass(NORMALIZE, "dead_code", _edit(dead_code)),
-    Pass(NORMALIZE, "lower_functions", _edit(lower_functions)),
+    Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
+    Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
     Pass(PLAN, "find_roles", _find_roles),
     Pass(PLAN, "make_program", _make_program),
     Pass(PLAN, "make_plan", _make_plan),
-    Pass(APPLY, "push_transposes", _push_transposes),
-    Pass(APPLY, "tidy", _edit(tidy)),
+    Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.ends)),
+    Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -4,9 +4,11 @@ import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes import dialects
@@ -14,22 +16,21 @@ from passes.dialects.library import bring_functions
 from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
 from passes.ir.lint import LintError
+from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
-from passes.normalize.engines import Engines
+from passes.normalize.infer_shapes import Engines
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
 from rewriter.choices import LAYOUTS, TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import UsageError, VerificationError
+from rewriter.errors import RunFailed, UsageError, VerificationError
 from rewriter.files.reader import load
 from rewriter.interface import InterfaceValue, interface_value, record
 from rewriter.report.build import make_report
 from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
-from rewriter.shapes.evaluate import evaluate
 from rewriter.shapes.infer import infer
-
-ENGINES = Engines(infer, evaluate)
+from rewriter.validation.session import Session
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,13 @@ def rewrite(
     """
     choices = layouts or {}
     _check_options(to, dialect, weight_layout, choices)
-    clock = Clock()
-    with clock("load"):
+    seconds: dict[str, float] = {}
+    with timed(seconds, "load"):
         original = model if isinstance(model, ModelProto) else load(model)
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
     request = Request(to, spelled, choices, keep_io, input_shapes or {}, time_limit)
     with blaming(original):
-        result = _convert(original, request, explain, clock)
+        result = _convert(start(original, request, seconds), original, explain)
     if original is not model:
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
@@ -97,19 +98,19 @@ def plan_of(model: ModelProto, to: str) -> Work:
     return work
 
 
-def start(model: ModelProto, request: Request, clock: "Clock | None" = None) -> Work:
-    """The model's graph, before any pass."""
-    with (clock or Clock())(f"{READ}/import"):
-        return Work(import_model(model), request, ENGINES)
+def start(model: ModelProto, request: Request, seconds: dict[str, float] | None = None) -> Work:
+    """The model's graph, before any pass; ``seconds`` by stage go on from those given."""
+    seconds = {} if seconds is None else seconds
+    with timed(seconds, f"{READ}/import"):
+        return Work(import_model(model), request, Engines(infer, evaluate), seconds)
 
 
-def run_passes(work: Work, *stages: str, clock: "Clock | None" = None) -> None:
+def run_passes(work: Work, *stages: str) -> None:
     """Run the passes of these stages, checking the graph after each. Raises VerificationError, naming the culprit."""
-    clock = clock or Clock()
     for one in (one for one in PASSES if one.stage in stages):
-        with clock(f"{one.stage}/{one.name}"):
+        with timed(work.seconds, f"{one.stage}/{one.name}"):
             try:
-                one.run(work)
+                work.graph = one.run(work) or work.graph
                 one.check(work.graph)
             except LintError as error:
                 raise VerificationError(f"after pass {one.name}: {error}") from None
@@ -117,31 +118,38 @@ def run_passes(work: Work, *stages: str, clock: "Clock | None" = None) -> None:
                 raise UsageError(str(error)) from None
 
 
-def _convert(original: ModelProto, request: Request, explain: Sequence[str], clock: "Clock") -> RewriteResult:
-    work = start(original, request, clock)
-    run_passes(work, READ, NORMALIZE, clock=clock)
+def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> RewriteResult:
+    run_passes(work, READ, NORMALIZE)
     _check_names(work)
-    run_passes(work, PLAN, APPLY, clock=clock)
+    run_passes(work, PLAN, APPLY)
     inputs, outputs = interface_of(work)
-    with clock("write"):
+    with timed(work.seconds, "write"):
         result = export_model(work.graph)
         bring_functions(result)
         record(result, [*inputs, *outputs])
-    with clock("verify"):
+    with timed(work.seconds, "verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original)
-    with clock("report"):
+    with timed(work.seconds, "report"):
         report = make_report(work, result, inputs, outputs, explain)
-    return RewriteResult(result, inputs, outputs, work.plan, replace(report, seconds=clock.seconds))
+    return RewriteResult(result, inputs, outputs, work.plan, report)
+
+
+def evaluate(model: ModelProto) -> Sequence[Array] | None:
+    """What a model without inputs gives; ``None`` if onnxruntime cannot run it, as at an opset it does not know."""
+    try:
+        return [np.asarray(result) for result in Session(model.SerializeToString(), "cpu", "disabled").run({})]
+    except RunFailed:
+        return None
 
 
 def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]]:
     """The graph's inputs, and its outputs."""
-    inputs, outputs = (
-        [interface_value(tensor, work.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
-        for tensors in (work.planned.inputs, work.planned.outputs)
-    )
-    return inputs, outputs
+
+    def values(tensors: Sequence[gs.Tensor]) -> list[InterfaceValue]:
+        return [interface_value(tensor, work.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
+
+    return values(work.planned.inputs), values(work.planned.outputs)
 
 
 @contextmanager
@@ -158,17 +166,12 @@ def blaming(model: ModelProto) -> Iterator[None]:
         raise UsageError(f"the model is not valid ONNX: {fault}") from error
 
 
-class Clock:
-    """Seconds by stage, and by pass."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - begin
+@contextmanager
+def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Note how long a stage, or a pass, takes."""
+    begin = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - begin
 
 
 def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Mapping[str, str]) -> None:

@@ -12,6 +12,8 @@ from onnx_graphsurgeon.ir.tensor import LazyValues
 from passes.layout.edit import Array, ArrayEdit
 from passes.layout.layout import Layout
 
+PACKED = ("STRING", "INT2", "UINT2", "INT4", "UINT4", "FLOAT4E2M1")  # not stored as the bytes of a numpy array
+
 
 class Stored(LazyValues):  # type: ignore[misc]
     """An initializer of the model, brought into ``layouts``, one after the other, when it is read."""
@@ -74,18 +76,13 @@ def write(constant: gs.Constant, proto: TensorProto) -> None:
         proto.CopyFrom(values.tensor)
     elif isinstance(values, Stored):
         array = values.load()
-        if is_plain(values.tensor.data_type):  # spares a copy
+        if TensorProto.DataType.Name(values.tensor.data_type) in PACKED:
+            proto.CopyFrom(numpy_helper.from_array(np.asarray(array, order="C")))
+        else:  # spares a copy
             proto.dims.extend(array.shape)
             proto.raw_data = array.tobytes()
-        else:
-            proto.CopyFrom(numpy_helper.from_array(np.asarray(array, order="C")))
         proto.data_type, proto.doc_string = values.tensor.data_type, values.tensor.doc_string
         proto.metadata_props.extend(values.tensor.metadata_props)
     else:
         proto.CopyFrom(numpy_helper.from_array(np.asarray(constant.values)))
     proto.name = constant.name
-
-
-def is_plain(onnx_type: int) -> bool:
-    """Whether ``raw_data`` holds the bytes of a numpy array: not of strings, nor of types that share bytes."""
-    return TensorProto.DataType.Name(onnx_type) not in ("STRING", "INT2", "UINT2", "INT4", "UINT4", "FLOAT4E2M1")

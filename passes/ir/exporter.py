@@ -25,19 +25,11 @@ Constants = dict[str, gs.Constant]
 
 def export_model(graph: gs.Graph) -> ModelProto:
     """The model that ``graph`` was read from, with the graph as it is now."""
-    original: ModelProto = graph.origin.model
-    model = ModelProto(
-        ir_version=original.ir_version,
-        producer_name=original.producer_name,
-        producer_version=original.producer_version,
-        domain=original.domain,
-        model_version=original.model_version,
-        doc_string=original.doc_string,
-    )
-    model.metadata_props.extend(original.metadata_props)
-    model.training_info.extend(original.training_info)
-    model.functions.extend(original.functions)
-    model.opset_import.extend(original.opset_import)
+    original, model = graph.origin.model, ModelProto()
+    for field in ("ir_version", "producer_name", "producer_version", "domain", "model_version", "doc_string"):
+        setattr(model, field, getattr(original, field))
+    for field in ("metadata_props", "training_info", "functions", "opset_import"):
+        getattr(model, field).extend(getattr(original, field))
     if not standard_opset(model) and any(map(is_standard, every_node(graph))):
         model.opset_import.append(helper.make_opsetid("", graph.opset))
     _Export(complete=True).fill(model.graph, graph)
@@ -120,7 +112,7 @@ class _Export:
         return proto
 
     def write(self, held: Iterable[gs.Constant], origin: Origin, target: GraphProto) -> None:
-        """Constants as initializers; what was sparse and is as it was stays sparse."""
+        """What was sparse and is as it was stays sparse."""
         sparse = {origin.name(t.values.name): t for t in origin.proto.sparse_initializer if self.complete}
         for tensor in held:
             if tensor.name in sparse and constants.is_as_read(tensor):

@@ -14,7 +14,7 @@ import onnx_graphsurgeon as gs
 from passes.ir.declared import is_static, shape_of
 from passes.ir.exporter import export_skeleton
 from passes.ir.graph import every_graph, every_node, is_standard, new_node
-from passes.normalize.engines import Engines
+from passes.normalize.infer_shapes import Engines
 
 POOLS = {"AveragePool", "LpPool", "MaxPool"}
 
@@ -54,5 +54,4 @@ def _exact(node: gs.Node, sizes: Sequence[Any]) -> gs.Node | None:
     if not wrong or (more_padding and attrs.get("count_include_pad")):
         return None
     changes = {"ceil_mode": 0, "pads": [*pads[:rank], *ends]}
-    inputs, outputs = list(node.inputs), list(node.outputs)
-    return new_node(node, inputs, outputs, attrs={**attrs, **changes}, changed=frozenset(changes))
+    return new_node(node, node.inputs, node.outputs, attrs={**attrs, **changes}, changed=frozenset(changes))

@@ -15,8 +15,7 @@ from passes.ir.declared import SMALL, is_static
 from passes.ir.exporter import export_constants
 from passes.ir.graph import assemble, is_standard
 from passes.layout.edit import Array
-from passes.normalize.engines import Engines
-from passes.normalize.infer_shapes import infer_shapes
+from passes.normalize.infer_shapes import Engines, infer_shapes
 
 # operators that give the same results on any machine
 EXACT = """Abs Add And Cast Ceil Concat ConstantOfShape Div Equal Expand Flatten Floor Gather GatherElements GatherND

@@ -1,10 +1,25 @@
 """Types and shapes of all values."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
 import onnx_graphsurgeon as gs
+from onnx import ModelProto, ValueInfoProto
 
 from passes.ir.exporter import export_skeleton
 from passes.ir.importer import set_types
-from passes.normalize.engines import Engines
+from passes.layout.edit import Array
+
+
+class Engines(NamedTuple):
+    """What passes need of the world outside: it is handed in.
+
+    ``infer``: the types and shapes of all values of a skeleton, by name. ``evaluate``: what a model without inputs
+    gives, ``None`` if it cannot be run.
+    """
+
+    infer: Callable[[ModelProto], Mapping[str, ValueInfoProto]]
+    evaluate: Callable[[ModelProto], Sequence[Array] | None]
 
 
 def infer_shapes(graph: gs.Graph, engines: Engines) -> gs.Graph:

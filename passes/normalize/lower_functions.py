@@ -35,32 +35,50 @@ class _Lowering:
             operands = [self.last.get(t.name, t) for t in node.inputs]
             spelling = dialects.read(node.domain or "", node.op, graph.opset)
             if spelling is None:
-                nodes.append(with_bodies(new_node(node, operands, list(node.outputs)), self.run))
+                nodes.append(with_bodies(new_node(node, operands, node.outputs), self.run))
             else:
                 nodes += self._lowered(node, operands, spelling, kept)
         return assemble(graph, nodes, graph.inputs, graph.outputs)
 
     def _lowered(self, node: gs.Node, operands: list[gs.Tensor], spelling: Spelling, kept: set[str]) -> list[gs.Node]:
         form, perms = spelling.form, {"x": perm.channels_first(spelling.rank), "w": perm.inverse(spelling.kernel)}
-        kinds = [kind if t.name else "-" for kind, t in zip(form.inputs, operands, strict=False)]
-        before: list[gs.Node] = []
-        inputs = [
-            _first(before, self.names, self.shared | kept, t, kind, perms)
-            for t, kind in zip(operands, kinds, strict=True)
-        ]
-        results, after, p = [], [], perms["x"]
+        nodes: list[gs.Node] = []
+        pairs = zip(operands, form.inputs, strict=False)
+        inputs = [self._first(nodes, tensor, kind, perms, kept) for tensor, kind in pairs]
+        results, after = [], []
         for tensor in node.outputs:
+            seen = tensor
             if tensor.name in kept:
-                result, seen = _like(tensor, f"{tensor.name}_first", p, self.names), tensor
+                result = _like(tensor, unused(f"{tensor.name}_first", self.names), perms["x"])
             else:
-                result = gs.Variable(tensor.name, tensor.dtype, _shape(tensor, p))
+                result = _like(tensor, tensor.name, perms["x"])
                 seen = gs.Variable(unused(f"{tensor.name}_last", self.names), tensor.dtype, tensor.shape)
                 self.last[tensor.name] = seen
             results.append(result)
-            after.append(gs.Node("Transpose", "", {"perm": list(perm.inverse(p))}, [result], [seen]))
+            after.append(gs.Node("Transpose", "", {"perm": list(perm.inverse(perms["x"]))}, [result], [seen]))
         attrs = {key: value for key, value in node.attrs.items() if key not in spelling.attrs}
         made = new_node(node, inputs, results, op=form.op, domain=None, attrs=attrs, changed=frozenset(spelling.attrs))
-        return [*before, *(self._in_groups(made) if form.grouped else [made]), *after]
+        return [*nodes, *(self._in_groups(made) if form.grouped else [made]), *after]
+
+    def _first(
+        self, nodes: list[gs.Node], tensor: gs.Tensor, kind: str, perms: dict[str, Perm], kept: set[str]
+    ) -> gs.Tensor:
+        """What the operator reads for a function's input of this ``kind`` (see ``dialects.base.Form``)."""
+        name = f"{tensor.name}_first"
+        if kind == "-" or not tensor.name:
+            return tensor
+        if kind in perms:
+            result = _like(tensor, unused(name, self.names), perms[kind])
+            nodes.append(gs.Node("Transpose", "", {"perm": list(perms[kind])}, [tensor], [result]))
+            return result
+        order = np.asarray(perms["x"], dtype=np.int64)
+        if isinstance(tensor, gs.Constant):
+            free = tensor.name not in self.shared | kept
+            return constants.of_array(tensor.name if free else unused(name, self.names), tensor.values[order])
+        result = gs.Variable(unused(name, self.names), tensor.dtype, tensor.shape)
+        indices = constants.of_array(unused(f"{tensor.name}_order", self.names), order)
+        nodes.append(gs.Node("Gather", "", {"axis": 0}, [tensor, indices], [result]))
+        return result
 
     def _in_groups(self, norm: gs.Node) -> list[gs.Node]:
         """The operator between two Reshapes, as exporters write it."""
@@ -77,29 +95,5 @@ class _Lowering:
         ]
 
 
-def _first(
-    nodes: list[gs.Node], names: set[str], shared: set[str], tensor: gs.Tensor, kind: str, perms: dict[str, Perm]
-) -> gs.Tensor:
-    """What the standard operator reads in place of a function's input of this ``kind`` (see ``dialects.base.Form``)."""
-    if kind in perms:
-        result = _like(tensor, f"{tensor.name}_first", perms[kind], names)
-        nodes.append(gs.Node("Transpose", "", {"perm": list(perms[kind])}, [tensor], [result]))
-        return result
-    if kind != "v":
-        return tensor
-    order = np.asarray(perms["x"], dtype=np.int64)
-    if isinstance(tensor, gs.Constant):
-        name = unused(f"{tensor.name}_first", names) if tensor.name in shared else tensor.name
-        return constants.of_array(name, np.asarray(tensor.values)[order])
-    result = gs.Variable(unused(f"{tensor.name}_first", names), tensor.dtype, tensor.shape)
-    indices = constants.of_array(unused(f"{tensor.name}_order", names), order)
-    nodes.append(gs.Node("Gather", "", {"axis": 0}, [tensor, indices], [result]))
-    return result
-
-
-def _like(tensor: gs.Tensor, name: str, p: Perm, names: set[str]) -> gs.Variable:
-    return gs.Variable(unused(name, names), tensor.dtype, _shape(tensor, p))
-
-
-def _shape(tensor: gs.Tensor, p: Perm) -> "list[int | str | None] | None":
-    return None if tensor.shape is None else perm.reorder(p, list(tensor.shape))
+def _like(tensor: gs.Tensor, name: str, p: Perm) -> gs.Variable:
+    return gs.Variable(name, tensor.dtype, None if tensor.shape is None else perm.reorder(p, list(tensor.shape)))

@@ -51,7 +51,7 @@ def make_report(
         bound=plan.bound,
         optimal=plan.optimal,
         explained=[_explained(work, name) for name in names],
-        seconds={},
+        seconds=work.seconds,
         notes=[*[dialect.note] * is_spelled, *[TIME_LIMIT] * (not plan.optimal)],
     )
 

@@ -1,19 +1,19 @@
 """Whether a model is valid ONNX, and the result what its interface says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import prod
 
 import onnx
-from onnx import ModelProto
+from onnx import ModelProto, helper
 
-from passes.ir.declared import shape_of
-from passes.ir.importer import UNKNOWN
+from passes.ir.constants import dense
+from passes.ir.declared import SMALL, Shape, shape_of
+from passes.ir.exporter import FREE_INITIALIZERS_IR_VERSION
 from rewriter.errors import VerificationError
-from rewriter.shapes.skeleton import skeleton
 from rewriter.shapes.stand_ins import with_stand_ins
 
 # onnx has no inference for some operators (GroupNormalization): it says so of their readers, which are not at fault
 UNTYPED = "expected to have type but instead is null"
-Shape = Sequence["int | str | None"]
 
 
 def verify_model(
@@ -37,7 +37,7 @@ def verify_model(
         if list(found) != list(contract):
             raise VerificationError(f"the rewritten model's {kind}s are {list(found)}, not {list(contract)}")
         for name, shape in contract.items():
-            if not same_shape(found[name], shape):
+            if found[name] != shape:
                 raise VerificationError(f"{kind} {name!r} has shape {found[name]}, the contract says {shape}")
 
 
@@ -52,10 +52,21 @@ def onnx_fault(model: ModelProto) -> str | None:
     return None
 
 
-def same_shape(found: Shape | None, wanted: Shape | None) -> bool:
-    if found is None or wanted is None:
-        return found is wanted
-    known = [None if isinstance(d, str) and d.startswith(UNKNOWN) else d for d in wanted]
-    return [d or None if not isinstance(d, int) else d for d in found] == [
-        d or None if not isinstance(d, int) else d for d in known
-    ]
+def skeleton(model: ModelProto) -> ModelProto:
+    """The model without the data of its weights, which become inputs: all that checks need, however large it is."""
+    bare = ModelProto(ir_version=max(model.ir_version, FREE_INITIALIZERS_IR_VERSION))
+    bare.opset_import.extend(model.opset_import)
+    bare.functions.extend(model.functions)
+    graph = bare.graph
+    graph.name = model.graph.name or "graph"
+    graph.node.extend(model.graph.node)
+    graph.output.extend(model.graph.output)
+    graph.value_info.extend(model.graph.value_info)
+    held = {tensor.name for tensor in model.graph.initializer}
+    graph.input.extend(value for value in model.graph.input if value.name not in held)
+    for tensor in (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)):
+        if prod(tensor.dims) <= SMALL:
+            graph.initializer.append(tensor)
+        else:
+            graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    return bare

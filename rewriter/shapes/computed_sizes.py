@@ -46,30 +46,27 @@ def _unknowns(shape: Shape) -> int:
 
 
 def _reshape(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape | None:
-    entries = None if _int_attr(node, "allowzero", 0) else sizes.of(node.input[1])
-    return reshaped(source, list(entries)) if entries is not None and entries.ndim == 1 else None
+    """0 copies, -1 is what is left."""
+    entries = None if _int_attr(node, "allowzero", 0) else sizes[node.input[1]]
+    if entries is None or entries.ndim != 1:
+        return None
+    shape = [source[i] if entry == 0 and i < len(source) else entry for i, entry in enumerate(entries)]
+    if -1 in shape:
+        i = shape.index(-1)
+        shape[i] = _quotient(source, shape[:i] + shape[i + 1 :])
+    return shape
 
 
-# operators whose output shape onnx does not, or not always, infer
-_RESOLVED: dict[str, Callable[..., Shape | None]] = {
-    "Reshape": _reshape,
-    "Conv": lambda node, source, sizes: _same_rank(source),  # of a kernel of unknown size
-    SAME_RANK: lambda node, source, sizes: _same_rank(source),
-}
-
-
-def _same_rank(source: Shape) -> Shape:
+def _same_rank(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape:
     return [source[0], *[None] * (len(source) - 1)]
 
 
-def reshaped(shape: Shape, entries: Shape) -> Shape:
-    """The output shape of a Reshape of ``shape`` to ``entries`` (0 copies, -1 is what is left)."""
-    result = [shape[i] if entry == 0 and i < len(shape) else entry for i, entry in enumerate(entries)]
-    if -1 in result:
-        at = result.index(-1)
-        others = result[:at] + result[at + 1 :]
-        result[at] = _quotient(shape, others)
-    return result
+# operators whose output shape onnx does not, or not always, infer; a Conv's: of a kernel of unknown size
+_RESOLVED: dict[str, Callable[..., Shape | None]] = {
+    "Reshape": _reshape,
+    "Conv": _same_rank,
+    SAME_RANK: _same_rank,
+}
 
 
 def _quotient(shape: Shape, others: Shape) -> int | str | None:
@@ -87,33 +84,27 @@ def _quotient(shape: Shape, others: Shape) -> int | str | None:
     return None if symbols else whole // part
 
 
-class _Sizes:
-    """Evaluates integer tensors made of Shapes and constants."""
+class _Sizes(dict[str, Entries | None]):
+    """The elements of integer tensors made of Shapes and constants, ``None`` if they cannot be followed."""
 
     def __init__(self, model: ModelProto, values: dict[str, ValueInfoProto]) -> None:
-        self.values = values
-        self.constants = {t.name: t for t in model.graph.initializer}
+        super().__init__({tensor.name: _entries(tensor) for tensor in model.graph.initializer})
+        self.declared = values
         self.makers = {name: node for node in model.graph.node for name in node.output}
-        self.known: dict[str, Entries | None] = {}
 
-    def of(self, name: str) -> Entries | None:
-        """The elements of a value, ``None`` if they cannot be followed."""
-        if name not in self.known:
-            self.known[name] = None
-            self.known[name] = self._evaluate(name)
-        return self.known[name]
-
-    def _evaluate(self, name: str) -> Entries | None:
-        if name in self.constants:
-            return _entries(self.constants[name])
+    def __missing__(self, name: str) -> Entries | None:
         node = self.makers.get(name)
-        if node is None or node.op_type not in _FOLLOWED or not is_standard(node):
-            return None
+        self[name] = self._evaluate(node) if node is not None and is_standard(node) else None
+        return self[name]
+
+    def _evaluate(self, node: NodeProto) -> Entries | None:
         if node.op_type == "Shape":
-            shape = shape_of(self.values.get(node.input[0]))
+            shape = shape_of(self.declared.get(node.input[0]))
             start, end = _int_attr(node, "start", 0), _int_attr(node, "end", None)
             return None if shape is None else np.asarray([*shape, None], dtype=object)[:-1][start:end]
-        operands = [self.of(name) for name in node.input]
+        if node.op_type not in _FOLLOWED:
+            return None
+        operands = [self[name] for name in node.input]
         return None if any(o is None for o in operands) else _FOLLOWED[node.op_type](node, *operands)
 
 
@@ -121,11 +112,6 @@ def _entries(tensor: TensorProto) -> Entries | None:
     if prod(tensor.dims) > SMALL or tensor.data_type not in (TensorProto.INT64, TensorProto.INT32):
         return None
     return numpy_helper.to_array(tensor).astype(object)
-
-
-def _constant(node: NodeProto) -> Entries | None:
-    value = next((attr for attr in node.attribute if attr.name == "value"), None)
-    return None if value is None else _entries(value.t)
 
 
 def _gather(node: NodeProto, data: Entries, indices: Entries) -> Entries | None:
@@ -144,8 +130,6 @@ def _int_attr(node: NodeProto, name: str, default: Any) -> Any:
 
 
 _FOLLOWED: dict[str, Callable[..., Entries | None]] = {
-    "Shape": lambda node: None,
-    "Constant": _constant,
     "Identity": lambda node, data: data,
     "Cast": lambda node, data: data,
     "Unsqueeze": lambda node, data, *axes: data.reshape(1) if data.size == 1 else None,

@@ -27,13 +27,13 @@ def infer(bare: ModelProto) -> dict[str, ValueInfoProto]:
         if not (resolve(model) | tell_ranks(model.graph)):
             break
         model = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
-    symbols = {symbol: symbol for symbol in declared}
     values = every_value(model.graph)
-    for dim in (dim for value in values for dim in value.type.tensor_type.shape.dim if dim.dim_param):
-        if dim.dim_param not in symbols:
-            new = dim.dim_param.startswith(INVENTED)
-            symbols[dim.dim_param] = unused(UNKNOWN + dim.dim_param, declared) if new else dim.dim_param
-        dim.dim_param = symbols[dim.dim_param]
+    symbols = {symbol: symbol for symbol in declared}
+    for dim in (dim for value in values for dim in value.type.tensor_type.shape.dim):
+        if dim.dim_param.startswith(INVENTED):
+            if dim.dim_param not in symbols:
+                symbols[dim.dim_param] = unused(UNKNOWN + dim.dim_param, declared)
+            dim.dim_param = symbols[dim.dim_param]
     return {value.name: value for value in values}
 
 

@@ -131,9 +131,8 @@ def wrong(culprit: str, breaks: Callable[[gs.Graph], gs.Graph]) -> tuple[Pass, .
     """The passes, one of which leaves a graph broken."""
 
     def broken(right: Pass) -> Pass:
-        def run(work: Work) -> None:
-            right.run(work)
-            work.graph = breaks(work.graph)
+        def run(work: Work) -> gs.Graph:
+            return breaks(right.run(work) or work.graph)
 
         return right._replace(run=run)
 
