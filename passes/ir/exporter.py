@@ -91,17 +91,16 @@ class _Export:
 
     def node(self, node: gs.Node, around: frozenset[str] = frozenset()) -> NodeProto:
         """The node's own protobuf with what changed, or a new one."""
-        origin: NodeProto | None = getattr(node, "origin", None)
+        origin = getattr(node, "origin", None) or NodeProto()
+        changed = node.changed if origin.op_type else node.attrs.keys()
         proto = NodeProto()
-        if origin is not None:
-            proto.CopyFrom(origin)
-            del proto.input[:], proto.output[:]
+        proto.CopyFrom(origin)
+        del proto.input[:], proto.output[:]
         proto.op_type, proto.name, proto.domain = node.op, node.name, node.domain or ""
         proto.input.extend(t.name for t in node.inputs)
         proto.output.extend(t.name for t in node.outputs)
-        while proto.input and not proto.input[-1] and (origin is None or len(proto.input) > len(origin.input)):
+        while proto.input and not proto.input[-1] and len(proto.input) > len(origin.input):
             del proto.input[-1]
-        changed = node.changed if origin is not None else node.attrs.keys()
         for attr in [attr for attr in proto.attribute if attr.name in changed]:
             proto.attribute.remove(attr)
         new = sorted(changed & node.attrs.keys())

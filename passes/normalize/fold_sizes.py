@@ -23,7 +23,6 @@ Greater GreaterOrEqual Identity Less LessOrEqual Max Min Mod Mul Neg Not Or Rang
 Reshape ScatterElements ScatterND Shape Sign Size Slice Squeeze Sub Tile Transpose Unsqueeze Where Xor"""
 FOLDED = set(EXACT.split())
 GROWING = {"ConstantOfShape", "Expand", "Range", "Tile"}  # their results may be large, whatever they read
-OF_SHAPE = {"Shape", "Size"}
 ELEMENT_TYPES = (np.bool_, np.int32, np.int64, np.float32)
 MOST_ROUNDS = 32  # each finds the sizes that depend on shapes that the one before it made known
 
@@ -83,7 +82,7 @@ def is_known(tensor: gs.Tensor) -> bool:
 
 def sizes_of(node: gs.Node) -> Array | None:
     """The result of a Shape or Size of a value whose shape is static."""
-    shape = node.inputs[0].shape if node.op in OF_SHAPE else None
+    shape = node.inputs[0].shape if node.op in ("Shape", "Size") else None
     if shape is None or not is_static(shape):
         return None
     sizes = prod(shape) if node.op == "Size" else shape[node.attrs.get("start") : node.attrs.get("end")]

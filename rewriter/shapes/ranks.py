@@ -35,25 +35,24 @@ def tell_ranks(graph: GraphProto, around: Declared | None = None) -> bool:
         rank = _rank_at(node, declared) if ends and is_standard(node) else None
         if rank is not None:
             for name in ends:
-                declared[name] = values[name] if name in values else graph.value_info.add(name=name)
-                _declare(declared[name], rank)
+                value = declared[name] = values[name] if name in values else graph.value_info.add(name=name)
+                elem_type = value.type.tensor_type.elem_type
+                value.type.CopyFrom(helper.make_tensor_type_proto(elem_type, [None] * rank))
             unknown, told = unknown - set(ends), True
     return told
 
 
 def _rank_at(node: NodeProto, declared: Declared) -> int | None:
     """What a node says of its first input and its first result."""
-    attrs, rank = {attr.name: attr for attr in node.attribute}, None
+    attrs = {attr.name: attr for attr in node.attribute}
     if node.op_type == "Transpose" and "perm" in attrs:
-        rank = len(attrs["perm"].ints)
-    elif node.op_type in POOLS:
-        rank = 2 + len(attrs["kernel_shape"].ints)
-    elif node.op_type in KERNELS:
-        rank = _rank(declared.get(node.input[KERNELS[node.op_type]]))
-    elif node.op_type in SAME_RANK:
-        ranks = (_rank(declared.get(name)) for name in (node.input[0], node.output[0]))
-        rank = next((rank for rank in ranks if rank is not None), None)
-    return rank
+        return len(attrs["perm"].ints)
+    if node.op_type in POOLS:
+        return 2 + len(attrs["kernel_shape"].ints)
+    if node.op_type in KERNELS:
+        return _rank(declared.get(node.input[KERNELS[node.op_type]]))
+    ends = (node.input[0], node.output[0]) if node.op_type in SAME_RANK else ()
+    return next((rank for name in ends if (rank := _rank(declared.get(name))) is not None), None)
 
 
 def _rank(declared: ValueInfoProto | TensorProto | None) -> int | None:
@@ -61,8 +60,3 @@ def _rank(declared: ValueInfoProto | TensorProto | None) -> int | None:
         return len(declared.dims)
     shape = shape_of(declared)
     return None if shape is None else len(shape)
-
-
-def _declare(value: ValueInfoProto, rank: int) -> None:
-    elem_type = value.type.tensor_type.elem_type
-    value.type.CopyFrom(helper.make_tensor_type_proto(elem_type, [None] * rank))
