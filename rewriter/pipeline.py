@@ -12,7 +12,6 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes import dialects
-from passes.dialects.library import bring_functions
 from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
 from passes.ir.lint import LintError
@@ -125,7 +124,7 @@ def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> Rewrit
     inputs, outputs = interface_of(work)
     with timed(work.seconds, "write"):
         result = export_model(work.graph)
-        bring_functions(result)
+        dialects.bring_functions(result)
         record(result, [*inputs, *outputs])
     with timed(work.seconds, "verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]

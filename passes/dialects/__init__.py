@@ -1,23 +1,20 @@
 """The dialects by name: how channels-last operators are written in a file. A new one is a file, and a row here."""
 
-from onnx import FunctionProto
+from onnx import ModelProto, helper
 
 from passes.dialects.base import Dialect, Spelling
 from passes.dialects.functions import FunctionDialect
 from passes.dialects.standard import StandardDialect
+from passes.ir.declared import every_node_proto, opset_of
 
 DIALECTS: dict[str, type[Dialect]] = {dialect.name: dialect for dialect in (FunctionDialect, StandardDialect)}
 DEFAULTS = {"nhwc": FunctionDialect.name, "nchw": StandardDialect.name}  # by target
+FUNCTION_IR_VERSION = 8
 
 
 def make(name: str, weight_layout: str = "ohwi") -> Dialect:
     """The dialect with this name, a key of ``DIALECTS``."""
     return DIALECTS[name](weight_layout)
-
-
-def owns(domain: str) -> bool:
-    """Whether the operators of a domain are functions that some dialect brings."""
-    return any(dialect.owns(domain) for dialect in DIALECTS.values())
 
 
 def read(domain: str, op: str, opset: int) -> Spelling | None:
@@ -26,13 +23,17 @@ def read(domain: str, op: str, opset: int) -> Spelling | None:
     return next((reading for reading in readings if reading is not None), None)
 
 
-def function(domain: str, op: str, opset: int) -> FunctionProto:
-    """The function that a file needs for nodes of a domain that a dialect owns.
-
-    Raises ValueError if that dialect has no such function.
-    """
-    for dialect in DIALECTS.values():
-        spelling = dialect.read(domain, op, opset) if dialect.owns(domain) else None
-        if spelling is not None:
-            return dialect.function(spelling, opset)
-    raise ValueError(f"{domain}::{op} is not a function of any dialect at opset {opset}")
+def bring_functions(model: ModelProto) -> None:
+    """Give a model the functions and domains of dialects that its nodes call, and no others of these."""
+    ours = {domain for dialect in DIALECTS.values() for domain in dialect.domains}
+    called = sorted({(n.domain, n.op_type) for n in every_node_proto(model.graph) if n.domain in ours})
+    functions = [function for function in model.functions if function.domain not in ours]
+    made = (d.function(domain, op, opset_of(model)) for domain, op in called for d in DIALECTS.values())
+    functions += [function for function in made if function is not None]
+    domains = {domain for domain, _ in called}
+    opsets = [other for other in model.opset_import if other.domain not in ours - domains]
+    new = domains - {other.domain for other in opsets}
+    del model.functions[:], model.opset_import[:]
+    model.functions.extend(functions)
+    model.opset_import.extend([*opsets, *(helper.make_opsetid(domain, 1) for domain in sorted(new))])
+    model.ir_version = max(model.ir_version, FUNCTION_IR_VERSION if functions else 0)

@@ -4,13 +4,12 @@ Standard ONNX defines convolution, pooling and normalisation channels-first only
 write channels-last, how, and how it reads them back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from onnx import FunctionProto
 
-from passes.layout.layout import Layout
 from passes.layout.perm import Perm
 
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
@@ -109,10 +108,9 @@ class Dialect:
 
     name: ClassVar[str]
     note: ClassVar[str] = ""  # what the report says of a file with functions of this dialect
-
-    def image_layout(self, rank: int) -> Layout | None:
-        """The layout in which it would have images, if not channels-first."""
-        return None
+    ranks: ClassVar[Collection[int]] = ()  # of the images that it would have channels-last
+    domains: ClassVar[Collection[str]] = ()  # of its operators
+    optional: ClassVar[Collection[str]] = ()  # its operators that the plan may write otherwise
 
     def spell(self, form: Form, rank: int) -> Spelling | None:
         """How it writes a form on channels-last tensors; ``None`` if it cannot."""
@@ -124,12 +122,7 @@ class Dialect:
 
     def demands(self, domain: str | None, op: str | None) -> bool:
         """Whether a node that can be written so must be: that is what the user asked for, not a preference."""
-        return False
-
-    @classmethod
-    def owns(cls, domain: str) -> bool:
-        """Whether all operators of a domain are functions that this dialect brings."""
-        return False
+        return domain in self.domains and op not in self.optional
 
     @classmethod
     def read(cls, domain: str, op: str, opset: int) -> Spelling | None:
@@ -137,6 +130,6 @@ class Dialect:
         return None
 
     @classmethod
-    def function(cls, spelling: Spelling, opset: int) -> FunctionProto:
-        """The meaning of a node in standard operators, for a domain that it owns."""
-        raise NotImplementedError
+    def function(cls, domain: str, op: str, opset: int) -> FunctionProto | None:
+        """The function that a file needs for such nodes, if they are calls of one that this dialect brings."""
+        return None

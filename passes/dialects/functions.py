@@ -4,21 +4,24 @@ A node becomes e.g. ``rewriter.nhwc::Conv``, with NHWC activations and OHWI kern
 that says what it means in standard operators: Transpose, the channels-first operator, Transpose.
 """
 
+from itertools import product
+from types import MappingProxyType
+
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, helper
 
 from passes.dialects.base import WEIGHT_LAYOUTS, Dialect, Form, Spelling, form_named, kernel_perm
 from passes.layout import perm
 from passes.layout.formats import FORMATS
-from passes.layout.layout import Layout, permuted
 from passes.layout.perm import Perm
 
 PREFIX = "rewriter"
-# operators of these forms pass other layouts, too, or have a channels-last form in standard ONNX: the plan may choose
-OPTIONAL = {
-    *("BatchNormalization", "InstanceNormalization", "GroupedInstanceNormalization", "GroupNormalization", "LRN"),
-    *("HardSwish", "Upsample", "Resize", "ResizeToSizes"),
-}
+
+
+def domain_of(rank: int, weight_layout: str) -> str:
+    """The domain of the functions on images of a rank, e.g. ``rewriter.nhwc`` or ``rewriter.nhwc.hwio``."""
+    suffix = "" if weight_layout == WEIGHT_LAYOUTS[0] else f".{weight_layout}"
+    return f"{PREFIX}.{FORMATS[rank].name}{suffix}"
 
 
 class FunctionDialect(Dialect):
@@ -29,67 +32,53 @@ class FunctionDialect(Dialect):
         "Channels-last operators are model-local functions: a runtime without these (OpenVINO refuses them) needs "
         "--dialect onnx."
     )
-
-    def image_layout(self, rank: int) -> Layout | None:
-        """Channels-last, for ranks with a name."""
-        return permuted(perm.channels_last(rank)) if rank in FORMATS else None
+    ranks = FORMATS
+    domains = MappingProxyType({domain_of(*key): key for key in product(FORMATS, WEIGHT_LAYOUTS)})
+    # these pass other layouts, too, or have a channels-last form in standard ONNX
+    optional = (
+        *("BatchNormalization", "InstanceNormalization", "GroupedInstanceNormalization", "GroupNormalization", "LRN"),
+        *("HardSwish", "Upsample", "Resize", "ResizeToSizes"),
+    )
 
     def spell(self, form: Form, rank: int) -> Spelling | None:
         """A call of the function that is named like the form."""
-        if rank not in FORMATS:
-            return None
-        kernel = kernel_perm(form.op, rank, self.weight_layout)
-        return Spelling(form, rank, form.name, domain_of(rank, self.weight_layout), kernel)
-
-    def demands(self, domain: str | None, op: str | None) -> bool:
-        """Every function but those of operators that the plan may write otherwise."""
-        return self.owns(domain or "") and op not in OPTIONAL
-
-    @classmethod
-    def owns(cls, domain: str) -> bool:
-        """Whether this is one of its function domains."""
-        return domain in DOMAINS
+        return _call(form, rank, self.weight_layout) if rank in FORMATS else None
 
     @classmethod
     def read(cls, domain: str, op: str, opset: int) -> Spelling | None:
         """What one of its functions stands for."""
         form = form_named(op, opset)
-        if domain not in DOMAINS or form is None:
-            return None
-        rank, weight_layout = DOMAINS[domain]
-        return Spelling(form, rank, op, domain, kernel_perm(form.op, rank, weight_layout))
+        return None if domain not in cls.domains or form is None else _call(form, *cls.domains[domain])
 
     @classmethod
-    def function(cls, spelling: Spelling, opset: int) -> FunctionProto:
+    def function(cls, domain: str, op: str, opset: int) -> FunctionProto | None:
         """The meaning of a call in standard operators: Transpose, the channels-first operator, Transpose."""
-        form = spelling.form
-        schema = onnx.defs.get_schema(form.op, opset)
-        formal_in = [schema.inputs[i].name for i in range(len(form.inputs))]
-        formal_out = [schema.outputs[j].name for j in range(len(form.outputs))]
-        before, after, results = _Nodes(), _Nodes(), []
-        operands = [before.add(kind, name, spelling) for kind, name in zip(form.inputs, formal_in, strict=True)]
-        for formal in formal_out:
-            results.append(f"{formal}_first")
-            after.transpose(results[-1], formal, perm.channels_last(spelling.rank))
-        body = helper.make_node(form.op, operands, results)
+        spelling = cls.read(domain, op, opset)
+        if spelling is None:
+            return None
+        form, schema = spelling.form, onnx.defs.get_schema(spelling.form.op, opset)
+        inputs = [schema.inputs[i].name for i in range(len(form.inputs))]
+        outputs = [schema.outputs[j].name for j in range(len(form.outputs))]
+        operands = dict(zip(inputs, form.inputs, strict=True))
+        before = [node for name, kind in operands.items() for node in _to_first(kind, name, spelling)]
+        body = helper.make_node(
+            form.op,
+            [name if kind == "-" else f"{name}_first" for name, kind in operands.items()],
+            [f"{name}_first" for name in outputs],
+        )
         for attr in schema.attributes.values():
             refer(body, attr.name, str(attr.type).rpartition(".")[2])
         bodies = in_groups(body) if form.grouped else [body]
+        after = [_transpose(f"{name}_first", name, perm.channels_last(spelling.rank)) for name in outputs]
         return helper.make_function(
-            spelling.domain, spelling.op, formal_in, formal_out, [*before.nodes, *bodies, *after.nodes],
+            domain, op, inputs, outputs, [*before, *bodies, *after],
             [helper.make_opsetid("", opset)], [*schema.attributes, *["group_shape"] * form.grouped],
         )  # fmt: skip
 
 
-def domain_of(rank: int, weight_layout: str) -> str:
-    """The domain of the functions on images of a rank, e.g. ``rewriter.nhwc`` or ``rewriter.nhwc.hwio``."""
-    suffix = "" if weight_layout == WEIGHT_LAYOUTS[0] else f".{weight_layout}"
-    return f"{PREFIX}.{FORMATS[rank].name}{suffix}"
-
-
-DOMAINS = {
-    domain_of(rank, weight_layout): (rank, weight_layout) for rank in FORMATS for weight_layout in WEIGHT_LAYOUTS
-}
+def _call(form: Form, rank: int, weight_layout: str) -> Spelling:
+    kernel = kernel_perm(form.op, rank, weight_layout)
+    return Spelling(form, rank, form.name, domain_of(rank, weight_layout), kernel)
 
 
 def refer(node: NodeProto, name: str, kind: str, function_name: str = "") -> None:
@@ -114,26 +103,19 @@ def in_groups(body: NodeProto) -> list[NodeProto]:
     ]
 
 
-class _Nodes:
-    """The nodes of a function body that turn channels-last operands into channels-first ones."""
+def _to_first(kind: str, formal: str, spelling: Spelling) -> list[NodeProto]:
+    """The nodes that make a formal input of this ``kind`` (see ``Form``) the channels-first operator's operand."""
+    first, result = perm.channels_first(spelling.rank), f"{formal}_first"
+    if kind == "-":
+        return []
+    if kind != "v":
+        return [_transpose(formal, result, first if kind == "x" else perm.inverse(spelling.kernel))]
+    order = helper.make_tensor(f"{formal}_order", TensorProto.INT64, [len(first)], first)
+    return [
+        helper.make_node("Constant", [], [f"{formal}_order"], value=order),
+        helper.make_node("Gather", [formal, f"{formal}_order"], [result], axis=0),
+    ]
 
-    def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
 
-    def add(self, kind: str, formal: str, spelling: Spelling) -> str:
-        """The name under which the body reads the formal input."""
-        if kind == "-":
-            return formal
-        first = perm.channels_first(spelling.rank)
-        if kind in "xw":
-            p = first if kind == "x" else perm.inverse(spelling.kernel)
-            return self.transpose(formal, f"{formal}_first", p)
-        order = helper.make_tensor(f"{formal}_order", TensorProto.INT64, [len(first)], first)
-        self.nodes.append(helper.make_node("Constant", [], [f"{formal}_order"], value=order))
-        self.nodes.append(helper.make_node("Gather", [formal, f"{formal}_order"], [f"{formal}_first"], axis=0))
-        return f"{formal}_first"
-
-    def transpose(self, source: str, result: str, p: Perm) -> str:
-        """The name of the Transpose's result."""
-        self.nodes.append(helper.make_node("Transpose", [source], [result], perm=list(p)))
-        return result
+def _transpose(source: str, result: str, p: Perm) -> NodeProto:
+    return helper.make_node("Transpose", [source], [result], perm=list(p))

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from passes.layout.layout import ANY, Layout
+from passes.layout.layout import ANY, Layout, permuted
+from passes.layout.perm import channels_last
 from passes.plan.flat_graph import FlatGraph, Known
 from passes.rules.move import IN, Move, Slot
 from passes.rules.node import Node
@@ -60,9 +61,9 @@ class _Spread:
         """What the node makes of the original layout; it may stay, unless its rule always has it written anew."""
         ruled = self.graph.nodes[i]
         rule, stay = ruled.rule, ruled.node.move()
-        image = ruled.node.dialect.image_layout(ruled.rank(IN(0)) or 0)
-        if rule is not None and rule.image and image is not None:
-            self._offer(ruled.value(IN(0)), image)
+        rank = ruled.rank(IN(0))
+        if rank is not None and rule is not None and rule.image and rank in ruled.node.dialect.ranks:
+            self._offer(ruled.value(IN(0)), permuted(channels_last(rank)))
         if rule is None or not rule.always_rewrite:
             self._add(i, stay)
         for slot in ruled.live if rule is not None else ():

@@ -35,7 +35,7 @@ def make_report(
     Raises UsageError if there is no such value.
     """
     original, dialect, plan = work.planned.origin.model, work.request.dialect, work.plan
-    is_spelled = any(dialect.owns(function.domain) for function in result.functions)
+    is_spelled = any(function.domain in dialect.domains for function in result.functions)
     return Report(
         to=work.request.to,
         dialect=dialect.name,

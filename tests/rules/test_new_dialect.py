@@ -5,7 +5,6 @@ import pytest
 from passes import dialects
 from passes.dialects.base import Dialect, Form, Spelling, form_named
 from passes.layout import perm
-from passes.layout.layout import Layout, permuted
 from rewriter import rewrite
 from tests.support.graphs import conv, count, model, node, op_types, random, weights
 
@@ -13,17 +12,11 @@ from tests.support.graphs import conv, count, model, node, op_types, random, wei
 class Acme(Dialect):
     """``acme::ImageConv``, and nothing else."""
 
-    name = "acme"
-
-    def image_layout(self, rank: int) -> Layout | None:
-        return permuted(perm.channels_last(rank)) if rank == 4 else None
+    name, domains, ranks = "acme", ("acme",), (4,)
 
     def spell(self, form: Form, rank: int) -> Spelling | None:
         attrs = {"channels": "last"}
         return Spelling(form, rank, "ImageConv", "acme", perm.identity(4), attrs) if form.op == "Conv" else None
-
-    def demands(self, domain: str | None, op: str | None) -> bool:
-        return domain == "acme"
 
     @classmethod
     def read(cls, domain: str, op: str, opset: int) -> Spelling | None:

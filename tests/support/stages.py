@@ -4,7 +4,6 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes import dialects
-from passes.dialects.library import bring_functions
 from passes.ir.exporter import export_model
 from passes.pipeline import NORMALIZE, READ, Request
 from rewriter.pipeline import run_passes, start
@@ -29,5 +28,5 @@ def _after(model: ModelProto, *stages: str) -> gs.Graph:
 def to_model(graph: gs.Graph) -> ModelProto:
     """The model that a graph is written as."""
     model = export_model(graph)
-    bring_functions(model)
+    dialects.bring_functions(model)
     return model
