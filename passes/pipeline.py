@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import onnx_graphsurgeon as gs
 
@@ -11,7 +11,6 @@ from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
 from passes.dialects.base import Dialect
 from passes.ir.lint import lint, lint_names
-from passes.layout.layout import Layout
 from passes.normalize.constant_nodes import constant_nodes
 from passes.normalize.dead_code import dead_code
 from passes.normalize.exact_pools import exact_pools
@@ -21,8 +20,8 @@ from passes.normalize.infer_shapes import Engines, infer_shapes
 from passes.normalize.lower_functions import lower_functions
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
-from passes.plan.measure import hints, transposed_bytes
-from passes.plan.plan import Plan, make_plan, make_program
+from passes.plan.cost import ONNXRUNTIME_CPU as COST
+from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
 from passes.plan.roles import find_roles, interface
 from passes.rules.norm import GROUP_NORM
@@ -45,10 +44,10 @@ class Request:
 
 @dataclass
 class Work:
-    """A graph on its way through the passes, and what they found out; each fills in its part.
+    """A graph on its way through the passes, and what they found out; each gives one part.
 
-    ``seconds`` are by stage; ``bytes_before`` is what the Transposes of the file move per inference; ``planned`` the
-    graph that the plan is for, ``roles`` those of its axes, ``ends`` the layouts of its inputs and outputs.
+    ``seconds`` are by stage; ``bytes_before`` is what the Transposes of the file move per inference, ``roles`` those of
+    axes. The graph that the plan is for stays in ``program``.
     """
 
     graph: gs.Graph
@@ -56,44 +55,35 @@ class Work:
     engines: Engines
     seconds: dict[str, float]
     bytes_before: int = field(init=False)
-    planned: gs.Graph = field(init=False)
     roles: Mapping[str, str] = field(init=False)
-    ends: Mapping[str, Layout] = field(init=False)
     program: Program = field(init=False)
     plan: Plan = field(init=False)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of symbolic dims, from the shapes given for graph inputs."""
+        given = ((t.shape or (), self.request.input_shapes.get(t.name, ())) for t in self.graph.inputs)
+        return {d: n for dims, sizes in given for d, n in zip(dims, sizes, strict=False) if isinstance(d, str)}
+
 
 class Pass(NamedTuple):
-    """``run`` returns the graph if it edits it; ``check`` raises LintError if it is not as the pass must leave it."""
+    """``check`` raises LintError if the graph is not as this pass must leave it."""
 
     stage: str
     name: str
-    run: Callable[[Work], gs.Graph | None]
+    run: Callable[[Work], Any]
     check: Callable[[gs.Graph], None] = lint
-
-
-def _measure(work: Work) -> None:
-    work.bytes_before = transposed_bytes(work.graph, hints(work.graph, work.request.input_shapes))
+    gives: str = "graph"  # the part of the work
 
 
 def _fuse_group_norm(work: Work) -> gs.Graph:
     return fuse_group_norm(work.graph) if work.request.dialect.spells(GROUP_NORM) else work.graph
 
 
-def _find_roles(work: Work) -> None:
-    request, work.planned, work.roles = work.request, work.graph, find_roles(work.graph)
-    inputs, outputs = interface(work.graph, work.roles, request.to, request.choices, request.keep_io)
-    work.ends = {**inputs, **outputs}
-
-
-def _make_program(work: Work) -> None:
-    inputs, outputs = ({t.name: work.ends[t.name] for t in side} for side in (work.graph.inputs, work.graph.outputs))
-    sizes = hints(work.graph, work.request.input_shapes)
-    work.program = make_program(work.graph, inputs, outputs, work.request.dialect, sizes)
-
-
-def _make_plan(work: Work) -> None:
-    work.plan = make_plan(work.program, work.request.time_limit)
+def _make_program(work: Work) -> Program:
+    request = work.request
+    ends = interface(work.graph, work.roles, request.to, request.choices, request.keep_io)
+    return Program(work.graph, ends, request.dialect, work.sizes)
 
 
 PASSES = (
@@ -103,13 +93,13 @@ PASSES = (
     Pass(READ, "exact_pools", lambda work: exact_pools(work.graph, work.engines)),
     Pass(READ, "infer_shapes", lambda work: infer_shapes(work.graph, work.engines)),
     Pass(READ, "fold_sizes", lambda work: fold_sizes(work.graph, work.engines, work.request.own_weights)),
-    Pass(READ, "measure", _measure),
+    Pass(READ, "measure", lambda work: COST.transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
     Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
-    Pass(PLAN, "find_roles", _find_roles),
-    Pass(PLAN, "make_program", _make_program),
-    Pass(PLAN, "make_plan", _make_plan),
-    Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.ends)),
+    Pass(PLAN, "find_roles", lambda work: find_roles(work.graph), gives="roles"),
+    Pass(PLAN, "make_program", _make_program, gives="program"),
+    Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
+    Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -109,7 +109,7 @@ def run_passes(work: Work, *stages: str) -> None:
     for one in (one for one in PASSES if one.stage in stages):
         with timed(work.seconds, f"{one.stage}/{one.name}"):
             try:
-                work.graph = one.run(work) or work.graph
+                setattr(work, one.gives, one.run(work))
                 one.check(work.graph)
             except LintError as error:
                 raise VerificationError(f"after pass {one.name}: {error}") from None
@@ -146,9 +146,9 @@ def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]
     """The graph's inputs, and its outputs."""
 
     def values(tensors: Sequence[gs.Tensor]) -> list[InterfaceValue]:
-        return [interface_value(tensor, work.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
+        return [interface_value(tensor, work.program.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
 
-    return values(work.planned.inputs), values(work.planned.outputs)
+    return values(work.program.graph.inputs), values(work.program.graph.outputs)
 
 
 @contextmanager

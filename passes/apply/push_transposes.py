@@ -14,9 +14,8 @@ from passes.ir.graph import all_names, assemble, bodies, changed_bodies, every_n
 from passes.layout.edit import Array, Edit, Expand, Lookup, Omit, Put, Take
 from passes.layout.layout import ANY, Layout
 from passes.layout.recipe import Reshape, recipe
-from passes.plan.plan import Plan
-from passes.plan.relayout import nearest
-from passes.rules.move import PREVIOUS, Move, Step
+from passes.plan.plan import Plan, nearest
+from passes.rules.move import PREVIOUS, Move
 
 
 def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
@@ -79,14 +78,17 @@ class _Push:
         inputs = [self._operand(t, wanted[Place(NODE, i)], None) for i, t in enumerate(node.inputs)]
         ends = [[wanted[Place(k, i)] for i in range(len(body.outputs))] for k, body in enumerate(bodies(node))]
         attrs = changed_bodies(node, lambda body: _Push(body, self.shared, self).run(ends.pop(0)))
-        outputs = [t if not t.name else self._define(t) for t in node.outputs]
+        outputs = [self._define(t) for t in node.outputs]
         self.nodes.append(new_node(node, inputs, outputs, attrs={**attrs, **axes}, changed=frozenset(axes)))
 
     def _node(self, node: gs.Node, move: Move) -> None:
         operands = list(node.inputs) + [gs.Variable.empty()] * (len(move.inputs) - len(node.inputs))
         inputs = [self._operand(t, move.inputs[i], move.edits.get(i)) for i, t in enumerate(operands)]
-        outputs = [t if not t.name else self._define(t) for t in node.outputs]
-        results = [self._raw(t, node) if j in move.results else t for j, t in enumerate(outputs)]
+        outputs = [self._define(t) for t in node.outputs]
+        results = list(outputs)
+        for j in move.results:  # a vector with one entry per axis (Shape's result), before it is reordered
+            name = self.shared.name(f"{outputs[j].name}_stored")
+            results[j] = gs.Variable(name, outputs[j].dtype, [len(node.inputs[0].shape)])
         if move.steps:
             self._steps(node, move, inputs, results[0])
         else:
@@ -98,26 +100,25 @@ class _Push:
         inputs = [inputs[i] for i in move.operands] or inputs
         while inputs and not inputs[-1].name:
             inputs.pop()
-        attrs = {**node.attrs, **move.attrs}
-        kept = {key: value for key, value in attrs.items() if value is not None}
-        changes = {
-            "op": move.op or node.op,
-            "domain": move.domain or node.domain,
-            "changed": frozenset(move.attrs),
-        }
-        self.nodes.append(new_node(node, inputs, outputs, attrs=kept, **changes))
+        attrs = {key: value for key, value in {**node.attrs, **move.attrs}.items() if value is not None}
+        op, domain, changed = move.op or node.op, move.domain or node.domain, frozenset(move.attrs)
+        self.nodes.append(new_node(node, inputs, outputs, op=op, domain=domain, attrs=attrs, changed=changed))
 
     def _steps(self, node: gs.Node, move: Move, inputs: list[gs.Tensor], result: gs.Tensor) -> None:
-        previous: gs.Tensor = result
-        for k, step in enumerate(move.steps):
-            operands = [previous if o is PREVIOUS else self._step_operand(node, inputs, o) for o in step.operands]
-            previous = result if k == len(move.steps) - 1 else self._part(result, step)
-            self._add(step.op, operands, previous, dict(step.attrs), node.name)
+        def operand(one: int | Array) -> gs.Tensor:
+            if isinstance(one, int):
+                return previous if one is PREVIOUS else inputs[one]
+            return constants.of_array(self.shared.name(f"{node.name or node.op}_constant"), one)
 
-    def _step_operand(self, node: gs.Node, inputs: list[gs.Tensor], operand: "int | Array") -> gs.Tensor:
-        if isinstance(operand, int):
-            return inputs[operand]
-        return constants.of_array(self._name(f"{node.name or node.op}_constant"), operand)
+        previous: gs.Tensor = result
+        for step in move.steps:
+            operands = [operand(one) for one in step.operands]
+            if step is move.steps[-1]:
+                previous = result
+            else:
+                shape = result.shape if step.same_shape else None
+                previous = gs.Variable(self.shared.name(f"{result.name}_part"), result.dtype, shape)
+            self._add(step.op, operands, previous, dict(step.attrs), node.name)
 
     def _operand(self, tensor: gs.Tensor, layout: Layout, edit: Edit | None) -> gs.Tensor:
         """What a node reads: the value in the layout it needs, then edited."""
@@ -135,17 +136,18 @@ class _Push:
         value = self._at(tensor, layout)
         if edit is None:
             return value
-        edited = gs.Variable(
-            self._name(f"{tensor.name}_moved"), tensor.dtype, None if isinstance(edit, Expand) else tensor.shape
-        )
+        shape = None if isinstance(edit, Expand) else tensor.shape
+        edited = gs.Variable(self.shared.name(f"{tensor.name}_moved"), tensor.dtype, shape)
         self._edit(edit, value, edited)
         return edited
 
     def _define(self, tensor: gs.Tensor) -> gs.Tensor:
         """The new tensor of a graph input or node output, stored as planned."""
+        if not tensor.name:
+            return tensor
         layout = wanted(tensor, self.shared.plan.stored)
         taken = tensor.name in self.shared.fixed and self.shared.fixed[tensor.name] != layout
-        name = self._name(f"{tensor.name}_{suffix(layout)}") if taken else tensor.name
+        name = self.shared.name(f"{tensor.name}_{suffix(layout)}") if taken else tensor.name
         self.tensors[tensor.name][layout] = new = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         new.type = tensor.type
         return new
@@ -158,19 +160,21 @@ class _Push:
             return self.outer._at(tensor, layout)
         have = self.tensors[tensor.name]
         if layout not in have:
-            have[layout] = self._relayout(tensor, nearest(tensor, list(have), layout), layout)
+            have[layout] = self._relayout(tensor, nearest(have, layout, tensor.shape), layout)
         return have[layout]
 
     def _relayout(self, tensor: gs.Tensor, source: Layout, layout: Layout) -> gs.Tensor:
         """The value, stored as ``source``, as ``layout``."""
         owned = self.shared.fixed.get(tensor.name) == layout
-        name = tensor.name if owned else self._name(f"{tensor.name}_{suffix(layout)}")
+        name = tensor.name if owned else self.shared.name(f"{tensor.name}_{suffix(layout)}")
         result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
         value, steps = self.tensors[tensor.name][source], recipe(source, layout, tensor.shape)
         for step in steps:
-            made = result if step is steps[-1] else gs.Variable(self._name(f"{name}_part"), tensor.dtype)
+            made = result if step is steps[-1] else gs.Variable(self.shared.name(f"{name}_part"), tensor.dtype)
             if isinstance(step, Reshape):
-                shape = constants.of_array(self._name(f"{made.name}_shape"), np.asarray(step.target, dtype=np.int64))
+                shape = constants.of_array(
+                    self.shared.name(f"{made.name}_shape"), np.asarray(step.target, dtype=np.int64)
+                )
                 self._add("Reshape", [value, shape], made, {}, "reshape")
             else:
                 self._add("Transpose", [value], made, {"perm": list(step.perm)}, "transpose")
@@ -190,21 +194,11 @@ class _Push:
             self._add("Gather", [table, value], result, {"axis": 0}, "axes")
 
     def _vector(self, values: Iterable[int], dtype: Any = np.int64) -> gs.Constant:
-        return constants.of_array(self._name("axes"), np.asarray(list(values), dtype=dtype))
+        return constants.of_array(self.shared.name("axes"), np.asarray(list(values), dtype=dtype))
 
     def _add(self, op: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, Any], name: str) -> None:
         unique = unused(f"{name}_{op}" if name != op.lower() else f"{name}_{output.name}", self.shared.node_names)
         self.nodes.append(gs.Node(op, unique, attrs, inputs, [output]))
-
-    def _raw(self, tensor: gs.Tensor, node: gs.Node) -> gs.Tensor:
-        """A vector with one entry per axis of the node's input (Shape's result), before it is reordered."""
-        return gs.Variable(self._name(f"{tensor.name}_stored"), tensor.dtype, [len(node.inputs[0].shape)])
-
-    def _part(self, tensor: gs.Tensor, step: Step) -> gs.Tensor:
-        return gs.Variable(self._name(f"{tensor.name}_part"), tensor.dtype, tensor.shape if step.same_shape else None)
-
-    def _name(self, wish: str) -> str:
-        return self.shared.name(wish)
 
 
 def stored_shape(tensor: gs.Tensor, layout: Layout) -> "list[int | str | None] | None":

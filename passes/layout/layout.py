@@ -5,7 +5,7 @@ holds the elements along an axis in another order, as Flatten leaves them or a c
 such axes one after the other: their *segments* are told behind the arrow.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
 from string import ascii_lowercase
@@ -162,8 +162,10 @@ class Layout(NamedTuple):
         sizes = [[shape[f.axis] if f.size is None else f.size for f in factors] for factors in self.stored]
         return [dims[0] if len(dims) == 1 else prod(int(d or 0) for d in dims) for dims in sizes]
 
-    def memory_order(self, shape: Sequence[Dim]) -> tuple[Factors, tuple[tuple[int, Segments], ...]]:
+    def memory_order(self, shape: Sequence[Dim] | None) -> Hashable:
         """Equal for layouts of an original of ``shape`` that hold the same bytes, as a Reshape leaves them."""
+        if shape is None:
+            return self
         factors = [f for factors in self.stored for f in factors if f.size is not None or shape[f.axis] != 1]
         return (merge_factors(factors, self.lengths()) if self.is_divided else tuple(factors)), self.segments
 

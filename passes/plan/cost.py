@@ -7,6 +7,8 @@ from math import prod
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from passes.ir.control_flow import executions_per_inference
+from passes.ir.graph import every_node, is_standard
 from passes.rules.move import IN, Move
 from passes.rules.node import Node
 
@@ -56,6 +58,12 @@ class CostModel:
             for axis, dim in enumerate(tensor.shape)
         )
         return (np.dtype(tensor.dtype).itemsize if known else self.unknown_itemsize) * prod(dims)
+
+    def transposed_bytes(self, graph: gs.Graph, sizes: Mapping[str, int]) -> int:
+        """What the Transposes of a graph move per inference, in bodies too."""
+        times = executions_per_inference(graph, self.unknown_trips)
+        results = [n.outputs[0] for n in every_node(graph) if n.op == "Transpose" and is_standard(n)]
+        return sum(self.bytes_of(t, sizes) * times.get(t.name, 1) for t in results)
 
     def runtime_copies(self, node: Node, move: Move) -> float:
         """How often a node, so moved, moves its data itself because of how it is stored."""

@@ -1,6 +1,6 @@
 """Why a value is stored as it is: who makes it, who reads it, and what every other layout would cost in all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from passes.ir.graph import natural_layout
@@ -8,7 +8,6 @@ from passes.layout.layout import ANY, Layout
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
-from passes.rules.move import Slot
 
 TIME_LIMIT = 10.0  # seconds, per alternative
 
@@ -45,20 +44,19 @@ class Explanation:
 
 def explain(program: Program, plan: Plan, name: str) -> Explanation:
     """The plan's reasons for one value of the graph; ``KeyError`` if it has none of that name."""
-    if name not in program.tensors:
-        raise KeyError(name)
-    stored = plan.stored.get(name) or natural_layout(program.tensors[name])
-    others = [layout for layout in program.layouts(name) if layout != stored]
-    alternatives = [_alternative(program, name, layout) for layout in others]
-    return Explanation(name, program.made_by(name), stored, alternatives, _readings(program, plan, name, stored))
+    stored = plan.stored[name]
+    layouts = [natural_layout(program.flat.tensors[name]), *program.known.layouts.get(name, ())]
+    alternatives = [_alternative(program, name, layout) for layout in layouts if layout != stored]
+    return Explanation(name, program.flat.made_by(name), stored, alternatives, [*_readings(program, plan, name)])
 
 
 def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
-    if name not in program.makers:
+    if name not in program.flat.makers:
         return Alternative(layout, None, "the layout of a graph input is chosen by its role, --layout or --keep-io")
-    choices = program.choices(*program.makers[name])
+    maker = program.flat.makers[name]
+    choices = program.choices(*maker)
     if layout not in choices:
-        return Alternative(layout, None, program.refusal(*program.makers[name], layout) or "no rule gives it")
+        return Alternative(layout, None, program.refusal(*maker, layout) or "no rule gives it")
     forbidden = [variable for other, variables in choices.items() if other != layout for variable in variables]
     try:
         best = make_plan(program, TIME_LIMIT, forbidden)
@@ -67,20 +65,14 @@ def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
     return Alternative(layout, best.bytes + best.inside, "")
 
 
-def _readings(program: Program, plan: Plan, name: str, stored: Layout) -> list[Reading]:
+def _readings(program: Program, plan: Plan, name: str) -> Iterator[Reading]:
+    stored = plan.stored[name]
     moved = {r.needed: r.bytes for r in plan.relayouts if r.value == name and r.bytes is not None}
-    readings = [_reading(program, plan, i, slot, stored, moved) for i, slot in program.readers(name)]
+    for i, slot in program.flat.readers(name):
+        reader, needed, reason = str(program.flat.nodes[i]), plan.moves[i].at(slot), ""
+        if needed not in (ANY, stored):
+            reason = program.refusal(i, slot, stored) or "that is cheaper than to have it as stored"
+        yield Reading(reader, stored if needed == ANY else needed, moved.get(needed, 0), reason)
     if name in program.outputs:
         needed = program.outputs[name]
-        readings.append(
-            Reading("graph output", needed, moved.get(needed, 0), "" if needed == stored else "it is fixed")
-        )
-    return readings
-
-
-def _reading(program: Program, plan: Plan, i: int, slot: Slot, stored: Layout, moved: dict[Layout, int]) -> Reading:
-    needed = plan.moves[i].at(slot)
-    if needed in (ANY, stored):
-        return Reading(program.label(i), stored, 0, "")
-    reason = program.refusal(i, slot, stored) or "that is cheaper than to have it as stored"
-    return Reading(program.label(i), needed, moved.get(needed, 0), reason)
+        yield Reading("graph output", needed, moved.get(needed, 0), "" if needed == stored else "it is fixed")

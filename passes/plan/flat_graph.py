@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cache
 from itertools import permutations, product
 
 import onnx_graphsurgeon as gs
@@ -30,10 +29,6 @@ class Known:
         self.layouts: dict[str, list[Layout]] = {}
         self.perms: set[Perm] = set()
 
-    def of(self, name: str) -> list[Layout]:
-        """The layouts of a value besides the original's."""
-        return self.layouts.get(name, [])
-
     def learn(self, name: str, layout: Layout) -> bool:
         """Consider a layout; whether it is a new one. Of each value only the first few are considered."""
         have = self.layouts.setdefault(name, [])
@@ -45,10 +40,12 @@ class Known:
 
 
 class RuledNode:
-    """A node and its rule. ``slots``: the independent ones; ``live``: those that hold computed values."""
+    """A node and its rule. ``slots``: the independent ones; ``live``: those that hold no constants."""
 
     def __init__(self, node: Node) -> None:
-        self.node, self.rule, self.live = node, lookup(node.domain, node.op, node.opset), live_slots(node)
+        self.node, self.rule, (n_in, n_out) = node, lookup(node.domain, node.op, node.opset), node.arity
+        self.live = [IN(i) for i in range(n_in) if node.has(IN(i)) and not node.is_constant(i)]
+        self.live += [OUT(j) for j in range(n_out) if node.has(OUT(j))]
         self.slots: tuple[Slot, ...] = ()
         if self.rule is not None:
             with suppress(Refusal):
@@ -63,7 +60,8 @@ class RuledNode:
 
     def rank(self, slot: Slot) -> int | None:
         """The rank of the value at a slot; ``None`` if it is unknown, or there is none."""
-        return known_rank(self.node, slot)
+        shape = self.node.tensor(slot).shape if self.node.has(slot) else None
+        return None if shape is None else len(shape)
 
     def ask(self, *layouts: Layout) -> list[Move]:
         """The rule's moves for these layouts of the independent slots. Raises Refusal with the rule's reason."""
@@ -120,7 +118,7 @@ class RuledNode:
     def _known(self, slot: Slot, layout: Layout, known: Known) -> list[Layout]:
         """Layouts of a slot to try when ``layout`` arrives at another one: the known ones, and the same."""
         alike = [permuted(layout.axis_perm), layout] if self.rank(slot) == layout.rank else []
-        return list(dict.fromkeys([self.node.natural(slot), *known.of(self.value(slot)), *alike]))
+        return list(dict.fromkeys([self.node.natural(slot), *known.layouts.get(self.value(slot), ()), *alike]))
 
     def _likely(self, slot: Slot, layout: Layout, known: Known) -> Iterable[Layout]:
         """Layouts of the one independent slot that may give ``layout`` at another one, the likeliest first."""
@@ -133,45 +131,31 @@ class RuledNode:
         if rank == other:
             yield layout
         if rank <= MOST_PERMS:
-            yield from every_layout(rank)
+            yield from map(permuted, permutations(range(rank)))
         else:
             yield from (permuted(p) for p in sorted(known.perms) if len(p) == rank)
             yield natural(rank)
 
 
 class FlatGraph:
-    """Nodes in the order of ``control_flow.flat``; values by name, who makes and who reads each, who does either."""
+    """Nodes in the order of ``control_flow.flat``; values by name, who makes each, who makes or reads it."""
 
     def __init__(self, graph: gs.Graph, dialect: Dialect) -> None:
         self.nodes = [RuledNode(Node(node, graph.opset, dialect)) for node in flat(graph)]
         self.tensors: dict[str, gs.Tensor] = {t.name: t for t in graph.inputs}
         self.makers: dict[str, Touch] = {}
-        self.readers: dict[str, list[Touch]] = {}
         self.touching: dict[str, list[Touch]] = {}
         for touch in ((i, slot) for i, node in enumerate(self.nodes) for slot in node.live):
             tensor = self.nodes[touch[0]].node.tensor(touch[1])
             self.tensors[tensor.name] = tensor
             self.touching.setdefault(tensor.name, []).append(touch)
-            if touch[1].side == "in":
-                self.readers.setdefault(tensor.name, []).append(touch)
-            else:
+            if touch[1].side == "out":
                 self.makers[tensor.name] = touch
 
+    def readers(self, name: str) -> list[Touch]:
+        """The nodes that read a value, and where."""
+        return [touch for touch in self.touching.get(name, ()) if touch[1].side == "in"]
 
-@cache
-def every_layout(rank: int) -> list[Layout]:
-    """Every perm of a rank as a layout."""
-    return [*map(permuted, permutations(range(rank)))]
-
-
-def live_slots(node: Node) -> list[Slot]:
-    """The inputs and outputs of a node that hold computed values, not constants."""
-    n_in, n_out = node.arity
-    slots = [IN(i) for i in range(n_in) if node.has(IN(i)) and not node.is_constant(i)]
-    return slots + [OUT(j) for j in range(n_out) if node.has(OUT(j))]
-
-
-def known_rank(node: Node, slot: Slot) -> int | None:
-    """The rank of the value at a slot; ``None`` if it is unknown, or there is none."""
-    shape = node.tensor(slot).shape if node.has(slot) else None
-    return None if shape is None else len(shape)
+    def made_by(self, name: str) -> str:
+        """Who makes a value, as a user knows it."""
+        return str(self.nodes[self.makers[name][0]]) if name in self.makers else "graph input"

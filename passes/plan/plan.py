@@ -1,18 +1,12 @@
 """The plan of least transposed bytes: one move per node, and the changes of layout that remain, with their reasons."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import onnx_graphsurgeon as gs
-
-from passes.dialects.base import Dialect
-from passes.ir.graph import natural_layout
-from passes.layout.layout import ANY, Layout, natural, permuted
-from passes.plan.candidates import find_candidates
-from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
+from passes.layout.layout import ANY, Dim, Layout, natural, permuted
+from passes.layout.recipe import Transpose, recipe
 from passes.plan.flat_graph import FlatGraph, Touch
 from passes.plan.program import Program
-from passes.plan.relayout import memory_order, nearest, relayout_op
 from passes.rules.move import IN, Move
 
 
@@ -51,75 +45,62 @@ class Plan:
     inside: int = 0
 
 
-def make_program(
-    graph: gs.Graph,
-    pins: Mapping[str, Layout],
-    outputs: Mapping[str, Layout],
-    dialect: Dialect,
-    sizes: Mapping[str, int] | None = None,
-    cost: CostModel = ONNXRUNTIME_CPU,
-) -> Program:
-    """The integer program of a sorted graph.
-
-    ``pins`` are the layouts of graph inputs, ``outputs`` those of graph outputs, ``sizes`` those of symbolic dims (for
-    pricing only).
-    """
-    flat = FlatGraph(graph, dialect)
-    return Program(graph, flat, find_candidates(flat, {**pins, **outputs}), pins, outputs, sizes or {}, cost)
-
-
 def make_plan(program: Program, time_limit: float = 60.0, forbidden: Collection[int] = ()) -> Plan:
     """The cheapest plan without the ``forbidden`` variables.
 
     Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds.
     """
     chosen, bound, optimal = program.solve(time_limit, forbidden)
-    stored = {**program.pins, **{name: chosen[i].at(slot) for name, (i, slot) in program.makers.items()}}
-    relayouts = [*_relayouts(program, chosen, stored), *_left(program, chosen)]
+    stored = {**program.inputs, **{name: chosen[i].at(slot) for name, (i, slot) in program.flat.makers.items()}}
+    relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
     inside = sum(program.copied(i, move) for i, move in enumerate(chosen))
     return Plan(chosen, stored, relayouts, total, total + inside if optimal else bound, optimal, inside)
 
 
+def nearest(have: Iterable[Layout], needed: Layout, shape: Sequence[Dim] | None) -> Layout:
+    """Of the layouts ``have``, the one to make ``needed`` from: one that holds the same bytes, else the first."""
+    have, order = list(have), needed.memory_order(shape)
+    return next((layout for layout in have if layout.memory_order(shape) == order), have[0])
+
+
 def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, Layout]) -> Iterator[Relayout]:
     """What remains, by value and needed layout."""
-    had: dict[str, list[Layout]] = {name: [layout] for name, layout in stored.items()}
+    flat, had = program.flat, {name: [layout] for name, layout in stored.items()}
     for (name, needed), readers in _needs(program, chosen).items():
-        tensor = program.tensors.get(name)
-        if tensor is None:  # a constant that is a graph output costs nothing
-            continue
-        have = had.setdefault(name, [natural_layout(tensor)])
+        have = had[name]
         if needed in have:
             continue
-        source = nearest(tensor, have, needed)
-        moved = 0 if memory_order(source, tensor) == memory_order(needed, tensor) else program.bytes_of(name)
-        labels = tuple(program.label(i) for i, _ in readers)
-        culprit, op = _blame(program, name, have[0], readers), relayout_op(tensor, source, needed)
-        yield Relayout(name, source, needed, op, moved, program.made_by(name), labels, culprit)
+        shape = flat.tensors[name].shape
+        source = nearest(have, needed, shape)
+        moved = 0 if source.memory_order(shape) == needed.memory_order(shape) else program.bytes_of(name)
+        op = "Transpose" if any(isinstance(step, Transpose) for step in recipe(source, needed, shape)) else "Reshape"
+        labels = tuple(str(flat.nodes[i]) for i, _ in readers)
+        culprit = _blame(program, name, have[0], readers)
+        yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, culprit)
         have.append(needed)
 
 
 def _needs(program: Program, chosen: Sequence[Move]) -> dict[tuple[str, Layout], list[Touch]]:
-    """Who reads which value in which layout; nobody where only a graph output is in it."""
+    """Who reads which value in which layout; nobody where only a graph output is in it. Constants cost nothing."""
     needs: dict[tuple[str, Layout], list[Touch]] = {}
-    for name in program.tensors:
-        for i, slot in program.readers(name):
+    for name in program.flat.tensors:
+        for i, slot in program.flat.readers(name):
             if chosen[i].at(slot) != ANY:
                 needs.setdefault((name, chosen[i].at(slot)), []).append((i, slot))
-    for demand in program.outputs.items():
-        needs.setdefault(demand, [])
+    for name, layout in program.outputs.items():
+        if name in program.flat.tensors:
+            needs.setdefault((name, layout), [])
     return needs
 
 
-def _left(program: Program, chosen: Sequence[Move]) -> Iterator[Relayout]:
+def _left(flat: FlatGraph, chosen: Sequence[Move]) -> Iterator[Relayout]:
     """The model's own Transposes that stay: of values whose rank is unknown no other layout can be told."""
-    for i, move in enumerate(chosen):
-        node = program.node(i)
-        if (node.domain, node.op, move.op) == ("", "Transpose", None):
-            name, p = str(node.tensor(IN(0)).name), node.attr("perm")
-            needed = permuted(tuple(p)) if p else ANY
-            reason, made_by = "its rank is unknown", program.made_by(name)
-            yield Relayout(name, natural(None), needed, "Transpose", None, made_by, (program.label(i),), reason)
+    for ruled, move in zip(flat.nodes, chosen, strict=True):
+        if (ruled.node.domain, ruled.node.op, move.op) == ("", "Transpose", None):
+            name, p = ruled.value(IN(0)), ruled.node.attr("perm")
+            needed, reason = permuted(tuple(p)) if p else ANY, "its rank is unknown"
+            yield Relayout(name, natural(None), needed, "Transpose", None, flat.made_by(name), (str(ruled),), reason)
 
 
 def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]) -> str:
@@ -132,12 +113,13 @@ def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]
         if (i, slot, layout) in seen:
             continue
         seen.add((i, slot, layout))
-        reason = program.refusal(i, slot, layout)
+        ruled, reason = program.flat.nodes[i], program.refusal(i, slot, layout)
         if reason is not None:
-            return f"{program.label(i)}: {reason}"
+            return f"{ruled}: {reason}"
         move = next(move for move in program.moves[i] if move.at(slot) == layout)
-        for result, end in program.results(i):
+        for end in (end for end in ruled.live if end.side == "out"):
+            result = ruled.value(end)
             if program.outputs.get(result, move.at(end)) != move.at(end):
                 return f"graph output {result!r} has a fixed layout"
-            pending.extend((*reader, move.at(end)) for reader in program.readers(result))
+            pending.extend((*reader, move.at(end)) for reader in program.flat.readers(result))
     return "it is cheapest here: another place would move more bytes"

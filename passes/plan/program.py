@@ -5,7 +5,7 @@ another layout, ``t[value, layout]`` pays for one Transpose of that value, share
 are free: they are folded.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,46 +13,49 @@ from typing import NamedTuple
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import natural_layout
 from passes.layout.layout import ANY, Layout
 from passes.plan.candidates import Candidates
-from passes.plan.cost import CostModel
-from passes.plan.flat_graph import FlatGraph, Touch
+from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
+from passes.plan.flat_graph import FlatGraph
 from passes.plan.milp import ONE, IntegerProgram
-from passes.plan.relayout import exactly, memory_order, same_orders
 from passes.rules.move import OUT, Move, Slot
-from passes.rules.node import Node
+
+Choices = Mapping[Layout, list[int]]  # variables by layout
 
 
 class Level(NamedTuple):
     """A respect in which layouts of a value differ; ``price`` and ``tie`` of a change in it (``None``: impossible)."""
 
-    kind: Callable[[Layout, gs.Tensor], Hashable]
+    kind: Callable[[Layout], Hashable]
     price: float | None
     tie: float = 0.0
 
 
 class Program:
-    """The integer program of a graph. Variable ``ONE`` is fixed to 1; then come the moves, then the changes.
+    """The integer program of a sorted graph. Variable ``ONE`` is fixed to 1; then come the moves, then the changes.
 
-    ``pins`` are the layouts of graph inputs, ``outputs`` those of graph outputs, ``sizes`` those of symbolic dims (for
-    pricing only).
+    ``ends`` are the layouts of graph inputs and outputs (the original's where nothing is said), ``sizes`` those of
+    symbolic dims (for pricing only).
     """
 
     def __init__(
         self,
         graph: gs.Graph,
-        flat: FlatGraph,
-        candidates: Candidates,
-        pins: Mapping[str, Layout],
-        outputs: Mapping[str, Layout],
-        sizes: Mapping[str, int],
-        cost: CostModel,
+        ends: Mapping[str, Layout],
+        dialect: Dialect,
+        sizes: Mapping[str, int] | None = None,
+        cost: CostModel = ONNXRUNTIME_CPU,
     ) -> None:
-        self.pins, self.outputs = pins, outputs
-        self.moves, self.tensors, self.makers = candidates.moves, flat.tensors, flat.makers
-        self._flat, self._known, self._sizes, self._cost = flat, candidates.known, sizes, cost
+        self.graph, self.ends, self.flat = graph, ends, FlatGraph(graph, dialect)
+        candidates = Candidates(self.flat, ends)
+        self.moves, self.known = candidates.moves, candidates.known
+        given = {name: t for name, t in self.flat.tensors.items() if name not in self.flat.makers}
+        self.inputs = {name: ends.get(name) or natural_layout(t) for name, t in given.items()}
+        self.outputs = {t.name: ends.get(t.name) or natural_layout(t) for t in graph.outputs}
+        self._sizes, self._cost = sizes or {}, cost
         self._executions = executions_per_inference(graph, cost.unknown_trips)
         self._first = [ONE + 1, *(ONE + 1 + np.cumsum([len(moves) for moves in self.moves], dtype=int)).tolist()]
 
@@ -76,66 +79,62 @@ class Program:
                 program.variable(self.copied(i, move), tie * moved)
         for begin, end in pairwise(self._first):
             program.constrain(range(begin, end), at_least=1.0, at_most=1.0)
-        for name in self.tensors:
+        for name in self.flat.tensors:
             self._pay_relayouts(program, name)
         return program
 
     def _pay_relayouts(self, program: IntegerProgram, name: str) -> None:
         """One variable per layout a reader may need, and one constraint per reader who may need it."""
-        maker = self.makers.get(name)
-        pinned = self.pins.get(name) or natural_layout(self.tensors[name])
-        supply = {pinned: [ONE]} if maker is None else self.choices(*maker)
-        demands = [self.choices(*reader) for reader in self.readers(name)]
+        maker = self.flat.makers.get(name)
+        supply = {self.inputs[name]: [ONE]} if maker is None else self.choices(*maker)
+        demands = [self.choices(*reader) for reader in self.flat.readers(name)]
         demands += [{self.outputs[name]: [ONE]}] if name in self.outputs else []
         layouts = set(supply).union(*demands)
         for level in self._levels(name, layouts) if len(layouts) > 1 else ():
-            stored = self._by_key(level, name, supply)
+            stored = by_kind(level, supply)
             paid: dict[Hashable, list[int]] = {}
             for demand in demands:
-                for key, wanted in self._by_key(level, name, demand).items():
-                    if stored.get(key) == [ONE]:
+                for kind, wanted in by_kind(level, demand).items():
+                    if stored.get(kind) == [ONE]:
                         continue
-                    if key not in paid:
-                        paid[key] = [] if level.price is None else [program.variable(level.price, level.tie)]
-                    program.constrain([*stored.get(key, []), *paid[key]], wanted, at_least=0.0)
+                    if kind not in paid:
+                        paid[kind] = [] if level.price is None else [program.variable(level.price, level.tie)]
+                    program.constrain([*stored.get(kind, []), *paid[kind]], wanted, at_least=0.0)
 
     def _levels(self, name: str, layouts: Collection[Layout]) -> Iterator[Level]:
         """In which respects the layouts of a value differ."""
+
+        def in_memory(layout: Layout) -> Hashable:
+            return layout.memory_order(self.flat.tensors[name].shape)
+
         moved, tie = self.bytes_of(name), self._cost.relayout_tie * max(self._executions.get(name, 1), 1)
-        if len({memory_order(layout, self.tensors[name]) for layout in layouts}) == len(layouts):
+        if len(set(map(in_memory, layouts))) == len(layouts):
             yield Level(exactly, moved, tie)
         else:
-            yield Level(memory_order, moved)
+            yield Level(in_memory, moved)
             yield Level(exactly, 0.0, tie)
-        never = exactly if self._is_pair(name) else same_orders
-        if len({never(layout, self.tensors[name]) for layout in layouts}) > 1:
+        never = exactly if self._is_pair(name) else along_axes
+        if len(set(map(never, layouts))) > 1:
             yield Level(never, None)
-
-    def _by_key(self, level: Level, name: str, choices: Mapping[Layout, list[int]]) -> dict[Hashable, list[int]]:
-        """Variables by kind of layout."""
-        keys: dict[Hashable, list[int]] = {}
-        for layout, variables in choices.items():
-            keys.setdefault(level.kind(layout, self.tensors[name]), []).extend(variables)
-        return keys
 
     def _is_pair(self, name: str) -> bool:
         """Whether a value is quantised only to be dequantised: runtimes must see the two next to each other to fuse."""
-        maker = self.makers.get(name)
+        maker = self.flat.makers.get(name)
         if maker is None or name in self.outputs:
             return False
-        readers = {self.node(i).op for i, _ in self.readers(name)}
-        return self.node(maker[0]).op == "QuantizeLinear" and readers == {"DequantizeLinear"}
+        readers = {self.flat.nodes[i].node.op for i, _ in self.flat.readers(name)}
+        return self.flat.nodes[maker[0]].node.op == "QuantizeLinear" and readers == {"DequantizeLinear"}
 
     def bytes_of(self, name: str) -> int:
         """What one Transpose of the value moves per inference."""
-        return self._cost.bytes_of(self.tensors[name], self._sizes) * self._executions.get(name, 1)
+        return self._cost.bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
 
     def copied(self, i: int, move: Move) -> int:
         """The bytes that node ``i``, so moved, moves itself per inference."""
-        copies = self._cost.runtime_copies(self.node(i), move)
-        return int(copies * self.bytes_of(self._flat.nodes[i].value(OUT(0)))) if copies else 0
+        copies = self._cost.runtime_copies(self.flat.nodes[i].node, move)
+        return int(copies * self.bytes_of(self.flat.nodes[i].value(OUT(0)))) if copies else 0
 
-    def choices(self, i: int, slot: Slot) -> dict[Layout, list[int]]:
+    def choices(self, i: int, slot: Slot) -> Choices:
         """The variables of node ``i``, by the layout its move has at ``slot``."""
         choices: dict[Layout, list[int]] = {}
         for variable, move in enumerate(self.moves[i], self._first[i]):
@@ -143,40 +142,32 @@ class Program:
                 choices.setdefault(move.at(slot), []).append(variable)
         return choices
 
-    def readers(self, name: str) -> Sequence[Touch]:
-        """The nodes that read a value, and where."""
-        return self._flat.readers.get(name, ())
-
-    def layouts(self, name: str) -> Sequence[Layout]:
-        """The layouts considered for a value."""
-        return [natural_layout(self.tensors[name]), *self._known.of(name)]
-
-    def node(self, i: int) -> Node:
-        """A node, by its number."""
-        return self._flat.nodes[i].node
-
-    def label(self, i: int) -> str:
-        """A node as a user knows it."""
-        return str(self._flat.nodes[i])
-
-    def made_by(self, name: str) -> str:
-        """Who makes a value: a node, as a user knows it, or the graph input."""
-        maker = self.makers.get(name)
-        return "graph input" if maker is None else self.label(maker[0])
-
-    def results(self, i: int) -> list[tuple[str, Slot]]:
-        """The values that node ``i`` makes."""
-        node = self._flat.nodes[i]
-        return [(node.value(slot), slot) for slot in node.live if slot.side == "out"]
-
     def refusal(self, i: int, slot: Slot, layout: Layout) -> str | None:
         """Why node ``i`` would not have ``layout`` at ``slot``; ``None`` if it would."""
         if any(move.at(slot) == layout for move in self.moves[i]):
             return None
-        ruled = self._flat.nodes[i]
-        reason = ruled.refusal(slot, layout, self._known)
+        ruled = self.flat.nodes[i]
+        reason = ruled.refusal(slot, layout, self.known)
         if reason is not None:
             return reason
         if any(ruled.node.dialect.demands(move.domain, move.op) for move in self.moves[i]):
             return f"{ruled.node.op} is channels-last in this dialect"
         return f"{ruled.node.op} has no form with this layout here"
+
+
+def by_kind(level: Level, choices: Choices) -> dict[Hashable, list[int]]:
+    """Variables by kind of layout."""
+    kinds: dict[Hashable, list[int]] = {}
+    for layout, variables in choices.items():
+        kinds.setdefault(level.kind(layout), []).extend(variables)
+    return kinds
+
+
+def exactly(layout: Layout) -> Hashable:
+    """Equal for equal layouts only."""
+    return layout
+
+
+def along_axes(layout: Layout) -> Hashable:
+    """A Transpose cannot change the order of elements within an axis: producer and reader must agree on it."""
+    return tuple((axis, layout.along(axis)) for axis in sorted(layout.lengths()))

@@ -18,7 +18,7 @@ from passes.layout.layout import ANY, Layout, permuted
 from passes.layout.perm import Perm
 from passes.plan.flat_graph import FlatGraph, Known, RuledNode
 from passes.refusal import Refusal
-from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.move import IN, OUT, Slot
 from passes.rules.movement import named_axes
 
 Roles = str
@@ -41,7 +41,7 @@ def channels_last_perm(roles: Roles) -> Perm | None:
 class _Search:
     def __init__(self, graph: gs.Graph) -> None:
         self.graph = FlatGraph(graph, FunctionDialect())
-        self.roles: dict[str, Roles | None] = {}
+        self.roles: dict[str, Roles | None] = {}  # None: of some axis there are two opinions
         self.queue: deque[str] = deque()
 
     def run(self) -> dict[str, Roles]:
@@ -75,18 +75,13 @@ class _Search:
             return
         p = tuple(sorted(range(len(roles)), key=lambda a: ("BSC".index(roles[a]), a)))
         move = next(node.moves_with(slot, permuted(p), Known()), None)
-        if move is not None:
-            self._follow(node, move, [roles[a] for a in p])
-
-    def _follow(self, node: RuledNode, move: Move, stored: list[str]) -> None:
-        """Every value of the same rank has the roles in the same stored order."""
-        for slot in node.live:
-            side = move.inputs if slot.side == "in" else move.outputs
-            rank = node.rank(slot)
-            if slot.number >= len(side) or rank != len(stored) or side[slot.number] == ANY:
-                continue
-            q = side[slot.number].axis_perm
-            self._learn(node.value(slot), "".join(perm.reorder(perm.inverse(q), stored)))
+        if move is None:
+            return
+        for other in node.live:
+            layout = move.at(other)
+            if node.rank(other) == len(p) and layout != ANY:  # the roles in the same stored order
+                stored = perm.reorder(p, roles)
+                self._learn(node.value(other), "".join(perm.reorder(perm.inverse(layout.axis_perm), stored)))
 
     def _across_unit_axes(self, node: RuledNode, slot: Slot, roles: Roles) -> None:
         """An axis of size 1 that comes or goes is taken for a spatial one."""
@@ -107,8 +102,8 @@ class _Search:
 
 def interface(
     graph: gs.Graph, roles: Mapping[str, Roles], to: str, choices: Mapping[str, str], keep: bool
-) -> tuple[dict[str, Layout], dict[str, Layout]]:
-    """The layouts of graph inputs and of graph outputs when the model is converted to ``nhwc`` or ``nchw``.
+) -> dict[str, Layout]:
+    """The layouts of graph inputs and outputs when the model is converted to ``nhwc`` or ``nchw``.
 
     ``choices`` gives ``nhwc``, ``nchw`` or ``keep`` by name; with ``keep`` nothing else flips.
     """
@@ -116,14 +111,11 @@ def interface(
     def wanted(tensor: gs.Tensor) -> Layout:
         choice = choices.get(tensor.name, "keep" if keep else to)
         rank = len(tensor.shape or ())
-        if choice == "keep" or rank not in FORMATS:
-            return natural_layout(tensor)
         p = channels_last_perm(roles.get(tensor.name, ""))
-        if p is None and tensor.name not in choices:
+        if choice == "keep" or rank not in FORMATS or (p is None and tensor.name not in choices):
             return natural_layout(tensor)
         if p is None:
             return permuted(perm.channels_last(rank) if choice == "nhwc" else perm.channels_first(rank))
         return permuted(p if choice == "nhwc" else perm.then(p, perm.channels_first(rank)))
 
-    inputs = {tensor.name: wanted(tensor) for tensor in graph.inputs}
-    return inputs, {tensor.name: inputs.get(tensor.name, wanted(tensor)) for tensor in graph.outputs}
+    return {tensor.name: wanted(tensor) for tensor in (*graph.inputs, *graph.outputs)}

@@ -34,7 +34,7 @@ def make_report(
 
     Raises UsageError if there is no such value.
     """
-    original, dialect, plan = work.planned.origin.model, work.request.dialect, work.plan
+    original, dialect, plan = work.program.graph.origin.model, work.request.dialect, work.plan
     is_spelled = any(function.domain in dialect.domains for function in result.functions)
     return Report(
         to=work.request.to,
@@ -44,7 +44,7 @@ def make_report(
         outputs=outputs,
         ops=_count_ops(original, result),
         remaining=_remaining(plan, work.roles),
-        barriers=_barriers(work.planned),
+        barriers=_barriers(work.program.graph),
         bytes_before=work.bytes_before,
         bytes=plan.bytes,
         inside=plan.inside,

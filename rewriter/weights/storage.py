@@ -30,7 +30,7 @@ class Storage:
         self.work = work
         self.inputs, self.outputs = interface_of(work)
         self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
-        self.nodes = list(flat(work.planned))
+        self.nodes = list(flat(work.program.graph))
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, work.plan.moves, strict=True)}
         self.layers = [layer for node in self.nodes if (layer := find_layer(node)) is not None]
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}

@@ -16,7 +16,8 @@ from passes.apply.tidy import tidy
 from passes.ir.declared import body_protos as bodies
 from passes.ir.lint import lint
 from passes.layout.layout import Layout, natural, permuted
-from passes.plan.plan import make_plan, make_program
+from passes.plan.plan import make_plan
+from passes.plan.program import Program
 from rewriter import rewrite, validate
 from tests.support.control import MODELS, ODD, Feeds, if_reads_outside, if_with_convs, loop_of_convs, odd_in_loop
 from tests.support.engines import by_name
@@ -90,7 +91,7 @@ def test_any_layout_at_the_ends(make: Make, feeds: Feeds, dialect: str, seed: in
     graph = normalized(original)
     pins = {t.name: some_layout(t.shape, rng) for t in graph.inputs}
     ends = {t.name: some_layout(t.shape, rng) for t in graph.outputs}
-    plan = make_plan(make_program(graph, pins, ends, dialects.make(dialect)))
+    plan = make_plan(Program(graph, {**pins, **ends}, dialects.make(dialect)))
     moved = push(graph, plan, {**pins, **ends})
     lint(moved)
     tidied = tidy(moved)

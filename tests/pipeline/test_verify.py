@@ -1,6 +1,7 @@
 """Structural verification catches planted faults, and names the pass and the node."""
 
 from collections.abc import Callable
+from typing import Any
 
 import onnx_graphsurgeon as gs
 import pytest
@@ -131,8 +132,12 @@ def wrong(culprit: str, breaks: Callable[[gs.Graph], gs.Graph]) -> tuple[Pass, .
     """The passes, one of which leaves a graph broken."""
 
     def broken(right: Pass) -> Pass:
-        def run(work: Work) -> gs.Graph:
-            return breaks(right.run(work) or work.graph)
+        def run(work: Work) -> Any:
+            given = right.run(work)
+            if right.gives == "graph":
+                return breaks(given)
+            work.graph = breaks(work.graph)
+            return given
 
         return right._replace(run=run)
 

@@ -15,11 +15,12 @@ from passes import dialects
 from passes.apply.push_transposes import push
 from passes.dialects.base import Dialect
 from passes.layout.layout import ANY, Layout, natural, permuted
-from passes.plan.candidates import find_candidates
+from passes.plan.candidates import Candidates
 from passes.plan.cost import ONNXRUNTIME_CPU
 from passes.plan.explain import explain
 from passes.plan.flat_graph import FlatGraph
-from passes.plan.plan import Plan, Relayout, make_plan, make_program
+from passes.plan.plan import Plan, Relayout, make_plan
+from passes.plan.program import Program
 from passes.rules.move import OUT, Move
 from rewriter import rewrite
 from tests.support.graphs import BOOL, conv, graph, model, node, random, value
@@ -96,12 +97,12 @@ def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None
     compared = 0
     for net, pins, outputs, dialect in problems(chunk):
         flat = FlatGraph(net, dialect)
-        choices = find_candidates(flat, {**pins, **outputs}).moves
+        choices = Candidates(flat, {**pins, **outputs}).moves
         if prod(map(len, choices)) > MOST:
             continue
         tensors = net.tensors()
         least = min(bytes_moved(flat, moves, tensors, pins, outputs) for moves in product(*choices))
-        plan = make_plan(make_program(net, pins, outputs, dialect))
+        plan = make_plan(Program(net, {**pins, **outputs}, dialect))
         found_by_hand = bytes_moved(flat, tuple(plan.moves), tensors, pins, outputs)
         assert plan.bytes + plan.inside == plan.bound == found_by_hand == least
         compared += 1
@@ -113,10 +114,7 @@ def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None
 def planned(a_model: ModelProto, dialect: Any = STANDARD, **ends: Layout) -> Plan:
     """The plan where graph inputs and outputs are as they are, but for ``ends``."""
     graph = read(a_model)
-    pins, outputs = (
-        {t.name: ends.get(t.name, natural(len(t.shape))) for t in side} for side in (graph.inputs, graph.outputs)
-    )
-    return make_plan(make_program(graph, pins, outputs, dialect))
+    return make_plan(Program(graph, ends, dialect))
 
 
 def summary(changes: list[Relayout]) -> list[tuple[str, int | None]]:
@@ -181,7 +179,7 @@ def inside(graph: gs.Graph) -> int:
 
 def test_the_same_model_gets_the_same_plan() -> None:
     for net, pins, outputs, dialect in list(problems(0))[:20]:
-        assert len({repr(make_plan(make_program(net, pins, outputs, dialect))) for _ in range(3)}) == 1
+        assert len({repr(make_plan(Program(net, {**pins, **outputs}, dialect))) for _ in range(3)}) == 1
 
 
 def blamed(a_model: ModelProto, **ends: Layout) -> list[str]:
@@ -228,7 +226,7 @@ def test_an_alternative_costs_what_its_plan_would() -> None:
     """A Conv reads ``x`` channels-first anyway; a Relu that did so, too, would need a Transpose behind it."""
     nodes = [conv("x", "c"), node("Relu", ["x"], ["r"]), node("Neg", ["r"], ["y"])]
     graph = read(model(nodes, {"x": IMAGE}, {"c": None, "y": IMAGE}, {"w": random(3, 3, 3, 3)}))
-    program = make_program(graph, {"x": NHWC}, {"c": natural(4), "y": NHWC}, STANDARD)
+    program = Program(graph, {"x": NHWC, "y": NHWC}, STANDARD)
     plan = make_plan(program)
     assert plan.bytes == BYTES
     found = explain(program, plan, "r")

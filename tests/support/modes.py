@@ -25,7 +25,8 @@ from passes.ir.lint import lint
 from passes.layout import perm
 from passes.layout.layout import Layout, permuted
 from passes.layout.perm import Perm
-from passes.plan.plan import make_plan, make_program
+from passes.plan.plan import make_plan
+from passes.plan.program import Program
 from rewriter import rewrite
 from rewriter.shapes.check import onnx_fault
 from tests.support.stages import normalized, to_model
@@ -69,8 +70,7 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     """Every input and output of rank 2 or more in a random layout (by its name), no swap where the rank allows."""
     graph = normalized(model)
     asked = {t.name: permuted(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
-    pins, outputs = ({t.name: asked[t.name] for t in side} for side in (graph.inputs, graph.outputs))
-    plan = make_plan(make_program(graph, pins, outputs, dialect))
+    plan = make_plan(Program(graph, asked, dialect))
     moved = push(graph, plan, asked)
     lint(moved)
     last = tidy(moved)
