@@ -7,9 +7,7 @@ import onnx_graphsurgeon as gs
 
 from passes.ir import constants
 from passes.ir.graph import copied
-from passes.layout.edit import ArrayEdit
-from passes.layout.layout import Layout
-from passes.rules.move import Move
+from passes.rules.api import Layout, Move
 
 
 class Initializers:
@@ -37,13 +35,8 @@ class Initializers:
         if key not in self.folded:
             alone = self.layouts[tensor.name] == {layout} or layout.is_natural
             name = tensor.name if alone else self.name(f"{tensor.name}_{suffix(layout)}")
-            folded = copied(tensor, name) if layout.is_natural else constants.changed(tensor, name, layout)
-            self.folded[key] = folded
+            self.folded[key] = copied(tensor, name) if layout.is_natural else constants.changed(tensor, name, layout)
         return self.folded[key]
-
-    def edited(self, tensor: gs.Constant, layout: Layout, edit: ArrayEdit) -> gs.Constant:
-        """The constant in ``layout``, then edited."""
-        return constants.changed(tensor, self.edited_name(tensor), layout, edit)
 
     def edited_name(self, tensor: gs.Tensor) -> str:
         """The name of an edited constant: its own, if nobody else reads it."""

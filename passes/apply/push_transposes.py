@@ -11,11 +11,9 @@ from passes.apply.fold_initializers import Initializers, suffix
 from passes.ir import constants
 from passes.ir.control_flow import NODE, Place, couplings, flat, scan_axes
 from passes.ir.graph import all_names, assemble, bodies, changed_bodies, every_node, natural_layout, new_node, unused
-from passes.layout.edit import Array, Edit, Expand, Lookup, Omit, Put, Take
-from passes.layout.layout import ANY, Layout
 from passes.layout.recipe import Reshape, recipe
 from passes.plan.plan import Plan, nearest
-from passes.rules.move import PREVIOUS, Move
+from passes.rules.api import ANY, PREVIOUS, Array, Edit, Expand, Layout, Lookup, Move, Omit, Put, Take
 
 
 def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
@@ -132,7 +130,9 @@ class _Push:
             layout = wanted(tensor, self.shared.plan.stored)
         if isinstance(tensor, gs.Constant):
             held = self.shared.initializers
-            return held.stored(tensor, layout) if edit is None else held.edited(tensor, layout, edit)
+            if edit is None:
+                return held.stored(tensor, layout)
+            return constants.changed(tensor, held.edited_name(tensor), layout, edit)
         value = self._at(tensor, layout)
         if edit is None:
             return value

@@ -7,21 +7,14 @@ the pinned graph inputs and outputs. Every node keeps the move that changes noth
 from collections import deque
 from collections.abc import Mapping
 
-from passes.layout.layout import ANY, Layout, permuted
-from passes.layout.perm import channels_last
-from passes.plan.flat_graph import FlatGraph, Known, RuledNode
-from passes.rules.move import IN, Move, Slot
-from passes.rules.node import Node
+from passes.plan.flat_graph import FlatGraph, RuledNode
+from passes.rules.api import ANY, IN, Layout, Move, Node, Slot, perm, permuted
 
 
 class Candidates:
-    """The moves that each node can make, and the layouts considered for each value.
-
-    ``ends`` are the layouts of graph inputs and outputs.
-    """
+    """The moves that each node can make, where ``ends`` are the layouts of graph inputs and outputs."""
 
     def __init__(self, graph: FlatGraph, ends: Mapping[str, Layout]) -> None:
-        self.known = Known()
         self._graph, self._ends = graph, ends
         self._moves: list[dict[tuple[tuple[Layout, ...], ...], Move]] = [{} for _ in graph.nodes]
         self._queue: deque[tuple[str, Layout]] = deque()
@@ -41,7 +34,7 @@ class Candidates:
         rule, stay = ruled.rule, ruled.node.move()
         rank = ruled.rank(IN(0))
         if rank is not None and rule is not None and rule.image and rank in ruled.node.dialect.ranks:
-            self._offer(ruled.value(IN(0)), permuted(channels_last(rank)))
+            self._offer(ruled.value(IN(0)), permuted(perm.channels_last(rank)))
         if rule is None or not rule.always_rewrite:
             self._add(i, stay)
         for slot in ruled.live if rule is not None else ():
@@ -50,11 +43,11 @@ class Candidates:
             self._add(i, stay)
 
     def _offer(self, name: str, layout: Layout) -> None:
-        if self.known.learn(name, layout):
+        if self._graph.known.learn(name, layout):
             self._queue.append((name, layout))
 
     def _spread(self, i: int, slot: Slot, layout: Layout) -> None:
-        for move in self._graph.nodes[i].moves_with(slot, layout, self.known):
+        for move in self._graph.nodes[i].moves_with(slot, layout):
             self._add(i, move)
 
     def _add(self, i: int, move: Move) -> None:

@@ -9,8 +9,7 @@ import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import every_node, is_standard
-from passes.rules.move import IN, Move
-from passes.rules.node import Node
+from passes.rules.api import IN, Move, Node
 
 MATRIX_PRODUCTS = ("MatMul", "Gemm")
 ALONG_AXIS = ("Softmax", "LogSoftmax", "Hardmax")

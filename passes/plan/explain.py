@@ -45,7 +45,7 @@ class Explanation:
 def explain(program: Program, plan: Plan, name: str) -> Explanation:
     """The plan's reasons for one value of the graph; ``KeyError`` if it has none of that name."""
     stored = plan.stored[name]
-    layouts = [natural_layout(program.flat.tensors[name]), *program.known.layouts.get(name, ())]
+    layouts = [natural_layout(program.flat.tensors[name]), *program.flat.known.layouts.get(name, ())]
     alternatives = [_alternative(program, name, layout) for layout in layouts if layout != stored]
     return Explanation(name, program.flat.made_by(name), stored, alternatives, [*_readings(program, plan, name)])
 

@@ -8,12 +8,8 @@ import onnx_graphsurgeon as gs
 
 from passes.dialects.base import Dialect
 from passes.ir.control_flow import flat
-from passes.layout.layout import Layout, natural, permuted
-from passes.layout.perm import Perm
-from passes.refusal import Refusal
+from passes.rules.api import IN, OUT, Layout, Move, Node, Perm, Refusal, Slot, natural, permuted
 from passes.rules.barriers import BARRIERS
-from passes.rules.move import IN, OUT, Move, Slot
-from passes.rules.node import Node
 from passes.rules.rule import lookup
 
 MOST_LAYOUTS = 8  # per value
@@ -42,10 +38,11 @@ class Known:
 class RuledNode:
     """A node and its rule. ``slots``: the independent ones; ``live``: those that hold no constants."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, known: Known) -> None:
         self.node, self.rule, (n_in, n_out) = node, lookup(node.domain, node.op, node.opset), node.arity
         self.live = [IN(i) for i in range(n_in) if node.has(IN(i)) and not node.is_constant(i)]
         self.live += [OUT(j) for j in range(n_out) if node.has(OUT(j))]
+        self._known = known
         self.slots: tuple[Slot, ...] = ()
         if self.rule is not None:
             with suppress(Refusal):
@@ -71,9 +68,9 @@ class RuledNode:
             raise Refusal(unknown if node.domain else BARRIERS.get(node.op, unknown))
         return rule.moves(node, *layouts)
 
-    def moves_with(self, slot: Slot, layout: Layout, known: Known) -> Iterator[Move]:
+    def moves_with(self, slot: Slot, layout: Layout) -> Iterator[Move]:
         """The moves with ``layout`` at ``slot``."""
-        for layouts in self._tried(slot, layout, known):
+        for layouts in self._tried(slot, layout):
             try:
                 moves = [move for move in self.ask(*layouts) if move.at(slot) == layout]
             except Refusal:
@@ -92,11 +89,11 @@ class RuledNode:
         """Whether the rule itself names the layouts of the one independent slot that go with another one's."""
         return self.rule is not None and self.rule.inverse is not None and slot in (IN(0), OUT(0))
 
-    def refusal(self, slot: Slot, layout: Layout, known: Known) -> str | None:
+    def refusal(self, slot: Slot, layout: Layout) -> str | None:
         """The rule's reason not to have ``layout`` at ``slot``, if it gives one."""
         try:
             if slot not in self.slots and len(self.slots) == 1:
-                for other in self._likely(slot, layout, known):
+                for other in self._likely(slot, layout):
                     self.ask(other)
             else:
                 self.ask(*(layout if s == slot else self._alike(s, layout) for s in self.slots or [slot]))
@@ -107,20 +104,20 @@ class RuledNode:
     def _alike(self, slot: Slot, layout: Layout) -> Layout:
         return permuted(layout.axis_perm) if self.rank(slot) == layout.rank else self.node.natural(slot)
 
-    def _tried(self, slot: Slot, layout: Layout, known: Known) -> Iterator[tuple[Layout, ...]]:
+    def _tried(self, slot: Slot, layout: Layout) -> Iterator[tuple[Layout, ...]]:
         """The layouts of the independent slots that may give ``layout`` at ``slot``, the likeliest first."""
         if slot in self.slots or len(self.slots) > 1:
-            yield from product(*([layout] if s == slot else self._known(s, layout, known) for s in self.slots))
+            yield from product(*([layout] if s == slot else self._worth(s, layout) for s in self.slots))
         elif self.slots:
             with suppress(Refusal):
-                yield from ((other,) for other in self._likely(slot, layout, known))
+                yield from ((other,) for other in self._likely(slot, layout))
 
-    def _known(self, slot: Slot, layout: Layout, known: Known) -> list[Layout]:
+    def _worth(self, slot: Slot, layout: Layout) -> list[Layout]:
         """Layouts of a slot to try when ``layout`` arrives at another one: the known ones, and the same."""
         alike = [permuted(layout.axis_perm), layout] if self.rank(slot) == layout.rank else []
-        return list(dict.fromkeys([self.node.natural(slot), *known.layouts.get(self.value(slot), ()), *alike]))
+        return list(dict.fromkeys([self.node.natural(slot), *self._known.layouts.get(self.value(slot), ()), *alike]))
 
-    def _likely(self, slot: Slot, layout: Layout, known: Known) -> Iterable[Layout]:
+    def _likely(self, slot: Slot, layout: Layout) -> Iterable[Layout]:
         """Layouts of the one independent slot that may give ``layout`` at another one, the likeliest first."""
         rank, other = self.rank(self.slots[0]), self.rank(slot)
         if rank is None or other is None or self.rule is None:
@@ -133,24 +130,28 @@ class RuledNode:
         if rank <= MOST_PERMS:
             yield from map(permuted, permutations(range(rank)))
         else:
-            yield from (permuted(p) for p in sorted(known.perms) if len(p) == rank)
+            yield from (permuted(p) for p in sorted(self._known.perms) if len(p) == rank)
             yield natural(rank)
 
 
 class FlatGraph:
-    """Nodes in the order of ``control_flow.flat``; values by name, who makes each, who makes or reads it."""
+    """Nodes in the order of ``control_flow.flat``; values by name, who makes each, who makes or reads it.
+
+    ``known`` fills as candidates are found; rules are asked about what is in it.
+    """
 
     def __init__(self, graph: gs.Graph, dialect: Dialect) -> None:
-        self.nodes = [RuledNode(Node(node, graph.opset, dialect)) for node in flat(graph)]
+        self.known = Known()
+        self.nodes = [RuledNode(Node(node, graph.opset, dialect), self.known) for node in flat(graph)]
         self.tensors: dict[str, gs.Tensor] = {t.name: t for t in graph.inputs}
         self.makers: dict[str, Touch] = {}
         self.touching: dict[str, list[Touch]] = {}
-        for touch in ((i, slot) for i, node in enumerate(self.nodes) for slot in node.live):
-            tensor = self.nodes[touch[0]].node.tensor(touch[1])
+        for i, slot in ((i, slot) for i, ruled in enumerate(self.nodes) for slot in ruled.live):
+            tensor = self.nodes[i].node.tensor(slot)
             self.tensors[tensor.name] = tensor
-            self.touching.setdefault(tensor.name, []).append(touch)
-            if touch[1].side == "out":
-                self.makers[tensor.name] = touch
+            self.touching.setdefault(tensor.name, []).append((i, slot))
+            if slot.side == "out":
+                self.makers[tensor.name] = (i, slot)
 
     def readers(self, name: str) -> list[Touch]:
         """The nodes that read a value, and where."""

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from passes.layout.layout import ANY, Dim, Layout, natural, permuted
 from passes.layout.recipe import Transpose, recipe
 from passes.plan.flat_graph import FlatGraph, Touch
 from passes.plan.program import Program
-from passes.rules.move import IN, Move
+from passes.rules.api import ANY, IN, Layout, Move, Shape, natural, permuted
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def make_plan(program: Program, time_limit: float = 60.0, forbidden: Collection[
     return Plan(chosen, stored, relayouts, total, total + inside if optimal else bound, optimal, inside)
 
 
-def nearest(have: Iterable[Layout], needed: Layout, shape: Sequence[Dim] | None) -> Layout:
+def nearest(have: Iterable[Layout], needed: Layout, shape: Shape | None) -> Layout:
     """Of the layouts ``have``, the one to make ``needed`` from: one that holds the same bytes, else the first."""
     have, order = list(have), needed.memory_order(shape)
     return next((layout for layout in have if layout.memory_order(shape) == order), have[0])

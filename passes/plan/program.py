@@ -16,12 +16,11 @@ import onnx_graphsurgeon as gs
 from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import natural_layout
-from passes.layout.layout import ANY, Layout
 from passes.plan.candidates import Candidates
 from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
 from passes.plan.flat_graph import FlatGraph
 from passes.plan.milp import ONE, IntegerProgram
-from passes.rules.move import OUT, Move, Slot
+from passes.rules.api import ANY, OUT, Layout, Move, Slot
 
 Choices = Mapping[Layout, list[int]]  # variables by layout
 
@@ -50,8 +49,7 @@ class Program:
         cost: CostModel = ONNXRUNTIME_CPU,
     ) -> None:
         self.graph, self.ends, self.flat = graph, ends, FlatGraph(graph, dialect)
-        candidates = Candidates(self.flat, ends)
-        self.moves, self.known = candidates.moves, candidates.known
+        self.moves = Candidates(self.flat, ends).moves
         given = {name: t for name, t in self.flat.tensors.items() if name not in self.flat.makers}
         self.inputs = {name: ends.get(name) or natural_layout(t) for name, t in given.items()}
         self.outputs = {t.name: ends.get(t.name) or natural_layout(t) for t in graph.outputs}
@@ -147,7 +145,7 @@ class Program:
         if any(move.at(slot) == layout for move in self.moves[i]):
             return None
         ruled = self.flat.nodes[i]
-        reason = ruled.refusal(slot, layout, self.known)
+        reason = ruled.refusal(slot, layout)
         if reason is not None:
             return reason
         if any(ruled.node.dialect.demands(move.domain, move.op) for move in self.moves[i]):

@@ -12,13 +12,9 @@ import onnx_graphsurgeon as gs
 
 from passes.dialects.functions import FunctionDialect
 from passes.ir.graph import natural_layout
-from passes.layout import perm
 from passes.layout.formats import FORMATS
-from passes.layout.layout import ANY, Layout, permuted
-from passes.layout.perm import Perm
-from passes.plan.flat_graph import FlatGraph, Known, RuledNode
-from passes.refusal import Refusal
-from passes.rules.move import IN, OUT, Slot
+from passes.plan.flat_graph import FlatGraph, RuledNode
+from passes.rules.api import ANY, IN, OUT, Layout, Perm, Refusal, Slot, perm, permuted
 from passes.rules.movement import named_axes
 
 Roles = str
@@ -74,7 +70,7 @@ class _Search:
             self._across_unit_axes(node, slot, roles)
             return
         p = tuple(sorted(range(len(roles)), key=lambda a: ("BSC".index(roles[a]), a)))
-        move = next(node.moves_with(slot, permuted(p), Known()), None)
+        move = next(node.moves_with(slot, permuted(p)), None)
         if move is None:
             return
         for other in node.live:
