@@ -146,7 +146,9 @@ def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]
     """The graph's inputs, and its outputs."""
 
     def values(tensors: Sequence[gs.Tensor]) -> list[InterfaceValue]:
-        return [interface_value(tensor, work.program.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors]
+        return [
+            interface_value(tensor, work.program.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors
+        ]
 
     return values(work.program.graph.inputs), values(work.program.graph.outputs)
 
