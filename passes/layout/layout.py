@@ -170,7 +170,9 @@ class Layout(NamedTuple):
         return (merge_factors(factors, self.lengths()) if self.is_divided else tuple(factors)), self.segments
 
     def apply(self, array: Array) -> Array:
-        """``array`` (original layout) as stored; shares memory where it can."""
+        """``array`` (original layout) as stored; shares memory where it can. Natural, it is of any rank."""
+        if self.is_natural:
+            return array
         if not self.is_divided:
             return array.transpose(self.perm)
         for axis, parts in self.segments:
