@@ -11,7 +11,6 @@ from rewriter.errors import UsageError
 from rewriter.weights.frameworks import FRAMEWORKS, TARGETS
 
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
-EPILOG = "exit codes: 0 written; 2 bad usage, unreadable or unsupported model, nothing written."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m rewriter.weights",
         description="Write the weights of an ONNX or TFLite model in the layout of another framework, and a manifest "
         "that says what was done to each and what padding each layer needs there.",
-        epilog=EPILOG,
+        epilog="exit codes: 0 written; 2 bad usage, unreadable or unsupported model, nothing written.",
     )
     p.add_argument("model", metavar="MODEL", type=Path, help="an .onnx file, or a .tflite one (extra: tflite)")
     p.add_argument("--for", dest="target", required=True, choices=TARGETS, help="the framework to write for")

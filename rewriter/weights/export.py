@@ -52,20 +52,19 @@ def export_weights(
     proto = model if isinstance(model, ModelProto) else load(model)
     storage = Storage(plan_of(proto, framework.direction))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
-    return _Exporter(storage, framework, {t.name for t in proto.graph.initializer}).run(name)
+    return _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name).run()
 
 
 class _Exporter:
     """Fills a manifest: the layers first, then the constants that belong to none."""
 
-    def __init__(self, storage: Storage, framework: Framework, initializers: set[str]) -> None:
+    def __init__(self, storage: Storage, framework: Framework, initializers: set[str], model: str) -> None:
         self.storage, self.framework, self.initializers = storage, framework, initializers
-        self.manifest = Manifest(framework.name, inputs=storage.inputs, outputs=storage.outputs)
+        self.manifest = Manifest(framework.name, model, storage.inputs, storage.outputs)
         self.constants: dict[str, gs.Constant] = {}
         self.written: set[tuple[int, int]] = set()  # (node, input) of the constants that are in the file
 
-    def run(self, model: str) -> Export:
-        """The export of the model of this name."""
+    def run(self) -> Export:
         for layer in self.storage.layers:
             self._layer(layer)
         for node in self.storage.nodes:
@@ -74,13 +73,13 @@ class _Exporter:
                 self.manifest.notes.append(f"{name_of(node)}: its gates stay in the order of ONNX's operator {node.op}")
         self.manifest.notes.extend(self.storage.transposed_images())
         tensors = {n: t.change.apply(array_of(self.constants[n])) for n, t in self.manifest.tensors.items()}
-        return Export(tensors, replace(self.manifest, model=model))
+        return Export(tensors, self.manifest)
 
     def _layer(self, layer: Layer) -> None:
         self._check_spatial(layer)
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())
-        entry = LayerEntry(layer.kind, layer.node.op, {}, {})
+        parameters: dict[str, str] = {}
         for place, use in layer.parameters.items():
             tensor = replace(
                 parameter(self.storage, self.framework, layer, place),
@@ -90,10 +89,10 @@ class _Exporter:
                 parameter=names[place],
                 collection=self.framework.collection(names[place]),
             )
-            entry.parameters[names[place]] = self._add(tensor, use)
+            parameters[names[place]] = self._add(tensor, use)
         settings, notes = settings_of(layer, self.framework)
         self.manifest.notes.extend(notes)
-        self.manifest.layers[name] = replace(entry, settings=settings)
+        self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings)
 
     def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""
@@ -119,8 +118,7 @@ class _Exporter:
 
     def _check_spatial(self, layer: Layer) -> None:
         """A plan may swap H and W where the model does; no framework's layer does."""
-        move = self.storage.image_move(layer)
-        if move is None:
+        if (move := self.storage.image_move(layer)) is None:
             return
         p = move.inputs[0].axis_perm
         if p not in (perm.identity(len(p)), perm.channels_last(len(p))):

@@ -88,9 +88,7 @@ def write_npz(export: Export, file: IO[bytes]) -> None:
 
 def refuse_others(export: Export, holds: Callable[["np.dtype[Any]"], bool], ending: str) -> None:
     """Raises UsageError on a tensor of a type that is not held."""
-    other = next(
-        (f"{name!r} is {array.dtype}" for name, array in export.tensors.items() if not holds(array.dtype)), None
-    )
-    if other:
-        advice = "write .safetensors instead" if ending == ".npz" else "dequantise the model first"
-        raise UsageError(f"the tensor {other}, which {ending} files do not hold: {advice}")
+    advice = "write .safetensors instead" if ending == ".npz" else "dequantise the model first"
+    for name, array in export.tensors.items():
+        if not holds(array.dtype):
+            raise UsageError(f"the tensor {name!r} is {array.dtype}, which {ending} files do not hold: {advice}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 from rewriter.errors import UsageError
-from rewriter.weights.windows import Pair, Pool, Settings, Windows, whole_pads
+from rewriter.weights.windows import Pair, Settings, Windows, whole_pads
 
 CONV_KINDS = ("conv", "depthwise_conv", "conv_transpose")
 KERNEL_KINDS = (*CONV_KINDS, "dense")
@@ -81,15 +81,6 @@ class Framework(ABC):
 
     def lacks(self, kind: str, spatial: int, settings: Settings) -> Iterator[str]:
         """What the framework cannot do, or not in one layer, and what to do instead."""
-        if kind == "conv_transpose" and settings["groups"] > 1 and not self.has_grouped_transpose:
-            yield (
-                f"{self.name} has no grouped transposed convolution: split the input's channels into "
-                f"{settings['groups']} parts and the kernel along I, convolve each, concatenate"
-            )
-        yield from self.limits(kind, spatial, settings)
-
-    def limits(self, kind: str, spatial: int, settings: Settings) -> Iterator[str]:
-        """The same, of this framework alone."""
         yield from ()
 
     def pad(self, pads: Sequence[Pair]) -> Settings:
@@ -104,22 +95,16 @@ class Framework(ABC):
     def conv_transpose_padding(self, windows: Windows, output_padding: Sequence[int]) -> Settings:
         """What a transposed convolution is given."""
 
-    def pool_padding(self, windows: Windows, pool: Pool) -> Settings:
+    def pool_padding(self, windows: Windows, *, average: bool, count_include_pad: bool, ceil_mode: bool) -> Settings:
         """What a pool is given; a ``note`` instead where no padding says what ``ceil_mode`` does."""
-        counted = pool.average and pool.count_include_pad
-        pads = whole_pads(windows) if pool.ceil_mode and "ceil_mode" not in self.pool_settings else windows.pads
+        counted = average and count_include_pad
+        pads = whole_pads(windows) if ceil_mode and "ceil_mode" not in self.pool_settings else windows.pads
         if pads is None:
             return {"note": "ceil_mode adds a window where the input's size leaves a rest: it is not known here"}
         if pads != windows.pads and counted:
             return {"note": "ceil_mode adds elements that count_include_pad does not count: no padding says both"}
         settings = self.conv_padding(replace(windows, pads=pads, counted=counted))
         if "pad" in settings and not counted:
-            settings |= {"divide_by_ones": True} if pool.average else {"pad_value": "-inf"}
-        own = {"count_include_pad": pool.count_include_pad} if pool.average else {}
-        own["ceil_mode"] = pool.ceil_mode
+            settings |= {"divide_by_ones": True} if average else {"pad_value": "-inf"}
+        own = ({"count_include_pad": count_include_pad} if average else {}) | {"ceil_mode": ceil_mode}
         return settings | {key: value for key, value in own.items() if key in self.pool_settings}
-
-
-def most(settings: Settings, key: str) -> int:
-    """The largest of the strides or dilations of a layer."""
-    return max(settings.get(key, [1]), default=1)

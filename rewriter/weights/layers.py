@@ -73,13 +73,9 @@ def find_layer(node: "gs.Node | Coupling") -> Layer | None:
     if kind in ("dense", "embedding") and 0 not in parameters:
         return None
     computed = {place: node.inputs[inputs[place]] for place, parameter in traced.items() if parameter is None}
-    return Layer(special_kind(kind, node, parameters), node, parameters, computed)
-
-
-def special_kind(kind: str, node: gs.Node, parameters: Mapping[int, Use]) -> str:
-    """A convolution with one input channel per group, and several of these, is depthwise."""
-    depthwise = kind == "conv" and 0 in parameters and node.attrs.get("group", 1) > 1 and parameters[0].shape[1] == 1
-    return "depthwise_conv" if depthwise else kind
+    if kind == "conv" and 0 in parameters and node.attrs.get("group", 1) > 1 and parameters[0].shape[1] == 1:
+        kind = "depthwise_conv"  # one input channel per group, and several of these
+    return Layer(kind, node, parameters, computed)
 
 
 def fits(kind: str, node: gs.Node, place: int, parameter: Use) -> bool:

@@ -32,9 +32,7 @@ def convert_layout(array: ArrayLike, old: str, new: str, *, groups: int | None =
     source = np.asarray(array)
     check_letters(old, source.shape)
     check_letters(new)
-    p = perm_between(old, new)
-    kernel = source.reshape(plain_shape(old, source.shape))
-    moved = kernel.transpose(p)
+    moved = source.reshape(plain_shape(old, source.shape)).transpose(perm_between(old, new))
     return np.ascontiguousarray(moved.reshape(written_shape(new, moved.shape, groups)))
 
 

@@ -7,7 +7,7 @@ is a stride, and puts an odd pixel behind: it is written only where it is exactl
 from typing import Any
 
 from rewriter.weights.frameworks import framework_of
-from rewriter.weights.windows import Ints, Pads, Pool, Sizes, spread, windows_of
+from rewriter.weights.windows import Ints, Pads, Sizes, spread, windows_of
 
 
 def conv_padding(
@@ -76,4 +76,4 @@ def pool_padding(
     MaxPool of ONNX, ``tf.nn.avg_pool``, ``flax.linen.avg_pool``. Raises UsageError on arguments that do not fit.
     """
     framework, windows = framework_of(to, "to"), windows_of(kernel, stride, padding, dilation, size)
-    return framework.pool_padding(windows, Pool(average, count_include_pad, ceil_mode))
+    return framework.pool_padding(windows, average=average, count_include_pad=count_include_pad, ceil_mode=ceil_mode)

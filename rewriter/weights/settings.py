@@ -5,33 +5,34 @@ from dataclasses import replace
 
 import numpy as np
 
-from rewriter.weights.auto_pad import pads_of, transpose_pads_of
 from rewriter.weights.framework import CONV_KINDS, NORM_KINDS, POOL_KINDS, Framework
 from rewriter.weights.layers import Layer
-from rewriter.weights.windows import Pool, Settings, Sizes, Windows, windows_of
+from rewriter.weights.windows import Settings, Windows, pads_of, transpose_pads_of, windows_of
 
 
 def settings_of(layer: Layer, framework: Framework) -> tuple[Settings, list[str]]:
     """The settings, and notes on what the framework has not or what cannot be known."""
     settings = ROWS[layer.kind](layer, framework) if layer.kind in ROWS else {}
-    unsaid = [settings["note"]] if "note" in settings else []
-    lacking = framework.lacks(layer.kind, layer.spatial, settings)
-    notes = [*computed(layer, framework), *unsaid, *lacking, *odd(layer, settings)]
+    notes = [f"{layer.name}: {note}" for note in notes_on(layer, framework, settings)]
     settings = {key: value for key, value in settings.items() if value is not None}
-    return settings | framework.layer_settings(layer.kind), [f"{layer.name}: {note}" for note in notes]
+    return settings | framework.layer_settings(layer.kind), notes
 
 
-def computed(layer: Layer, framework: Framework) -> Iterator[str]:
-    """Parameters that are not in the file."""
+def notes_on(layer: Layer, framework: Framework, settings: Settings) -> Iterator[str]:
+    """What is not in the file or not known, and what the framework, or any framework's layer, does not do."""
     for place, tensor in layer.computed.items():
         yield (
             f"its {framework.parameters[layer.kind][place]} {tensor.name!r} is computed in the graph, so it is "
             "not in the file; the constants it is made of are, as they were"
         )
-
-
-def odd(layer: Layer, settings: Settings) -> Iterator[str]:
-    """What no framework's layer does."""
+    if "note" in settings:
+        yield settings["note"]
+    if layer.kind == "conv_transpose" and settings["groups"] > 1 and not framework.has_grouped_transpose:
+        yield (
+            f"{framework.name} has no grouped transposed convolution: split the input's channels into "
+            f"{settings['groups']} parts and the kernel along I, convolve each, concatenate"
+        )
+    yield from framework.lacks(layer.kind, layer.spatial, settings)
     if layer.kind == "batch_norm" and layer.node.attrs.get("training_mode"):
         yield "it is in training mode in the model, and normalises by the batch"
     if "alpha" in settings or "beta" in settings:
@@ -47,7 +48,8 @@ def windowed(layer: Layer, framework: Framework) -> Settings:
         settings["groups"] = attrs.get("group", 1)
     if not layer.kernel:
         return settings
-    windows = windows_of(layer.kernel, strides, 0, dilations, sizes_of(layer))
+    shape = layer.node.inputs[0].shape
+    windows = windows_of(layer.kernel, strides, 0, dilations, None if shape is None else shape[2:])
     told = transpose_padding if layer.kind == "conv_transpose" else padding
     return settings | told(layer, framework, windows)
 
@@ -63,8 +65,8 @@ def padding(layer: Layer, framework: Framework, windows: Windows) -> Settings:
     windows = replace(windows, pads=pads)
     if layer.kind not in POOL_KINDS:
         return framework.conv_padding(windows)
-    counts, ceils = (bool(attrs.get(key, 0)) for key in ("count_include_pad", "ceil_mode"))
-    return framework.pool_padding(windows, Pool(layer.kind == "average_pool", counts, ceils))
+    own = {key: bool(attrs.get(key)) for key in ("count_include_pad", "ceil_mode")}
+    return framework.pool_padding(windows, average=layer.kind == "average_pool", **own)
 
 
 def transpose_padding(layer: Layer, framework: Framework, windows: Windows) -> Settings:
@@ -103,12 +105,6 @@ ROWS: dict[str, Callable[[Layer, Framework], Settings]] = {
     "batch_norm": batch_norm,
     **dict.fromkeys(NORM_KINDS, norm),
 }
-
-
-def sizes_of(layer: Layer) -> Sizes:
-    """The sizes of the input's spatial axes."""
-    shape = layer.node.inputs[0].shape
-    return None if shape is None else list(shape[2:])
 
 
 def epsilon(layer: Layer) -> float:

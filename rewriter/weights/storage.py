@@ -1,22 +1,29 @@
-"""How the plan for a whole model stores each constant for each of its readers, as far as images are concerned."""
+"""How the plan for a whole model stores each constant for each of its readers, as far as images are concerned.
 
-from collections.abc import Iterator
+These are channels from first to last or back, of whole images, of operands without a batch axis, and of flattened maps.
+A plan may move other axes too, to spare a Transpose in an attention, say: no framework's model has its weights so.
+"""
+
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import Coupling, flat
+from passes.layout import perm
 from passes.layout.edit import Expand
-from passes.layout.layout import ANY, Layout, natural
+from passes.layout.formats import FORMATS
+from passes.layout.layout import ANY, VECTOR, Layout, arranged, natural
+from passes.layout.perm import Perm
+from passes.layout.vector import sizes_and_perm
 from passes.pipeline import Work
 from passes.rules.move import Move
 from rewriter.pipeline import interface_of
 from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
-from rewriter.weights.images import image_part, is_image, letters_of, orders_in
 from rewriter.weights.layers import Layer, find_layer
 from rewriter.weights.manifest import Tensor
 from rewriter.weights.trace import Use, makers
-from rewriter.weights.transform import TensorTransform, unchanged
+from rewriter.weights.transform import TensorTransform
 
 # operators whose constants say how to compute, and types of inputs that do
 COMPUTE = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "ConstantOfShape", "TopK")
@@ -49,7 +56,7 @@ class Storage:
         """A constant that is no layer's parameter; one that a parameter is computed of stays as it is."""
         shape, layout = tuple(use.constant.shape), self.layout(use)
         if id(use.node) in self._makers:
-            return use.tensor(unchanged(shape))
+            return use.tensor(TensorTransform(shape, natural(len(shape)), shape))
         stored = tuple(int(n or 0) for n in layout.shape(shape))
         edit = self.moves[id(use.node)].edits.get(use.number)
         if isinstance(edit, Expand) and self.flips:
@@ -91,3 +98,40 @@ def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:
         if all(isinstance(t, gs.Constant) or t.name in values or not t.name for t in node.inputs):
             values.update(t.name for t in node.outputs)
     return values
+
+
+def image_part(layout: Layout, shuffles: Collection[Layout] = ()) -> Layout:
+    """The layout without what concerns no images; ``shuffles`` are orders of channels, not of flattened maps."""
+    p, orders = layout.axis_perm, {axis: layout.along(axis) for axis in layout.lengths()}
+    kept = {axis: order for axis, order in orders.items() if is_map(order, shuffles)}
+    return arranged(p if is_image(p) else perm.identity(len(p)), kept)
+
+
+def channels_last(rank: int) -> dict[Perm, str]:
+    """The perms that take the channels of an image last, or of one without its batch axis, and its letters."""
+    return {
+        perm.suffix(perm.channels_last(size), rank): FORMATS[size].first[size - rank :]
+        for size in (rank + 1, rank)
+        if size in FORMATS
+    }
+
+
+def is_image(p: Perm) -> bool:
+    """Whether a perm takes the channels of an image from one end to the other."""
+    return p in channels_last(len(p)) or perm.inverse(p) in channels_last(len(p))
+
+
+def is_map(order: Layout, shuffles: Collection[Layout]) -> bool:
+    """Whether an order is that of flattened maps of the other layout."""
+    return all(is_image(sizes_and_perm(part)[1]) and part not in shuffles for part in orders_in(order))
+
+
+def orders_in(order: Layout) -> list[Layout]:
+    """The order, or those of the parts that a Concat puts one after the other."""
+    return [part for _, parts in order.segments for _, part in parts if part != VECTOR] or [order]
+
+
+def letters_of(p: Perm) -> tuple[str, str] | None:
+    """The axes of an image before and after a perm that takes its channels last; else ``None``."""
+    old = channels_last(len(p)).get(p)
+    return None if old is None else (old, "".join(perm.reorder(p, old)))

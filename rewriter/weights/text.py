@@ -38,9 +38,9 @@ def exported(console: Console, path: Path, export: Export, verbose: int) -> None
 
 def row(name: str, layer: LayerEntry, tensors: dict[str, Tensor]) -> list[str]:
     """A layer's line of the table: its first weight, or itself if it has none."""
-    first = next(iter(layer.parameters.values()), None)
-    if first is None:
+    if not layer.parameters:
         return [f"({name})", layer.kind, "", "", "", "", padding(layer)]
+    first = next(iter(layer.parameters.values()))
     tensor = tensors[first]
     reordered = ", reordered" if tensor.change.layout.is_divided else ""
     flipped = ", flipped" if tensor.change.flip else ""
@@ -55,12 +55,10 @@ def padding(layer: LayerEntry) -> str:
     parts = [told if isinstance(told, str) else amounts(told)]
     if "crop" in layer.settings:
         parts.append(f"crop {amounts(layer.settings['crop'])}")
-    pads = layer.settings.get("pad", [])
-    if pads:
+    if pads := layer.settings.get("pad"):
         parts.append(f"pad {amounts(pads[1:-1]) if isinstance(pads[0], tuple) else amounts(pads)}")
-    strides = layer.settings.get("strides", [])
-    if max(strides, default=1) > 1:
-        parts.append(f"stride {amounts(strides)}")
+    if any(stride > 1 for stride in layer.settings.get("strides", ())):
+        parts.append(f"stride {amounts(layer.settings['strides'])}")
     return ", ".join(parts)
 
 

@@ -1,12 +1,11 @@
 """What is done to one tensor on its way to a target; and back, bit for bit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from passes.layout.layout import Layout, arranged, natural
+from passes.layout.layout import Layout, arranged
 from passes.layout.perm import Perm
 from passes.layout.vector import joined, reordered, sizes_and_perm
 from rewriter.weights.letters import Array
@@ -51,11 +50,6 @@ class TensorTransform:
             **({"orders": orders} if orders else {}),
             **({"flip": [*self.flip]} if self.flip else {}),
         }
-
-
-def unchanged(shape: Sequence[int]) -> TensorTransform:
-    """The transform of a tensor that the target has as it was."""
-    return TensorTransform(tuple(shape), natural(len(shape)), tuple(shape))
 
 
 def of_json(data: dict[str, Any]) -> TensorTransform:

@@ -1,11 +1,11 @@
-"""Windows of convolutions and pools, one entry per spatial axis; where TensorFlow's SAME is equal to their padding.
+"""Windows of convolutions and pools, one entry per spatial axis; their padding in ONNX, and where SAME is equal to it.
 
-SAME depends on the input's size as soon as there is a stride, and puts an odd pixel behind.
+TensorFlow's SAME depends on the input's size as soon as there is a stride, and puts an odd pixel behind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from rewriter.errors import UsageError
 
@@ -37,14 +37,6 @@ class Windows:
         sizes = [None] * len(self.kernel) if size is None else size
         along = zip(self.extents, self.strides, self.pads, sizes, strict=True)
         return not self.counted and all(is_same_along(*axis) for axis in along)
-
-
-class Pool(NamedTuple):
-    """What a pool does besides: with zeros of the padding, with a window that begins but does not end."""
-
-    average: bool
-    count_include_pad: bool
-    ceil_mode: bool
 
 
 def windows_of(kernel: Ints, stride: Ints, padding: Pads, dilation: Ints, size: Sizes = None) -> Windows:
@@ -108,3 +100,42 @@ def cut_behind(pads: Sequence[Pair], output_padding: Sequence[int]) -> tuple[lis
     behind = [after - more for (_, after), more in zip(pads, output_padding, strict=True)]
     cut = [(before, max(b, 0)) for (before, _), b in zip(pads, behind, strict=True)]
     return cut, [(0, max(-b, 0)) for b in behind]
+
+
+def pads_of(attrs: Mapping[str, Any], windows: Windows) -> list[Pair] | None:
+    """The padding of a convolution or pool; ``None`` if it depends on a size that is not known."""
+    auto, rank = attrs.get("auto_pad", "NOTSET"), len(windows.kernel)
+    if auto.startswith("SAME"):
+        along = zip(windows.extents, windows.strides, windows.size or [None] * rank, strict=True)
+        totals = [same_total(*axis) for axis in along]
+        return None if None in totals else [halves(total, auto) for total in totals if total is not None]
+    pads = (attrs.get("pads") if auto == "NOTSET" else None) or [0] * 2 * rank
+    return list(zip(pads[:rank], pads[rank:], strict=True))
+
+
+def transpose_pads_of(attrs: Mapping[str, Any], windows: Windows, extra: Sequence[int]) -> list[Pair] | None:
+    """Of a transposed convolution: ``pads``, or what ``output_shape`` or SAME (``input * stride``) leave to cut.
+
+    ``extra``: its ``output_padding``. ``None`` if it depends on a size that is not known, or cuts what there is not.
+    """
+    auto, wanted = attrs.get("auto_pad", "NOTSET"), attrs.get("output_shape")
+    if not wanted and not auto.startswith("SAME"):
+        return pads_of(attrs, windows)
+    over = [w - s + more for w, s, more in zip(windows.extents, windows.strides, extra, strict=True)]
+    if not wanted:
+        return cut(over, auto)
+    if windows.size is None or not all(isinstance(n, int) for n in windows.size):
+        return None
+    whole = [int(n or 0) * s + more for n, s, more in zip(windows.size, windows.strides, over, strict=True)]
+    return cut([w - out for w, out in zip(whole, wanted[-len(whole) :], strict=True)], auto)
+
+
+def cut(totals: Sequence[int], auto_pad: str) -> list[Pair] | None:
+    """Totals to cut off both ends, as pairs; ``None`` if one is negative."""
+    return [halves(total, auto_pad) for total in totals] if min(totals) >= 0 else None
+
+
+def halves(total: int, auto_pad: str) -> Pair:
+    """A total as before and behind: the larger part is behind with SAME_UPPER, else before."""
+    less, more = total // 2, total - total // 2
+    return (less, more) if auto_pad == "SAME_UPPER" else (more, less)

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rewriter.weights.framework import Framework, kernel_layouts, most, parameter_names
+from rewriter.weights.framework import Framework, kernel_layouts, parameter_names
 from rewriter.weights.windows import Settings, Windows
 
 HELP = "kernels for ConvTranspose(transpose_kernel=True), which has them unflipped"
@@ -36,8 +36,8 @@ class Flax(Framework):
     def layer_settings(self, kind: str) -> Settings:
         return {"transpose_kernel": self.transpose_kernel} if kind == "conv_transpose" else {}
 
-    def limits(self, kind: str, spatial: int, settings: Settings) -> Iterator[str]:
-        if kind == "max_pool" and most(settings, "dilations") > 1:
+    def lacks(self, kind: str, spatial: int, settings: Settings) -> Iterator[str]:
+        if kind == "max_pool" and max(settings["dilations"], default=1) > 1:
             yield "flax.linen.max_pool has no dilation: use jax.lax.reduce_window"
         if kind == "prelu":
             yield "flax.linen.PReLU has one slope for all channels: use jnp.where"

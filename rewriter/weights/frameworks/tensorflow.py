@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from rewriter.weights.framework import CONV_KINDS, Framework, kernel_layouts, most, parameter_names
+from rewriter.weights.framework import CONV_KINDS, Framework, kernel_layouts, parameter_names
 from rewriter.weights.windows import Settings, Windows, cut_behind
 
 
@@ -18,12 +18,12 @@ class TensorFlow(Framework):
     parameters = parameter_names("kernel bias", "gamma beta", "moving_mean moving_variance", "alpha", "embeddings")
     pads_same = True
 
-    def limits(self, kind: str, spatial: int, settings: Settings) -> Iterator[str]:
+    def lacks(self, kind: str, spatial: int, settings: Settings) -> Iterator[str]:
         if kind in ("conv", "depthwise_conv") and spatial == 3 and settings["groups"] > 1:
             yield (
                 "TensorFlow's CPU kernels know no groups in 3-D: call the layer in a tf.function with jit_compile=True"
             )
-        if kind in CONV_KINDS and most(settings, "dilations") > 1 and most(settings, "strides") > 1:
+        if kind in CONV_KINDS and max(settings["dilations"], default=1) > 1 and max(settings["strides"], default=1) > 1:
             yield "Keras layers take no strides with dilations: use tf.nn.convNd or tf.nn.convNd_transpose"
 
     def conv_padding(self, windows: Windows) -> Settings:
