@@ -1,7 +1,4 @@
-"""Windows of convolutions and pools, one entry per spatial axis; their padding in ONNX, and where SAME is equal to it.
-
-TensorFlow's SAME depends on the input's size as soon as there is a stride, and puts an odd pixel behind.
-"""
+"""Windows of convolutions and pools, one entry per spatial axis; their padding in ONNX, and where SAME equals it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -121,18 +118,14 @@ def transpose_pads_of(attrs: Mapping[str, Any], windows: Windows, extra: Sequenc
     auto, wanted = attrs.get("auto_pad", "NOTSET"), attrs.get("output_shape")
     if not wanted and not auto.startswith("SAME"):
         return pads_of(attrs, windows)
-    over = [w - s + more for w, s, more in zip(windows.extents, windows.strides, extra, strict=True)]
-    if not wanted:
-        return cut(over, auto)
-    if windows.size is None or not all(isinstance(n, int) for n in windows.size):
-        return None
-    whole = [int(n or 0) * s + more for n, s, more in zip(windows.size, windows.strides, over, strict=True)]
-    return cut([w - out for w, out in zip(whole, wanted[-len(whole) :], strict=True)], auto)
-
-
-def cut(totals: Sequence[int], auto_pad: str) -> list[Pair] | None:
-    """Totals to cut off both ends, as pairs; ``None`` if one is negative."""
-    return [halves(total, auto_pad) for total in totals] if min(totals) >= 0 else None
+    totals = [w - s + more for w, s, more in zip(windows.extents, windows.strides, extra, strict=True)]
+    if wanted:
+        sizes = [n for n in windows.size or () if isinstance(n, int)]
+        if len(sizes) != len(totals):
+            return None
+        along = zip(sizes, windows.strides, totals, wanted[-len(totals) :], strict=True)
+        totals = [n * s + total - out for n, s, total, out in along]
+    return [halves(total, auto) for total in totals] if min(totals) >= 0 else None
 
 
 def halves(total: int, auto_pad: str) -> Pair:
