@@ -9,13 +9,15 @@ import passes.rules  # noqa: F401  (fills RULES)
 from passes.dialects.base import Dialect
 from passes.ir import control_flow as ports
 from passes.layout import perm
-from passes.layout.layout import permuted
+from passes.layout.layout import arranged, permuted
+from passes.layout.vector import reordered
+from passes.refusal import Refusal
 from passes.rules.move import IN, OUT
 from passes.rules.node import Node
 from passes.rules.norm import GROUP_DOMAIN
 from passes.rules.rule import RULES
 from tests.rules.accepts import accepts
-from tests.rules.cases import CASES, X4, Case, case, ops
+from tests.rules.cases import CASES, X4, Case, W, case, ops
 from tests.rules.law import (
     DIALECTS,
     FUNCTIONS,
@@ -105,3 +107,14 @@ def test_concat_joins_axis_1_by_default_before_opset_4() -> None:
     row = replace(case("Concat", 3, X4, (2, 11, 5, 7), axis=1), attrs={})
     node = Node(to_graph(row.model()).nodes[0], 3, FUNCTIONS)
     assert asked(rule_of(row), node, (permuted((0, 2, 3, 1)),))[0].attrs == {"axis": 3}
+
+
+def test_a_layout_that_cannot_exist_is_refused_in_one_place() -> None:
+    """Whatever its rule would make of it."""
+    row = case("Gemm", 13, (2, 11), W(11, 3))
+    node = Node(bench(row).graph.nodes[0], row.opset, FUNCTIONS)
+    of_210 = arranged((0, 1), {1: reordered((6, 35), (1, 0))})
+    with pytest.raises(Refusal, match="cannot be stored"):
+        rule_of(row).moves(node, of_210, permuted((0, 1)))
+    with pytest.raises(Refusal, match="cannot be stored"):
+        rule_of(row).moves(node, permuted((0, 2, 1)), permuted((0, 1)))
