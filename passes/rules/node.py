@@ -114,9 +114,9 @@ class Node:
         n_in, n_out = self.arity
         changes["edits"] = {i: edit for i, edit in changes.get("edits", {}).items() if not changes_nothing(edit)}
         n_in = max(n_in, 1 + max(changes["edits"], default=-1))
-        ins, outs = inputs or {}, outputs or {}
-        return Move(
-            tuple(ins.get(i) or self.natural(IN(i)) for i in range(n_in)),
-            tuple(outs.get(j) or self.natural(OUT(j)) for j in range(n_out)),
-            **changes,
-        )
+        ins = tuple(self._own(IN(i), (inputs or {}).get(i)) for i in range(n_in))
+        return Move(ins, tuple(self._own(OUT(j), (outputs or {}).get(j)) for j in range(n_out)), **changes)
+
+    def _own(self, slot: Slot, layout: Layout | None) -> Layout:
+        """The layout; the original's as the slot has it, where its rank may be unknown."""
+        return self.natural(slot) if layout is None or layout.is_natural else layout

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from passes.rules.api import OUT, Layout, Move, Node, Put, Refusal, Rule, RuleFn, register
+from passes.rules.api import OUT, VECTOR, Layout, Move, Node, Put, Refusal, Rule, RuleFn, register
 from passes.rules.image import channel_order, placed, says_last, still
 
 
 def pool(node: Node, layout: Layout) -> Move:
     """Each channel by itself: they may be in any order."""
-    channel_order(layout)
-    move = placed(node, layout.axis_perm)
+    order, move = channel_order(layout), placed(node, layout.axis_perm)
+    if order == VECTOR:
+        return move
     return replace(move, inputs=(layout, *move.inputs[1:]), outputs=(layout,) * len(move.outputs))
 
 
