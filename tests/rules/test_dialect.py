@@ -77,6 +77,7 @@ def call(row: Case, name: str, weights: str, given: dict[str, Array], results: d
     return helper.make_model(graph, ir_version=10, opset_imports=opsets, functions=[function])
 
 
+@pytest.mark.no_cover  # for the time that it would take
 @pytest.mark.parametrize(("name", "row", "weights"), CALLS, ids=lambda value: getattr(value, "label", value))
 def test_a_function_is_the_standard_operator_on_channels_last_data(name: str, row: Case, weights: str) -> None:
     form = form_named(name, row.opset)
