@@ -92,6 +92,7 @@ def problems(chunk: int) -> Iterator[tuple[gs.Graph, dict[str, Layout], dict[str
         yield graph, pinned(graph.inputs, rng), pinned(graph.outputs, rng), STANDARD if seed % 4 else FUNCTIONS
 
 
+@pytest.mark.no_cover  # for the time that it would take
 @pytest.mark.parametrize("chunk", range(8))
 def test_the_plan_is_as_cheap_as_the_best_of_all_assignments(chunk: int) -> None:
     compared = 0

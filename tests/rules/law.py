@@ -47,14 +47,9 @@ REFERENCE_LACKS = {
     "GatherElements": EVER,  # wants as many indices as elements along the other axes
     "MaxRoiPool": EVER,  # missing
     "Scatter": EVER,  # missing
-    "GridSample": EVER,  # loses attributes in a function
-    "RoiAlign": EVER,  # fails in a function
     "Unique": EVER,  # with sorted=0 always joins slices along axis 0
     "LRN": EVER,  # other numbers
-    "GroupNormalization": EVER,  # has no function without types
     "DequantizeLinear": 19,  # missing
-    "QLinearConv": EVER,  # fails in a function
-    "ConvInteger": EVER,  # fails in a function
 }  # fmt: skip
 RUNTIME_LACKS = {
     "Concat": 4,
