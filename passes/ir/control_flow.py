@@ -63,86 +63,62 @@ def couplings(node: gs.Node) -> list[Coupling]:
 
     Of an operator that is not known here, or one of unexpected form, the rest is all.
     """
-    builder = _Couplings(node)
-    if is_control_flow(node):
-        COUPLED[node.op](builder)
-    builder.add_rest()
-    return builder.couplings
+    inner, found = bodies(node), list[Coupling]()
+    give = [node.inputs, *(body.outputs for body in inner)]  # by ``Place.body`` + 1
+    take = [node.outputs, *(body.inputs for body in inner)]
 
+    def couple(op: str, domain: str, sources: list[Place], results: list[Place], *more: Any) -> None:
+        inputs = [give[place.body + 1][place.number] for place in sources]
+        outputs = [take[place.body + 1][place.number] for place in results]
+        found.append(Coupling(op, node.name, domain, sources, results, inputs, outputs, *more))
 
-class _Couplings:
-    def __init__(self, node: gs.Node) -> None:
-        self.node, self.bodies = node, bodies(node)
-        self.couplings: list[Coupling] = []
-
-    def source(self, place: Place) -> gs.Tensor:
-        return (self.node.inputs if place.body == NODE else self.bodies[place.body].outputs)[place.number]
-
-    def result(self, place: Place) -> gs.Tensor:
-        return (self.node.outputs if place.body == NODE else self.bodies[place.body].inputs)[place.number]
-
-    def add(
-        self, op: str, sources: list[Place], results: list[Place], axis: int = 0, held: tuple[str, int] | None = None
-    ) -> None:
-        results = [place for place in results if self.result(place).name]  # of what a node gives, some may be unnamed
+    for op, sources, places, *axis in COUPLED[node.op](node, inner) if is_control_flow(node) else ():
+        results = [place for place in places if take[place.body + 1][place.number].name]  # some may be unnamed
         if results:
-            self._add(op, DOMAIN, sources, results, {"axis": axis}, held)
-
-    def add_rest(self) -> None:
-        given = [Place(NODE, i) for i in range(len(self.node.inputs))]
-        given += [Place(k, i) for k, body in enumerate(self.bodies) for i in range(len(body.outputs))]
-        taken = [Place(NODE, j) for j in range(len(self.node.outputs))]
-        taken += [Place(k, i) for k, body in enumerate(self.bodies) for i in range(len(body.inputs))]
-        sources = [place for place in given if not any(place in one.sources for one in self.couplings)]
-        results = [place for place in taken if not any(place in one.results for one in self.couplings)]
-        self._add(self.node.op, self.node.domain, sources, results, {}, None)
-
-    def _add(
-        self, op: str, domain: str, sources: list[Place], results: list[Place], attrs: dict[str, Any],
-        held: tuple[str, int] | None,
-    ) -> None:  # fmt: skip
-        inputs, outputs = [self.source(place) for place in sources], [self.result(place) for place in results]
-        self.couplings.append(Coupling(op, self.node.name, domain, sources, results, inputs, outputs, attrs, held))
+            couple(op, DOMAIN, sources, results, {"axis": axis[0] if axis else 0}, axis[1] if axis else None)
+    rest = [[Place(k, i) for k, tensors in enumerate(side, NODE) for i in range(len(tensors))] for side in (give, take)]
+    coupled = {place for one in found for place in one.sources}, {place for one in found for place in one.results}
+    left = [[place for place in side if place not in others] for side, others in zip(rest, coupled, strict=True)]
+    couple(node.op, node.domain, *left, {}, None)
+    return found
 
 
-def _if(builder: _Couplings) -> None:
+def _if(node: gs.Node, branches: list[gs.Graph]) -> "Iterator[Row]":
     """Each output is that of the one branch or the other."""
-    count = len(builder.node.outputs)
-    if len(builder.bodies) != 2 or any(len(body.outputs) != count for body in builder.bodies):
-        return
-    for j in range(count):
-        builder.add("If output", [Place(0, j), Place(1, j)], [Place(NODE, j)])
+    if [len(branch.outputs) for branch in branches] == [len(node.outputs)] * 2:
+        for j in range(len(node.outputs)):
+            yield "If output", [Place(0, j), Place(1, j)], [Place(NODE, j)]
 
 
-def _loop(builder: _Couplings) -> None:
+def _loop(node: gs.Node, inner: list[gs.Graph]) -> "Iterator[Row]":
     """Inputs are trip count, condition and states; the body gets and gives the condition, too, and makes slices."""
-    body, states = builder.bodies[0], max(len(builder.node.inputs) - 2, 0)
-    if len(body.inputs) != 2 + states or len(body.outputs) - 1 < max(states, len(builder.node.outputs)):
+    body, states = inner[0], max(len(node.inputs) - 2, 0)
+    if len(body.inputs) != 2 + states or len(body.outputs) - 1 < max(states, len(node.outputs)):
         return
     for i in range(states):
-        final = [Place(NODE, i)] if i < len(builder.node.outputs) else []
-        builder.add("Loop state", [Place(NODE, 2 + i), Place(0, 1 + i)], [Place(0, 2 + i), *final])
-    for j in range(states, len(builder.node.outputs)):
-        builder.add("Loop output", [Place(0, 1 + j)], [Place(NODE, j)])
+        final = [Place(NODE, i)] if i < len(node.outputs) else []
+        yield "Loop state", [Place(NODE, 2 + i), Place(0, 1 + i)], [Place(0, 2 + i), *final]
+    for j in range(states, len(node.outputs)):
+        yield "Loop output", [Place(0, 1 + j)], [Place(NODE, j)]
 
 
-def _scan(builder: _Couplings) -> None:
+def _scan(node: gs.Node, inner: list[gs.Graph]) -> "Iterator[Row]":
     """Inputs are states and sequences, of which the body gets slices; outputs are states and sequences."""
-    node, body = builder.node, builder.bodies[0]
-    scanned = node.attrs.get("num_scan_inputs", 0)
+    body, scanned = inner[0], node.attrs.get("num_scan_inputs", 0)
     states = len(node.inputs) - scanned
     if body.opset < 9 or len(body.inputs) != len(node.inputs) or len(body.outputs) < max(states, len(node.outputs)):
         return  # before opset 9 there were batches
     for i in range(states):
         final = [Place(NODE, i)] if i < len(node.outputs) else []
-        builder.add("Scan state", [Place(NODE, i), Place(0, i)], [Place(0, i), *final])
+        yield "Scan state", [Place(NODE, i), Place(0, i)], [Place(0, i), *final]
     for i, axis in enumerate(scan_axes(node, "scan_input_axes")[:scanned]):
-        builder.add("Scan input", [Place(NODE, states + i)], [Place(0, states + i)], axis, ("scan_input_axes", i))
+        yield "Scan input", [Place(NODE, states + i)], [Place(0, states + i)], axis, ("scan_input_axes", i)
     for j, axis in enumerate(scan_axes(node, "scan_output_axes")[: len(node.outputs) - states]):
-        builder.add("Scan output", [Place(0, states + j)], [Place(NODE, states + j)], axis, ("scan_output_axes", j))
+        yield "Scan output", [Place(0, states + j)], [Place(NODE, states + j)], axis, ("scan_output_axes", j)
 
 
-COUPLED: dict[str, Callable[[_Couplings], None]] = {"If": _if, "Loop": _loop, "Scan": _scan}
+Row = tuple[Any, ...]  # operator, sources, results; where there is one, the axis and what holds it
+COUPLED: dict[str, Callable[[gs.Node, list[gs.Graph]], Iterator[Row]]] = {"If": _if, "Loop": _loop, "Scan": _scan}
 
 
 def is_control_flow(node: gs.Node) -> bool:

@@ -30,12 +30,9 @@ def reduced(node: Node, layout: Layout, axes: Iterable[int]) -> Layout:
     return layout.natural_along(gone) if node.attr("keepdims", 1) else layout.drop(gone)
 
 
-REDUCE_ATTR = Rule(reduce_attr)
-REDUCE_INPUT = Rule(reduce_input)
+OTHERS = "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare"
 
-register("ReduceSum", REDUCE_ATTR)
-register("ReduceSum", REDUCE_INPUT, since=13)
-register("ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare",
-         REDUCE_ATTR)  # fmt: skip
-register("ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare",
-         REDUCE_INPUT, since=18)  # fmt: skip
+register("ReduceSum", Rule(reduce_attr))
+register("ReduceSum", Rule(reduce_input), since=13)
+register(OTHERS, Rule(reduce_attr))
+register(OTHERS, Rule(reduce_input), since=18)
