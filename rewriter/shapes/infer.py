@@ -6,6 +6,7 @@ from onnx import GraphProto, ModelProto, ValueInfoProto, helper
 from passes.ir.declared import body_protos, is_static, shape_of, standard_opset, values_of
 from passes.ir.graph import unused
 from passes.ir.importer import UNKNOWN
+from rewriter.errors import UsageError
 from rewriter.shapes.computed_sizes import INVENTED, resolve
 from rewriter.shapes.ranks import tell_ranks
 from rewriter.shapes.stand_ins import with_stand_ins
@@ -16,7 +17,7 @@ MOST_ROUNDS = 32  # of inference; each resolves the Reshapes whose inputs the on
 def infer(bare: ModelProto) -> dict[str, ValueInfoProto]:
     """The types and shapes of all values, in bodies too, by name; symbols that stand for nothing begin with "?".
 
-    Where declared shapes contradict the operators', those are left out.
+    Where declared shapes contradict the operators', those are left out. Raises UsageError if an output's rank does.
     """
     declared = {dim.dim_param for value in every_value(bare.graph) for dim in value.type.tensor_type.shape.dim}
     bare = with_stand_ins(bare)
@@ -45,7 +46,23 @@ def infer_once(bare: ModelProto) -> ModelProto:
         free = ModelProto()
         free.CopyFrom(bare)
         del free.graph.value_info[:]
+        _check_ranks(free)
         return onnx.shape_inference.infer_shapes(free, strict_mode=False, data_prop=True)
+
+
+def _check_ranks(bare: ModelProto) -> None:
+    free = ModelProto()
+    free.CopyFrom(bare)
+    for value in (value for value in free.graph.output if value.type.HasField("tensor_type")):
+        value.type.tensor_type.ClearField("shape")
+    found = onnx.shape_inference.infer_shapes(free, strict_mode=False, data_prop=True)
+    for value, told in zip(bare.graph.output, found.graph.output, strict=True):
+        declared, shape = shape_of(value), shape_of(told)
+        if declared is not None and shape is not None and len(declared) != len(shape):
+            raise UsageError(
+                f"the model is not valid ONNX: output {value.name!r} is declared with {len(declared)} axes, its"
+                f" operators give {len(shape)}; declare its true shape"
+            )
 
 
 def every_value(graph: GraphProto) -> list[ValueInfoProto]:

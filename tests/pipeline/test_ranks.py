@@ -60,7 +60,7 @@ def test_what_a_body_captures_may_have_another_rank_while_it_does_not_run() -> N
 
 @pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
 def test_a_declared_rank_that_is_false(to: str, dialect: str) -> None:
-    """onnx has no inference for GroupNormalization; the fault behind it is found all the same."""
+    """onnx has no inference for GroupNormalization; the false rank behind it is found all the same."""
     nodes = [
         conv("x", "c"),
         node("Transpose", ["c"], ["t"], perm=[0, 2, 3, 1]),
@@ -69,5 +69,5 @@ def test_a_declared_rank_that_is_false(to: str, dialect: str) -> None:
     ]
     constants = {**KERNEL, "s": random(3), "b": random(3)}
     a_model = model(nodes, {"x": IMAGE}, {"y": [1, 3, 5]}, constants, opset=21, ir=10)
-    with pytest.raises(UsageError, match=r"not valid ONNX: .* differ in rank: \(4\) vs \(3\)"):
+    with pytest.raises(UsageError, match="output 'y' is declared with 3 axes, its operators give 4"):
         rewrite(a_model, to, dialect=dialect)
