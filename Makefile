@@ -74,7 +74,7 @@ PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["projec
 $(LOWEST)/ready: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -c '$(PINS)' | sed 's/>=/==/' > $(LOWEST)/pins.txt
-	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check -r $(LOWEST)/pins.txt hypothesis pytest pytest-xdist
+	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check -r $(LOWEST)/pins.txt hypothesis pytest pytest-xdist sympy
 	touch $@
 
 $(EXPORT)/ready: pyproject.toml
