@@ -11,19 +11,22 @@ from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
 from passes.dialects.base import Dialect
 from passes.ir.lint import lint, lint_names
+from passes.layout.choice import Choice
 from passes.normalize.constant_nodes import constant_nodes
 from passes.normalize.dead_code import dead_code
 from passes.normalize.exact_pools import exact_pools
 from passes.normalize.fold_sizes import fold_sizes
 from passes.normalize.fuse_group_norm import fuse_group_norm
 from passes.normalize.infer_shapes import Engines, infer_shapes
+from passes.normalize.inline_functions import inline_functions
 from passes.normalize.lower_functions import lower_functions
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
 from passes.plan.cost import ONNXRUNTIME_CPU as COST
+from passes.plan.interface import assumed_roles, interface
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
-from passes.plan.roles import find_roles, interface
+from passes.plan.roles import find_roles
 from passes.rules.norm import GROUP_NORM
 
 READ, NORMALIZE, PLAN, APPLY = "read", "normalize", "plan", "push"  # stages
@@ -31,11 +34,16 @@ READ, NORMALIZE, PLAN, APPLY = "read", "normalize", "plan", "push"  # stages
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: see ``rewriter.rewrite``. ``own_weights``: what the file makes of weights is not computed."""
+    """What was asked for: see ``rewriter.rewrite``.
+
+    ``recorded`` are the roles of axes of graph inputs and outputs by the file's own record. ``own_weights``: what the
+    file makes of weights is not computed.
+    """
 
     to: str
     dialect: Dialect
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    recorded: Mapping[str, str] = field(default_factory=dict)
     keep_io: bool = False
     input_shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     time_limit: float = 60.0
@@ -80,9 +88,17 @@ def _fuse_group_norm(work: Work) -> gs.Graph:
     return fuse_group_norm(work.graph) if work.request.dialect.spells(GROUP_NORM) else work.graph
 
 
+def _find_roles(work: Work) -> Mapping[str, str]:
+    graph = fuse_group_norm(inline_functions(work.graph, work.engines))
+    roles = find_roles(graph, work.request.recorded)
+    assumed = assumed_roles(work.graph, roles, work.request.choices)
+    return find_roles(graph, {**work.request.recorded, **assumed}) if assumed else roles
+
+
 def _make_program(work: Work) -> Program:
     request = work.request
-    ends = interface(work.graph, work.roles, request.to, request.choices, request.keep_io)
+    tensors = (*work.graph.inputs, *work.graph.outputs)
+    ends = interface(tensors, work.roles, request.to, request.choices, request.keep_io)
     return Program(work.graph, ends, request.dialect, work.sizes)
 
 
@@ -97,7 +113,7 @@ PASSES = (
     Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
-    Pass(PLAN, "find_roles", lambda work: find_roles(work.graph), gives="roles"),
+    Pass(PLAN, "find_roles", _find_roles, gives="roles"),
     Pass(PLAN, "make_program", _make_program, gives="program"),
     Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
     Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),

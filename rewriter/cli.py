@@ -13,6 +13,7 @@ from typing import Any
 import rewriter
 from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError
+from rewriter.layouts import parse_choice
 from rewriter.version import __version__
 
 OK, USAGE = 0, 2
@@ -43,8 +44,9 @@ def parser() -> argparse.ArgumentParser:
                      "standard ONNX operators (default for nchw)")  # fmt: skip
     how.add_argument("--weight-layout", choices=WEIGHT_LAYOUTS, default=WEIGHT_LAYOUTS[0],
                      help="kernels in the function dialect (default: %(default)s)")  # fmt: skip
-    how.add_argument("--layout", action="append", default=[], metavar="NAME=" + "{" + ",".join(LAYOUTS) + "}",
-                     help="layout of one input or output, repeatable")  # fmt: skip
+    how.add_argument("--layout", action="append", default=[], metavar="NAME=LAYOUT",
+                     help=f"of one input or output: {', '.join(LAYOUTS)}, the letters wanted (NTHWC), or a perm as "
+                     "einops writes it ('n c h w -> n h w c'); repeatable")  # fmt: skip
     how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
     check = p.add_argument_group("validation with onnxruntime")
     check.add_argument("--providers", metavar="LIST", help="cpu,cuda (default: cpu, and cuda where there is one)")
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json and args.json.resolve() in (args.model.resolve(), output.resolve()):
         raise UsageError(f"--json {args.json} is a model; give another path")
     shapes = dict(_shape(text) for text in args.input_shape)
-    layouts = dict(_pair(text, "--layout") for text in args.layout)
+    layouts = dict(_layout(text) for text in args.layout)
     providers = _providers(args.providers)
     from rewriter.files.writer import save
     from rewriter.report import text as render
@@ -165,6 +167,12 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.rpartition("=")
     if not equals or not name:
         raise UsageError(f"{option} {text}: write NAME=VALUE")
+    return name, value
+
+
+def _layout(text: str) -> tuple[str, str]:
+    name, value = _pair(text, "--layout")
+    parse_choice(name, value)
     return name, value
 
 

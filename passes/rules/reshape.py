@@ -1,9 +1,27 @@
 """Operators that split and merge axes: Flatten and Reshape."""
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from passes.layout.reshape import of_flatten, of_reshape
-from passes.rules.api import IN, OUT, Edit, Layout, Move, Node, Put, Refusal, Rule, Slot, Take, perm, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    Edit,
+    Labels,
+    Layout,
+    Move,
+    Node,
+    Put,
+    Refusal,
+    Rule,
+    Shape,
+    Slot,
+    Take,
+    perm,
+    register,
+)
 
 
 def reshape(node: Node, layout: Layout) -> list[Move]:
@@ -63,7 +81,25 @@ def flatten(node: Node, layout: Layout) -> list[Move]:
     return moves
 
 
-RESHAPE = Rule(reshape, widest, inverse=before_or_after, keeps_axes=False)
+def factors(node: Node) -> Labels:
+    """The atoms of both shapes; an axis of size 1 has none, but may have its like on the other side."""
+    before, after = node.shape(IN(0)), node.shape(OUT(0))
+    both = of_reshape(before, after)
+    labels: dict[Slot, list[tuple[Hashable, ...]]] = {IN(0): [*both.source], OUT(0): [*both.target]}
+    for i, (one, other) in enumerate(unit_pairs(before, after)):
+        labels[IN(0)][one] = labels[OUT(0)][other] = (("unit", i),)
+    return {slot: tuple(axes) for slot, axes in labels.items()}
+
+
+def unit_pairs(before: Shape, after: Shape) -> list[tuple[int, int]]:
+    """Axes of size 1 that are the same: if there are as many, one after the other; else the first axes, as batches."""
+    units = [[axis for axis, size in enumerate(shape) if size == 1] for shape in (before, after)]
+    if len(units[0]) != len(units[1]):
+        return [(0, 0)] if before[:1] == after[:1] == [1] else []
+    return list(zip(*units, strict=True))
+
+
+RESHAPE = Rule(reshape, widest, inverse=before_or_after, labels=factors)
 
 register("Reshape", RESHAPE, since=5)  # before, the target shape was an attribute
-register("Flatten", Rule(flatten, keeps_axes=False))
+register("Flatten", Rule(flatten, labels=factors))

@@ -25,6 +25,9 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
     summary = f" to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}"
     console.print(Text.assemble((str(path), "bold"), summary))
     console.print(_interface(report.inputs, report.outputs))
+    for end in (*report.inputs, *report.outputs):
+        if end.note:
+            console.print(f"{end.name} stays: {end.note}")
     most = None if verbose else MOST_ROWS
     console.print(_ops(report, most))
     if report.remaining:
