@@ -10,7 +10,7 @@ TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check interop models models-full models-zoo conformance fuzz operators bench zoo zoo-latency clean
+.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz operators bench zoo zoo-latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ models: $(EXPORT)/ready  ## re-export the small models in models/
 
 models-full: $(EXPORT)/ready  ## export the full-size models to models/full (not in git; for make bench)
 	$(EXPORT)/bin/python models/export.py --full
+
+models-kinds: $(EXPORT)/ready  ## re-export the small nets of every kind in models/kinds/
+	$(EXPORT)/bin/python models/export.py --kinds
 
 models-zoo: $(EXPORT)/ready  ## export the zoo to models/zoo (not in git; for make zoo)
 	$(EXPORT)/bin/python models/export.py --zoo

@@ -6,6 +6,8 @@ and its H differs from its W, so that a mistaken axis cannot pass for the right 
 
 import catalog_keras
 import catalog_torch
+import kinds
 
 SMALL = catalog_torch.SMALL + catalog_keras.SMALL
 FULL = catalog_torch.FULL + catalog_keras.FULL
+KINDS = kinds.KINDS

@@ -3,8 +3,9 @@
     python models/export.py                       the small nets, into models/ (committed)
     python models/export.py --full                the full-size nets, into models/full/ (not committed)
     python models/export.py --zoo                 the zoo, into models/zoo/ (not committed)
+    python models/export.py --kinds               small nets of every kind, into models/kinds/ (committed)
     python models/export.py --only torch_unet     that net alone; may be repeated
-    python models/export.py --list                the names (with --full or --zoo, of those nets)
+    python models/export.py --list                the names (with --full, --zoo or --kinds, of those nets)
     python models/export.py --table               measure the files there are, into models/README.md
 
 The weights are random. Each file is checked against its framework on random inputs before it is written.
@@ -18,28 +19,26 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import io
 import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from catalog import FULL, SMALL
+from catalog import FULL, KINDS, SMALL
+from exporters import EXPORTERS, Forward, quantised, samples
 from net import Net
 from zoo import ZOO
 
-GROUPS = {"": SMALL, "full": FULL, "zoo": ZOO}
-Forward = Callable[[np.ndarray], np.ndarray]
+GROUPS = {"": SMALL, "full": FULL, "zoo": ZOO, "kinds": KINDS}
 
 README = Path(__file__).with_name("README.md")
 NEEDS = {
     "torch": ["torch", "onnxscript", "onnxruntime"],
     "tensorflow": ["tensorflow", "tf2onnx", "onnxruntime"],
+    "onnxscript": ["onnxscript", "onnxruntime"],
     "hf_nets": ["transformers"],
 }
 QUIET = {
@@ -49,77 +48,6 @@ QUIET = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "KERAS_BACKEND": "tensorflow",
 }
-
-
-def sample(net: Net, shape: Sequence[int], seed: int) -> np.ndarray:
-    """A random input of the given shape for the net."""
-    return np.random.default_rng(seed).normal(0, net.deviation, shape).astype(np.float32)
-
-
-# -------------------------------------------------------------------------------------------------- exporters
-
-
-def export_torch(net: Net) -> tuple[onnx.ModelProto, Forward]:
-    """Build and export with torch: the ONNX model, and the net as a function of arrays."""
-    import torch
-
-    nets = importlib.import_module(net.module or "torch_nets")
-    torch.manual_seed(0)
-    module = nets.randomise(net.build(nets), torch.from_numpy(sample(net, (8, *net.shape[1:]), seed=1)))
-    x = torch.from_numpy(sample(net, net.shape, seed=0))
-    names: dict[str, Any] = {"input_names": ["input"], "output_names": ["output"], "opset_version": net.opset}
-    export = _dynamo if net.exporter == "dynamo" else _legacy
-
-    def forward(array: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return module(torch.from_numpy(array)).numpy()
-
-    return export(net, module, x, names), forward
-
-
-def _dynamo(net: Net, module: Any, x: Any, names: dict[str, Any]) -> onnx.ModelProto:
-    """Export with torch.export, torch's default. Open axes of size 1 are allowed."""
-    import torch
-
-    dims = {axis: torch.export.Dim(name, min=1) for axis, name in net.dynamic.items()}
-    program = torch.onnx.export(
-        module, (x,), dynamo=True, dynamic_shapes=(dims,), optimize=net.fold, verbose=False, **names
-    )
-    assert program is not None
-    return program.model_proto
-
-
-def _legacy(net: Net, module: Any, x: Any, names: dict[str, Any]) -> onnx.ModelProto:
-    """Export with TorchScript, which folds batch normalisations unless told to preserve the net's mode."""
-    import torch
-
-    axes = {"input": net.dynamic, "output": {a: n for a, n in net.dynamic.items() if a < module(x).dim()}}
-    mode = torch.onnx.TrainingMode.EVAL if net.fold else torch.onnx.TrainingMode.PRESERVE
-    file: Any = io.BytesIO()
-    torch.onnx.export(
-        module, (x,), file, dynamo=False, dynamic_axes=axes, training=mode, do_constant_folding=net.fold, **names
-    )
-    return onnx.load_from_string(file.getvalue())
-
-
-def export_keras(net: Net) -> tuple[onnx.ModelProto, Forward]:
-    """Build and export with Keras and tf2onnx: the ONNX model, and the net as a function of arrays."""
-    import tensorflow as tf
-    import tf2onnx
-
-    # tf2onnx keeps nodes in sets: by their addresses, every process would take them in another order.
-    tf2onnx.graph.Node.__hash__ = lambda node: hash(node.name)
-    nets = importlib.import_module(net.module or "keras_nets")
-    spec = [None if axis in net.dynamic else d for axis, d in enumerate(net.shape)]
-    images = sample(net, (8, *net.shape[1:]), seed=1)
-    model = nets.randomise(net.build(nets, tuple(spec[1:])), images, net.bias)
-
-    @tf.function(input_signature=[tf.TensorSpec(spec, tf.float32, name="input")])
-    def infer(x: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"output": model(x, training=False)}
-
-    exported, _ = tf2onnx.convert.from_function(infer, infer.input_signature, opset=net.opset)
-    return exported, lambda array: model(array, training=False).numpy()
 
 
 def forget_sources(model: onnx.ModelProto) -> None:
@@ -137,19 +65,26 @@ def check(model: onnx.ModelProto, forward: Forward, net: Net) -> None:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     grown = tuple(d + 8 if axis in net.dynamic else d for axis, d in enumerate(net.shape))
     for shape in [net.shape, grown] if net.dynamic else [net.shape]:
-        x = sample(net, shape, seed=2)
-        want, got = forward(x), session.run(["output"], {"input": x})[0]
-        scale = want.std()
-        assert 1e-3 < scale < 1e3, f"{net.name}: the output's deviation is {scale}"
-        assert got.shape == want.shape, f"{net.name}: shape {got.shape}, want {want.shape}"
-        error = np.abs(got - want).max() / scale
-        assert error <= 1e-4, f"{net.name}: off by {error} of the output's deviation"
+        inputs = samples(net, net.shapes | {"input": shape}, seed=2)
+        results = session.run([*net.outputs], dict(zip(net.shapes, inputs, strict=True)))
+        for name, want, got in zip(net.outputs, forward(*inputs), results, strict=True):
+            compare(f"{net.name}: {name}", want, got, net.tolerance)
+
+
+def compare(what: str, want: np.ndarray, got: np.ndarray, tolerance: float) -> None:
+    """Assert that two results are the same, to `tolerance` of their standard deviation if they are numbers."""
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, want {want.shape}"
+    scale = want.std(dtype=np.float64)
+    assert 1e-3 < scale < 1e3, f"{what}: the deviation is {scale}"
+    error = np.abs(got.astype(np.float64) - want).max() / scale
+    assert error <= tolerance, f"{what}: off by {error} of the deviation"
 
 
 def export(net: Net) -> None:
     """Export, check and write one net."""
     warnings.filterwarnings("ignore")
-    model, forward = (export_torch if net.framework == "torch" else export_keras)(net)
+    model, forward = EXPORTERS[net.exporter](net)
+    model = quantised(model, net) if net.quantise else model
     forget_sources(model)
     check(model, forward, net)
     net.path.parent.mkdir(exist_ok=True)
@@ -178,7 +113,7 @@ def row(net: Net) -> str:
 
 def write_table() -> None:
     """Put the table of the files that exist into the README, between its two markers."""
-    rows = [row(net) for net in SMALL + FULL + ZOO if net.path.exists()]
+    rows = [row(net) for net in SMALL + KINDS + FULL + ZOO if net.path.exists()]
     begin, end = "<!-- table -->\n", "<!-- end of table -->\n"
     head, rest = README.read_text().split(begin)
     tail = rest.split(end)[1]
@@ -201,7 +136,7 @@ def require(nets: list[Net]) -> None:
 def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(description="Export real architectures to ONNX.")
-    for folder, what in (("full", "the full-size nets"), ("zoo", "the zoo")):
+    for folder, what in (("full", "the full-size nets"), ("zoo", "the zoo"), ("kinds", "small nets of every kind")):
         about = f"{what}, into models/{folder}/"
         parser.add_argument(f"--{folder}", dest="folder", action="store_const", const=folder, default="", help=about)
     parser.add_argument("--only", action="append", metavar="NAME", help="this net alone; may be repeated")

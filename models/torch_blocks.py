@@ -51,8 +51,8 @@ class SqueezeExcite(nn.Module):
         return x * self.gate(x)
 
 
-def randomise(net: nn.Module, x: Tensor, seed: int = 0) -> nn.Module:
-    """Random weights (He et al., arXiv:1502.01852) and batch statistics as if trained on `x`.
+def randomise(net: nn.Module, *inputs: Tensor, seed: int = 0) -> nn.Module:
+    """Random weights (He et al., arXiv:1502.01852) and batch statistics as if trained on `inputs`.
 
     Each batch normalisation gets affine parameters other than 1 and 0, and the mean and variance of what
     reaches it, put off at random (by a tenth of the deviation, by half of the variance), so that forgetting
@@ -66,8 +66,8 @@ def randomise(net: nn.Module, x: Tensor, seed: int = 0) -> nn.Module:
     def uniform(like: Tensor, low: float, high: float) -> Tensor:
         return torch.from_numpy(rng.uniform(low, high, like.shape)).float()
 
-    def measure(bn: Any, inputs: tuple[Tensor]) -> None:
-        var, mean = torch.var_mean(inputs[0], [0, *range(2, inputs[0].dim())])
+    def measure(bn: Any, read: tuple[Tensor]) -> None:
+        var, mean = torch.var_mean(read[0], [0, *range(2, read[0].dim())])
         var += 0.01 * var.mean()  # lest a channel that hardly varies be blown up
         bn.running_mean.copy_(mean + normal(mean) * var.sqrt())
         bn.running_var.copy_(var * uniform(var, 0.5, 1.5))
@@ -91,7 +91,7 @@ def randomise(net: nn.Module, x: Tensor, seed: int = 0) -> nn.Module:
             elif not isinstance(m, nn.Embedding | nn.RNNBase):
                 for own in m.parameters(recurse=False):  # layer scales, positions, tokens: often 0 or 1 when made
                     own.copy_(normal(own, 0.3))
-        net.eval()(x)
+        net.eval()(*inputs)
     for hook in hooks:
         hook.remove()
     return net

@@ -1,0 +1,123 @@
+"""What should happen to each input and output of each net of models/, written by hand from the rule (docs/interface.md).
+
+"NCHW -> NHWC": stored as NCHW; the conversion to channels-last stores it as NHWC, the one to channels-first leaves it.
+"NHWC -> NCHW": the other way round. Anything else is the reason why it stays, whatever it is converted to.
+T are axes that are batch-like besides N: frames, steps of a loop.
+"""
+
+VECTOR = "stays: fewer than 3 axes"
+FEATURES = "stays: a sequence of features"
+POSITIONS = "stays: positions in a row"
+NO_CHANNELS = "stays: an image without an axis of channels"
+
+IMAGE, LAST_IMAGE = "NCHW -> NHWC", "NHWC -> NCHW"
+SIGNAL, LAST_SIGNAL = "NCW -> NWC", "NWC -> NCW"
+VOLUME, LAST_VOLUME = "NCDHW -> NDHWC", "NDHWC -> NCDHW"
+FRAMES, LAST_FRAMES = "NTCHW -> NTHWC", "NTHWC -> NTCHW"
+UNBATCHED = "CHW -> HWC"
+
+MODELS = {
+    "keras_conv1d": {"input": LAST_SIGNAL, "output": LAST_SIGNAL},
+    "keras_conv3d": {"input": LAST_VOLUME, "output": VECTOR},
+    "keras_flatten": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_mobilenet_v2": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_mobilenet_v3": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_mobilenet_v3_transposes": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_resnet": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_superres": {"input": LAST_IMAGE, "output": LAST_IMAGE},
+    "keras_unet": {"input": LAST_IMAGE, "output": LAST_IMAGE},
+    "keras_unet_dynamic": {"input": LAST_IMAGE, "output": LAST_IMAGE},
+    "torch_conv3d": {"input": VOLUME, "output": VECTOR},
+    "torch_densenet": {"input": IMAGE, "output": VECTOR},
+    "torch_efficientnet": {"input": IMAGE, "output": VECTOR},
+    "torch_flatten": {"input": IMAGE, "output": VECTOR},
+    "torch_flatten_legacy": {"input": IMAGE, "output": VECTOR},
+    "torch_mobilenet_v2": {"input": IMAGE, "output": VECTOR},
+    "torch_mobilenet_v3": {"input": IMAGE, "output": VECTOR},
+    "torch_resnet": {"input": IMAGE, "output": VECTOR},
+    "torch_resnet_bottleneck": {"input": IMAGE, "output": VECTOR},
+    "torch_superres": {"input": IMAGE, "output": IMAGE},
+    "torch_superres_legacy": {"input": IMAGE, "output": IMAGE},
+    "torch_unet": {"input": IMAGE, "output": IMAGE},
+    "torch_unet_dynamo": {"input": IMAGE, "output": IMAGE},
+    "torch_vocoder": {"input": SIGNAL, "output": SIGNAL},
+    "torch_vocoder_legacy": {"input": SIGNAL, "output": SIGNAL},
+}
+
+KINDS = {
+    # from image to image
+    "torch_dcgan": {"input": IMAGE, "output": IMAGE},  # noise [N, 9, 1, 1], which a ConvTranspose reads
+    "torch_denoiser": {"input": IMAGE, "output": IMAGE},
+    "torch_espcn_gray": {"input": IMAGE, "output": IMAGE},
+    "torch_flow": {"input": IMAGE, "second": IMAGE, "output": IMAGE},  # two channels: dx, dy
+    "torch_groupnorm": {"input": IMAGE, "output": IMAGE},
+    "torch_groupnorm_legacy": {"input": IMAGE, "output": IMAGE},
+    "torch_half_inside": {"input": IMAGE, "output": IMAGE},
+    "torch_mnist_rank3": {"input": NO_CHANNELS, "output": VECTOR},
+    "torch_rrdb": {"input": IMAGE, "output": IMAGE},
+    "torch_rrdb_legacy": {"input": IMAGE, "output": IMAGE},
+    "torch_segment": {"input": IMAGE, "scores": IMAGE, "labels": NO_CHANNELS},
+    "torch_shuffle": {"input": IMAGE, "output": IMAGE},
+    "torch_stylegan": {"input": VECTOR, "output": IMAGE},
+    "torch_unbatched": {"input": UNBATCHED, "output": UNBATCHED},
+    "torch_volumes": {"input": VOLUME, "output": VOLUME},
+    # sound
+    "torch_codec": {"input": SIGNAL, "output": SIGNAL},
+    "torch_keywords": {"input": SIGNAL, "output": VECTOR},
+    "torch_keywords_map": {"input": IMAGE, "output": VECTOR},
+    "torch_keywords_rank3": {"input": NO_CHANNELS, "output": VECTOR},
+    "torch_wav2vec": {"input": VECTOR, "hidden": FEATURES, "letters": FEATURES},
+    "torch_whisper": {"input": SIGNAL, "output": FEATURES},
+    # video
+    "torch_timesformer": {"input": FRAMES, "output": VECTOR},
+    "torch_tsm": {"input": FRAMES, "output": VECTOR},
+    "torch_tsm_dynamo": {"input": FRAMES, "output": VECTOR},
+    # Channels stand before all positions here, which is channels-first enough: --to nchw leaves it.
+    "torch_video_bcthw": {"input": "NCTHW -> NTHWC", "output": "NCTHW -> NTHWC"},
+}
+
+ZOO = {
+    "keras_attention": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_convnext": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_efficientnet_v2_b0": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_mobilenet_v3_large": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_nasnet_mobile": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_xception": {"input": LAST_IMAGE, "output": VECTOR},
+    "torch_convnext": {"input": IMAGE, "output": VECTOR},
+    "torch_convnext_v2": {"input": IMAGE, "output": VECTOR},
+    "torch_crnn": {"input": IMAGE, "output": FEATURES},  # [T, N, classes]
+    "torch_cvt": {"input": IMAGE, "output": VECTOR},
+    "torch_deeplab": {"input": IMAGE, "output": IMAGE},
+    "torch_deit": {"input": IMAGE, "output": VECTOR},
+    "torch_detr": {"input": IMAGE, "output": FEATURES},  # [N, queries, classes + box]
+    "torch_diffusion_unet": {"input": IMAGE, "output": IMAGE},
+    "torch_dpt": {"input": IMAGE, "output": IMAGE},
+    "torch_espcn": {"input": IMAGE, "output": IMAGE},
+    "torch_flatten_norm": {"input": IMAGE, "output": VECTOR},
+    "torch_focalnet": {"input": IMAGE, "output": VECTOR},
+    "torch_glpn": {"input": IMAGE, "output": NO_CHANNELS},  # a depth [N, H, W]
+    "torch_heads": {"input": IMAGE, "output": VECTOR},
+    "torch_hiera": {"input": IMAGE, "output": VECTOR},
+    "torch_levit": {"input": IMAGE, "output": VECTOR},
+    "torch_mixer": {"input": IMAGE, "output": VECTOR},
+    "torch_mobilenet_v1": {"input": IMAGE, "output": VECTOR},
+    "torch_mobilevit": {"input": IMAGE, "output": VECTOR},
+    "torch_mobilevit_v2": {"input": IMAGE, "output": VECTOR},
+    "torch_poolformer": {"input": IMAGE, "output": VECTOR},
+    "torch_pvt": {"input": IMAGE, "output": VECTOR},
+    "torch_pvt_v2": {"input": IMAGE, "output": VECTOR},
+    "torch_regnet": {"input": IMAGE, "output": VECTOR},
+    "torch_se_resnet18": {"input": IMAGE, "output": VECTOR},
+    "torch_segformer": {"input": IMAGE, "output": IMAGE},
+    "torch_shufflenet_v1": {"input": IMAGE, "output": VECTOR},
+    "torch_shufflenet_v2": {"input": IMAGE, "output": VECTOR},
+    "torch_ssd": {"input": IMAGE, "output": POSITIONS},  # anchors
+    "torch_swiftformer": {"input": IMAGE, "output": VECTOR},
+    "torch_swin": {"input": IMAGE, "output": VECTOR},
+    "torch_swin2sr": {"input": IMAGE, "output": IMAGE},
+    "torch_swin_v2": {"input": IMAGE, "output": VECTOR},
+    "torch_upernet": {"input": IMAGE, "output": IMAGE},
+    "torch_vit": {"input": IMAGE, "output": VECTOR},
+    "torch_yolo": {"input": IMAGE, "output": POSITIONS},  # anchors
+    "torch_yolos": {"input": IMAGE, "output": FEATURES},  # [N, detection tokens, classes + box]
+}
