@@ -11,7 +11,7 @@ from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
 from passes.dialects.base import Dialect
 from passes.ir.lint import lint, lint_names
-from passes.layout.choice import Choice
+from passes.layout.choice import Choice, Recorded
 from passes.normalize.constant_nodes import constant_nodes
 from passes.normalize.dead_code import dead_code
 from passes.normalize.exact_pools import exact_pools
@@ -36,14 +36,14 @@ READ, NORMALIZE, PLAN, APPLY = "read", "normalize", "plan", "push"  # stages
 class Request:
     """What was asked for: see ``rewriter.rewrite``.
 
-    ``recorded`` are the roles of axes of graph inputs and outputs by the file's own record. ``own_weights``: what the
-    file makes of weights is not computed.
+    ``recorded`` is what the file's own record says of graph inputs and outputs. ``own_weights``: what the file makes of
+    weights is not computed.
     """
 
     to: str
     dialect: Dialect
     choices: Mapping[str, Choice] = field(default_factory=dict)
-    recorded: Mapping[str, str] = field(default_factory=dict)
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
     keep_io: bool = False
     input_shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     time_limit: float = 60.0
@@ -90,15 +90,16 @@ def _fuse_group_norm(work: Work) -> gs.Graph:
 
 def _find_roles(work: Work) -> Mapping[str, str]:
     graph = fuse_group_norm(inline_functions(work.graph, work.engines))
-    roles = find_roles(graph, work.request.recorded)
+    told = {name: entry.now for name, entry in work.request.recorded.items()}
+    roles = find_roles(graph, told)
     assumed = assumed_roles(work.graph, roles, work.request.choices)
-    return find_roles(graph, {**work.request.recorded, **assumed}) if assumed else roles
+    return find_roles(graph, {**told, **assumed}) if assumed else roles
 
 
 def _make_program(work: Work) -> Program:
     request = work.request
     tensors = (*work.graph.inputs, *work.graph.outputs)
-    ends = interface(tensors, work.roles, request.to, request.choices, request.keep_io)
+    ends = interface(tensors, work.roles, request.to, request.choices, request.recorded, request.keep_io)
     return Program(work.graph, ends, request.dialect, work.sizes)
 
 

@@ -11,6 +11,7 @@ from onnx import ModelProto, helper
 
 from passes.ir.importer import UNKNOWN
 from passes.layout import perm
+from passes.layout.choice import Recorded
 from passes.layout.formats import letters_of, roles_of
 from passes.layout.layout import Layout
 from passes.layout.perm import Perm
@@ -63,10 +64,16 @@ def letters(roles: str) -> str | None:
     return None if known is None else letters_of(known)
 
 
-def recorded_roles(model: ModelProto) -> dict[str, str]:
-    """The roles of the axes of inputs and outputs by the model's own record. Raises UsageError if that is broken."""
-    current = {name: entry.get("to") for name, entry in read_record(model).items()}
-    return {name: roles_of(text) for name, text in current.items() if text and set(text) <= set("NTCDHW")}
+def recorded_layouts(model: ModelProto) -> dict[str, Recorded]:
+    """What the model's own record says of inputs and outputs. Raises UsageError if it is broken."""
+
+    def roles(text: str | None) -> str:
+        return roles_of(text) if text and set(text) <= set(DENOTATIONS) else ""
+
+    return {
+        name: Recorded(roles(entry.get("to")), roles(entry["from"]), perm.inverse(tuple(entry["perm"])))
+        for name, entry in read_record(model).items()
+    }
 
 
 def record(model: ModelProto, interface: Sequence[InterfaceValue]) -> None:

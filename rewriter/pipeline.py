@@ -25,7 +25,7 @@ from passes.plan.plan import Plan
 from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, VerificationError
 from rewriter.files.reader import load
-from rewriter.interface import InterfaceValue, interface_value, record, recorded_roles
+from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
 from rewriter.report.build import make_report
 from rewriter.report.data import Report
@@ -81,7 +81,7 @@ def rewrite(
     with timed(seconds, "load"):
         original = model if isinstance(model, ModelProto) else load(model)
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
-    recorded = recorded_roles(original)
+    recorded = recorded_layouts(original)
     request = Request(to, spelled, choices, recorded, keep_io, input_shapes or {}, time_limit)
     with blaming(original):
         result = _convert(start(original, request, seconds), original, explain)
@@ -98,7 +98,7 @@ def plan_of(model: ModelProto, to: str) -> Work:
     """
     with blaming(model):
         spelled = dialects.make(dialects.DEFAULTS[to])
-        work = start(model, Request(to, spelled, recorded=recorded_roles(model), own_weights=True))
+        work = start(model, Request(to, spelled, recorded=recorded_layouts(model), own_weights=True))
         run_passes(work, READ, NORMALIZE, PLAN)
     return work
 

@@ -1,4 +1,4 @@
-"""What is asked of the layout of one graph input or output."""
+"""What is asked of the layout of one graph input or output, and what a file that we wrote records of it."""
 
 from typing import NamedTuple
 
@@ -11,3 +11,11 @@ class Choice(NamedTuple):
     to: str
     perm: Perm | None = None
     letters: str = ""
+
+
+class Recorded(NamedTuple):
+    """Roles of axes as stored now and as they were (empty: unknown), and the perm back to these."""
+
+    now: str
+    origin: str
+    back: Perm

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import onnx_graphsurgeon as gs
 
 from passes.ir.graph import natural_layout
-from passes.layout.choice import Choice
+from passes.layout.choice import Choice, Recorded
 from passes.layout.formats import roles_of
 from passes.plan.evidence import BATCH, CHANNELS, SPATIAL
 from passes.plan.roles import Roles, channels_first_perm, channels_last_perm, image
@@ -36,11 +36,17 @@ def other_format(to: str, roles: Roles) -> Roles:
 
 
 def interface(
-    tensors: Iterable[gs.Tensor], roles: Mapping[str, Roles], to: str, choices: Mapping[str, Choice], keep: bool
+    tensors: Iterable[gs.Tensor],
+    roles: Mapping[str, Roles],
+    to: str,
+    choices: Mapping[str, Choice],
+    recorded: Mapping[str, Recorded],
+    keep: bool,
 ) -> dict[str, Layout]:
     """The layouts of graph inputs and outputs when the model is converted to ``nhwc`` or ``nchw``.
 
-    With ``keep`` nothing flips but what ``choices`` say.
+    What a conversion flipped goes back to what it was, if that is the target. With ``keep`` nothing flips but what
+    ``choices`` say.
     """
 
     def wanted(tensor: gs.Tensor) -> Layout:
@@ -50,6 +56,10 @@ def interface(
             return permuted(choice.perm)
         if choice.to == "keep" or known is None:
             return natural_layout(tensor)
-        return permuted(channels_last_perm(known) if choice.to == "nhwc" else channels_first_perm(known))
+        target = channels_last_perm if choice.to == "nhwc" else channels_first_perm
+        entry = recorded.get(tensor.name)
+        if entry is not None and image(entry.origin) and target(entry.origin) == perm.identity(len(entry.back)):
+            return permuted(entry.back)
+        return permuted(target(known))
 
     return {tensor.name: wanted(tensor) for tensor in tensors}

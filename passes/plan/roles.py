@@ -17,7 +17,7 @@ from passes.dialects.functions import FunctionDialect
 from passes.layout.formats import FORMATS
 from passes.plan.evidence import BATCH, CHANNELS, POSITIONS, SPATIAL, UNKNOWN, told_by
 from passes.plan.flat_graph import FlatGraph
-from passes.rules.api import Labels, Perm
+from passes.rules.api import Labels, Perm, perm
 from passes.rules.labels import labels_of
 
 Roles = str
@@ -47,16 +47,19 @@ def image(roles: Roles) -> Roles | None:
 
 
 def channels_last_perm(roles: Roles) -> Perm:
-    """The perm that stores an image with these roles as batches, spatial axes in their order, channels."""
-    return _in_order(roles, BATCH + SPATIAL + CHANNELS)
+    """The perm that stores an image with its channels last: as it is, or batches, positions, channels."""
+    return _in_order(roles, BATCH + SPATIAL + CHANNELS, roles.endswith(CHANNELS))
 
 
 def channels_first_perm(roles: Roles) -> Perm:
-    """The perm that stores an image with these roles as batches, channels, spatial axes in their order."""
-    return _in_order(roles, BATCH + CHANNELS + SPATIAL)
+    """The perm that stores an image with these roles with its channels before its positions: as it is, or batches,
+    channels, positions."""
+    return _in_order(roles, BATCH + CHANNELS + SPATIAL, roles.index(CHANNELS) < roles.index(SPATIAL))
 
 
-def _in_order(roles: Roles, order: str) -> Perm:
+def _in_order(roles: Roles, order: str, is_so: bool) -> Perm:
+    if is_so and (roles.startswith(BATCH) or BATCH not in roles):
+        return perm.identity(len(roles))
     return tuple(sorted(range(len(roles)), key=lambda axis: order.index(roles[axis])))
 
 
@@ -79,7 +82,12 @@ class _Search:
         while changed:
             touched = {i for name in changed for i, _ in self.graph.touching.get(name, ())}
             changed = self._learn(found for i in sorted(touched) for found in self._follows(i))
-        return {name: "".join(roles) for name, roles in self.roles.items()}
+        return {name: self._with_batch(name, "".join(roles)) for name, roles in self.roles.items()}
+
+    def _with_batch(self, name: str, roles: Roles) -> Roles:
+        """A first axis of size 1 before a batch, of which nothing is known, is a batch too."""
+        is_batch = roles.startswith(UNKNOWN + BATCH) and self.graph.tensors[name].shape[0] == 1
+        return BATCH + roles[1:] if is_batch else roles
 
     def _learn(self, found: Iterable[tuple[str, Roles]]) -> set[str]:
         """Note roles of axes that had none; the names of values that are better known now."""

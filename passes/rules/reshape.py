@@ -13,6 +13,7 @@ from passes.rules.api import (
     Layout,
     Move,
     Node,
+    Perm,
     Put,
     Refusal,
     Rule,
@@ -21,6 +22,7 @@ from passes.rules.api import (
     Take,
     perm,
     register,
+    whole,
 )
 
 
@@ -84,19 +86,38 @@ def flatten(node: Node, layout: Layout) -> list[Move]:
 def factors(node: Node) -> Labels:
     """The atoms of both shapes; an axis of size 1 has none, but may have its like on the other side."""
     before, after = node.shape(IN(0)), node.shape(OUT(0))
+    p = moved_units(before, after)
+    if p is not None:
+        return {IN(0): whole(range(len(p))), OUT(0): whole(p)}
     both = of_reshape(before, after)
     labels: dict[Slot, list[tuple[Hashable, ...]]] = {IN(0): [*both.source], OUT(0): [*both.target]}
-    for i, (one, other) in enumerate(unit_pairs(before, after)):
-        labels[IN(0)][one] = labels[OUT(0)][other] = (("unit", i),)
+    for one, other in unit_pairs(before, after):
+        labels[IN(0)][one] = labels[OUT(0)][other] = (("unit", one),)
     return {slot: tuple(axes) for slot, axes in labels.items()}
 
 
+def moved_units(before: Shape, after: Shape) -> Perm | None:
+    """The perm that a Reshape is which moves axes of size 1 only, as exporters write the Transpose of an image with one
+    channel, or one row; ``None`` if it is none.
+
+    Besides the first axis one pair of sizes may be unknown: then that is likely, and enough to tell what axes are.
+    """
+    rank = len(before)
+    usual = [perm.identity(rank), perm.channels_last(rank), perm.channels_first(rank)] if rank > 2 else []
+    for p in usual if rank == len(after) else ():
+        differing = [axis for axis, (a, b) in enumerate(zip(perm.reorder(p, before), after, strict=True)) if a != b]
+        open_sizes = all(not isinstance(after[axis], int) or not isinstance(before[p[axis]], int) for axis in differing)
+        if open_sizes and len([axis for axis in differing if axis]) <= 1:
+            return p
+    return None
+
+
 def unit_pairs(before: Shape, after: Shape) -> list[tuple[int, int]]:
-    """Axes of size 1 that are the same: if there are as many, one after the other; else the first axes, as batches."""
-    units = [[axis for axis, size in enumerate(shape) if size == 1] for shape in (before, after)]
-    if len(units[0]) != len(units[1]):
-        return [(0, 0)] if before[:1] == after[:1] == [1] else []
-    return list(zip(*units, strict=True))
+    """Axes of size 1 that are the same: the first axes, as batches, and one other, if it is the only one."""
+    first = before[:1] == after[:1] == [1]
+    rest = [[axis for axis, size in enumerate(shape) if size == 1 and (axis or not first)] for shape in (before, after)]
+    only = [(rest[0][0], rest[1][0])] if len(rest[0]) == len(rest[1]) == 1 else []
+    return [(0, 0)] * first + only
 
 
 RESHAPE = Rule(reshape, widest, inverse=before_or_after, labels=factors)

@@ -1,4 +1,4 @@
-"""What should happen to each input and output of each net of models/, written by hand from the rule (docs/interface.md).
+"""What should happen to each input and output of each net of models/, by hand, from the rule (docs/interface.md).
 
 "NCHW -> NHWC": stored as NCHW; the conversion to channels-last stores it as NHWC, the one to channels-first leaves it.
 "NHWC -> NCHW": the other way round. Anything else is the reason why it stays, whatever it is converted to.
