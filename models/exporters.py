@@ -118,10 +118,10 @@ def export_tflite(net: Net) -> tuple[onnx.ModelProto, Forward]:
         interpreter.invoke()
         return [interpreter.get_tensor(target["index"])]
 
-    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
-        file.write(flat)
-        file.flush()
-        exported, _ = tf2onnx.convert.from_tflite(file.name, opset=net.opset)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{net.name}.tflite")  # its name ends up in the model
+        path.write_bytes(flat)
+        exported, _ = tf2onnx.convert.from_tflite(str(path), opset=net.opset)
     _rename(exported, {exported.graph.input[0].name: "input", exported.graph.output[0].name: "output"})
     return exported, forward
 
