@@ -52,9 +52,12 @@ QUIET = {
 
 def forget_sources(model: onnx.ModelProto) -> None:
     """Drop the stack traces that exporters write into a model: they name files of the exporting machine."""
-    for node in model.graph.node:
-        node.ClearField("doc_string")
-        node.ClearField("metadata_props")
+    bodies = [model.graph.node, *(function.node for function in model.functions)]
+    for body in bodies:  # grows by the bodies that it has inside
+        for node in body:
+            node.ClearField("doc_string")
+            node.ClearField("metadata_props")
+            bodies += [attribute.g.node for attribute in node.attribute if attribute.HasField("g")]
 
 
 def check(model: onnx.ModelProto, forward: Forward, net: Net) -> None:

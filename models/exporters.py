@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,15 +118,20 @@ def export_tflite(net: Net) -> tuple[onnx.ModelProto, Forward]:
         interpreter.invoke()
         return [interpreter.get_tensor(target["index"])]
 
-    exported, _ = tf2onnx.convert.from_tflite(flat, opset=net.opset)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{net.name}.tflite")  # its name ends up in the model
+        path.write_bytes(flat)
+        exported, _ = tf2onnx.convert.from_tflite(str(path), opset=net.opset)
     _rename(exported, {exported.graph.input[0].name: "input", exported.graph.output[0].name: "output"})
     return exported, forward
 
 
 def _keras(net: Net) -> Any:
     """The net's Keras model, with random weights."""
+    import keras
     import tf2onnx
 
+    keras.utils.set_random_seed(0)
     # tf2onnx keeps nodes in sets: by their addresses, every process would take them in another order.
     tf2onnx.graph.Node.__hash__ = lambda node: hash(node.name)
     nets = importlib.import_module(net.module or "keras_nets")
@@ -151,9 +158,6 @@ def export_script(net: Net) -> tuple[onnx.ModelProto, Forward]:
 
 def quantised(model: onnx.ModelProto, net: Net) -> onnx.ModelProto:
     """The model, quantised by onnxruntime as the net says, from eight random inputs."""
-    import tempfile
-    from pathlib import Path
-
     from onnxruntime import quantization as q
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

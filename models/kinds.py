@@ -28,6 +28,23 @@ def _sound(*args: Any, **options: Any) -> Net:
     return _torch("kinds_sound_video", *args, **options)
 
 
+def _detector(*args: Any, **options: Any) -> Net:
+    return _torch("kinds_detect", *args, **options)
+
+
+def _control(*args: Any, **options: Any) -> Net:
+    return _torch("kinds_control", *args, **options)
+
+
+def _keras(
+    name: str, about: str, make: str, shape: tuple[int, ...], exporter: Literal["tf2onnx", "tflite"] = "tf2onnx",
+    opset: int = 17, **options: Any,
+) -> Net:  # fmt: skip
+    """A net of Keras."""
+    build = lambda nets, shape: getattr(nets, make)(shape)  # noqa: E731
+    return Net(f"keras_{name}", about, build, shape, exporter, opset, folder="kinds", module="kinds_keras", **options)
+
+
 SMALL = (1, 3, 20, 24)
 IMAGES = [
     _image("rrdb", "Real-ESRGAN: pixel_unshuffle at the input", "RRDB", SMALL, "dynamo"),
@@ -62,4 +79,46 @@ SOUND = [
     _sound("video_bcthw", "Channels before frames, each seen by Conv2d", "VideoFirst", (2, 3, 4, 10, 12), "legacy"),
 ]  # fmt: skip
 
-KINDS = IMAGES + SOUND
+DETECTORS = [
+    _detector("mask_rcnn", "Mask R-CNN: unbatched image, TopK, RoiAlign, masks", "MaskRCNN", (3, 20, 24), "legacy",
+              outputs=("boxes", "labels", "scores", "masks")),
+    _detector("nms", "Detector with NonMaxSuppression", "NMS", SMALL, "legacy", outputs=("found", "boxes")),
+    _detector("retina", "Scores of anchors on two maps", "Retina", SMALL, "dynamo"),
+    _detector("detr", "Queries on a flattened map", "DETR", SMALL, "dynamo", outputs=("scores", "boxes")),
+    _detector("maskformer", "Masks: queries times a map", "MaskFormer", SMALL, "dynamo", outputs=("scores", "masks")),
+    _detector("sam", "SAM's decoder: masks of a map and prompts", "SAM", (1, 8, 5, 6), "dynamo",
+              more={"points": (1, 2, 8), "mask": (1, 1, 10, 12)}, outputs=("masks", "quality")),
+    _detector("deformable", "Deformable attention back to a map", "DeformableAttention", SMALL, "legacy"),
+]  # fmt: skip
+OTHERS = [
+    _control("loop", "A Conv in a Loop, the output behind it", "Loop", SMALL, "legacy"),
+    _control("if", "A Conv in either branch of an If", "If", SMALL, "dynamo"),
+    Net("own_functions", "Images inside the model's own functions", lambda nets: nets.functions(), SMALL,
+        "onnxscript", 18, folder="kinds", module="kinds_control"),
+    _image("half", "float16 throughout", "small_half", SMALL, "dynamo", dtype="float16", tolerance=2e-2),
+    _image("qdq", "Quantised by onnxruntime: QDQ, a scale per channel", "small_cnn", SMALL, "dynamo",
+           quantise="qdq", tolerance=0.5),
+    _image("qoperator", "Quantised by onnxruntime: QLinearConv", "small_cnn", SMALL, "legacy",
+           quantise="qoperator", tolerance=0.5),
+    _image("dynamic", "Quantised by onnxruntime: DynamicQuantizeLinear, ConvInteger", "unet", SMALL, "legacy",
+           quantise="dynamic", tolerance=0.5),
+]  # fmt: skip
+KERAS = [
+    *(_keras(f"mnist_{opset}", "MNIST: one channel", "mnist", GRAY, opset=opset) for opset in (11, 13, 17)),
+    _keras("mnist_dynamic", "MNIST: one channel, any N", "mnist", (2, 28, 28, 1), dynamic={0: "N"}),
+    _keras("lenet", "LeNet: one channel, not square", "lenet", (1, 28, 20, 1)),
+    _keras("autoencoder", "Autoencoder: one channel at both ends", "autoencoder", (1, 20, 24, 1)),
+    _keras("crnn", "Text recognition: one channel, LSTM on a map", "crnn", (1, 40, 16, 1)),
+    _keras("ecg", "Signal of one channel", "ecg", (1, 50, 1)),
+    _keras("tcn", "Causal dilated convolutions on a series", "tcn", (1, 40, 6)),
+    _keras("lstm", "LSTM alone", "lstm", (1, 12, 7)),
+    _keras("conv_lstm", "ConvLSTM: frames to the next one", "conv_lstm", (1, 4, 10, 12, 2)),
+    _keras("frames", "TimeDistributed convolution on frames, LSTM", "frames", (2, 4, 10, 12, 3)),
+    _keras("dcgan", "DCGAN: noise to an image of one channel", "dcgan", (2, 9)),
+    _keras("group_norm", "GroupNormalization before the output", "group_norm", (1, 10, 12, 3)),
+    _keras("pixels", "uint8 pixels, preprocessing in the net", "pixels", (1, 20, 24, 3), dtype="uint8"),
+    _keras("loop", "A convolution in a loop before the output", "loop", (1, 10, 12, 3)),
+    _keras("int8", "TFLite, quantised to int8 inside", "small_cnn", (1, 20, 24, 3), "tflite", tolerance=0.1),
+]  # fmt: skip
+
+KINDS = IMAGES + SOUND + DETECTORS + KERAS + OTHERS

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_blocks import Residual, classifier, conv_bn, randomise
+from torch_nets import UNet
 from zoo_nets import ShuffleV2
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Unbatched",
     "randomise",
     "small_cnn",
+    "small_half",
+    "unet",
     "volumes",
 ]
 
@@ -30,6 +33,16 @@ __all__ = [
 def small_cnn(cin: int = 3, classes: int = 5) -> nn.Sequential:
     """[N, cin, H, W] -> [N, classes]."""
     return nn.Sequential(conv_bn(cin, 7, 3, 2), Residual(conv_bn(7, 7)), conv_bn(7, 11, 3, 2), classifier(11, classes))
+
+
+def small_half() -> nn.Sequential:
+    """[N, 3, H, W] -> [N, 5, H, W], all in float16."""
+    return nn.Sequential(nn.Conv2d(3, 7, 3, padding=1), nn.ReLU(), nn.Conv2d(7, 5, 3, padding=1)).half()
+
+
+def unet() -> UNet:
+    """A U-Net of two levels: [N, 3, H, W] -> [N, 2, H, W]."""
+    return UNet((5, 7))
 
 
 class DenseBlock(nn.Module):

@@ -74,6 +74,40 @@ KINDS = {
     "torch_tsm_dynamo": {"input": FRAMES, "output": VECTOR},
     # Channels stand before all positions here, which is channels-first enough: --to nchw leaves it.
     "torch_video_bcthw": {"input": "NCTHW -> NTHWC", "output": "NCTHW -> NTHWC"},
+    # detectors, queries and masks
+    "torch_deformable": {"input": IMAGE, "output": IMAGE},
+    "torch_detr": {"input": IMAGE, "scores": FEATURES, "boxes": FEATURES},
+    "torch_mask_rcnn": {"input": UNBATCHED, "boxes": VECTOR, "labels": VECTOR, "scores": VECTOR, "masks": IMAGE},
+    "torch_maskformer": {"input": IMAGE, "scores": FEATURES, "masks": IMAGE},  # one channel a query
+    "torch_nms": {"input": IMAGE, "found": VECTOR, "boxes": VECTOR},
+    "torch_retina": {"input": IMAGE, "output": POSITIONS},  # anchors
+    "torch_sam": {"input": IMAGE, "points": FEATURES, "mask": IMAGE, "masks": IMAGE, "quality": VECTOR},
+    # Keras
+    "keras_autoencoder": {"input": LAST_IMAGE, "output": LAST_IMAGE},
+    "keras_conv_lstm": {"input": LAST_FRAMES, "output": LAST_IMAGE},
+    "keras_crnn": {"input": LAST_IMAGE, "output": FEATURES},
+    "keras_dcgan": {"input": VECTOR, "output": LAST_IMAGE},
+    "keras_ecg": {"input": LAST_SIGNAL, "output": VECTOR},
+    "keras_frames": {"input": LAST_FRAMES, "output": VECTOR},
+    "keras_group_norm": {"input": LAST_IMAGE, "output": LAST_IMAGE},
+    "keras_int8": {"input": LAST_IMAGE, "output": LAST_IMAGE},
+    "keras_lenet": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_loop": {"input": LAST_IMAGE, "output": LAST_IMAGE},
+    "keras_lstm": {"input": FEATURES, "output": FEATURES},
+    "keras_mnist_11": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_mnist_13": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_mnist_17": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_mnist_dynamic": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_pixels": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_tcn": {"input": LAST_SIGNAL, "output": LAST_SIGNAL},
+    # control flow, functions, other types
+    "own_functions": {"input": IMAGE, "output": IMAGE},
+    "torch_dynamic": {"input": IMAGE, "output": IMAGE},
+    "torch_half": {"input": IMAGE, "output": IMAGE},
+    "torch_if": {"input": IMAGE, "output": IMAGE},
+    "torch_loop": {"input": IMAGE, "output": IMAGE},
+    "torch_qdq": {"input": IMAGE, "output": VECTOR},
+    "torch_qoperator": {"input": IMAGE, "output": VECTOR},
 }
 
 ZOO = {
