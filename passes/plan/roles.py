@@ -18,7 +18,7 @@ from passes.layout.formats import FORMATS
 from passes.plan.evidence import BATCH, CHANNELS, POSITIONS, SPATIAL, UNKNOWN, told_by
 from passes.plan.flat_graph import FlatGraph
 from passes.rules.api import Labels, Perm, perm
-from passes.rules.labels import labels_of
+from passes.rules.labels import Broadcast, labels_of
 
 Roles = str
 DISPUTED = "!"
@@ -36,10 +36,14 @@ def find_roles(graph: gs.Graph, told: Mapping[str, Roles]) -> dict[str, Roles]:
 def image(roles: Roles) -> Roles | None:
     """The roles if they are those of an image: one axis of channels, one to three spatial ones, the others batches.
 
-    Beside a batch and at least two positions, one unknown axis is the channels. ``None`` if it is no image.
+    Beside two positions one axis may be told by what it is not: beside a batch it is the channels (as the queries of a
+    mask are), beside channels a batch. ``None`` if it is no image.
     """
-    if CHANNELS not in roles and roles.count(UNKNOWN) == 1 and roles.count(SPATIAL) >= 2 and BATCH in roles:
-        roles = roles.replace(UNKNOWN, CHANNELS)
+    others = [role for role in roles if role not in SPATIAL]
+    if roles.count(SPATIAL) >= 2 and sorted(others) in ([UNKNOWN, BATCH], [BATCH, POSITIONS], [UNKNOWN, BATCH, BATCH]):
+        roles = roles.replace(UNKNOWN, CHANNELS).replace(POSITIONS, CHANNELS)
+    elif roles.count(SPATIAL) >= 2 and sorted(others) in ([UNKNOWN, CHANNELS], [UNKNOWN, BATCH, CHANNELS]):
+        roles = roles.replace(UNKNOWN, BATCH)
     batches, spatial = roles.count(BATCH), roles.count(SPATIAL)
     if len(roles) not in FORMATS or roles.count(CHANNELS) != 1 or batches + 1 + spatial != len(roles):
         return None
@@ -105,24 +109,19 @@ class _Search:
         return {name for name, _ in opinions}
 
     def _follows(self, i: int) -> Iterator[tuple[str, Roles]]:
-        """What the roles known at a node say of the axes of its values.
-
-        An axis of size 1 tells nothing of a larger one, which it is broadcast along.
-        """
+        """What the roles known at a node say of the axes of its values."""
         ruled = self.graph.nodes[i]
         labels = {slot: axes for slot, axes in self.labels[i].items() if slot in ruled.live}
         opinions: dict[Hashable, set[str]] = defaultdict(set)
-        of_units: dict[Hashable, set[str]] = defaultdict(set)
         for slot, axes in labels.items():
-            roles = self.roles.get(ruled.value(slot), ())
-            for factors, role, size in zip(axes, roles, ruled.node.shape(slot), strict=False):
+            for factors, role in zip(axes, self.roles.get(ruled.value(slot), ()), strict=False):
                 for label, part in split(role, factors):
-                    (of_units if size == 1 else opinions)[label].add(part)
+                    opinions[label].add(part)
         for slot, axes in labels.items():
-            found = [
-                [opinions[label] or (of_units[label] if size == 1 else set()) for label in factors]
-                for factors, size in zip(axes, ruled.node.shape(slot), strict=True)
-            ]
+            found = (
+                [opinions[label.along if isinstance(label, Broadcast) else label] for label in factors]
+                for factors in axes
+            )
             yield ruled.value(slot), "".join(map(merged, found))
 
 
@@ -132,6 +131,8 @@ def split(role: str, factors: Sequence[Hashable]) -> Iterator[tuple[Hashable, st
         yield from ((label, role) for label in factors if role not in UNKNOWN + DISPUTED)
     elif role == SPATIAL and factors:
         yield factors[0], role
+    elif role == POSITIONS:
+        yield from ((label, SPATIAL) for label in factors)
 
 
 def merged(opinions: Sequence[set[str]]) -> str:

@@ -5,10 +5,18 @@ labels of its factors, outermost first; slots that are not named have nothing to
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from passes.refusal import Refusal
 from passes.rules.move import IN, OUT, Slot
 from passes.rules.node import Node
+
+
+class Broadcast(NamedTuple):
+    """The label of an axis of size 1 that is repeated ``along`` another: it has that one's meaning, but tells none."""
+
+    along: Hashable
+
 
 AxisLabels = tuple[tuple[Hashable, ...], ...]
 Labels = Mapping[Slot, AxisLabels]
@@ -24,6 +32,18 @@ def same_axes(node: Node) -> Labels:
     """All inputs and outputs of the first output's rank have its axes."""
     rank = node.rank(OUT(0))
     return {slot: whole(range(rank)) for slot in _slots(node) if node.tensor(slot).shape and node.rank(slot) == rank}
+
+
+def broadcast_axes(node: Node) -> Labels:
+    """As ``same_axes``, but inputs may be broadcast along some axes."""
+    result = node.shape(OUT(0))
+    return {
+        slot: whole(
+            Broadcast(label[0]) if size == 1 != wide else label[0]
+            for label, size, wide in zip(axes, node.shape(slot), result, strict=True)
+        )
+        for slot, axes in same_axes(node).items()
+    }
 
 
 def no_axes(node: Node) -> Labels:
