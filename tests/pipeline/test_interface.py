@@ -44,7 +44,7 @@ def test_the_decisions(path: Path, table: Decisions, to: str, dialect: str) -> N
 
 
 @pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
-@pytest.mark.parametrize(("path", "table"), NETS)
+@pytest.mark.parametrize(("path", "table"), [*NETS, *ZOO_NETS])
 def test_there_and_back(path: Path, table: Decisions, to: str, dialect: str) -> None:
     there = rewrite(path, to, dialect=dialect)
     check(rewrite(there.model, BACK[to]), onnx.load(path), table, BACK[to])
