@@ -14,6 +14,7 @@ from passes.rules.api import (
     Rule,
     RuleFn,
     Slot,
+    image_axes,
     no_axes,
     perm,
     permuted,
@@ -104,8 +105,8 @@ contrib("QLinearAdd QLinearMul", of_inputs(broadcast, 0, 3), OUT(0))
 contrib("QLinearWhere", of_inputs(broadcast, 0, 1, 4), OUT(0))
 contrib("QLinearSoftmax", softmax)
 contrib("QLinearConcat", concat, IN(2))
-contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either)
-contrib("FusedConv", fused_conv, image=True)
+contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either, labels=image_axes)
+contrib("FusedConv", fused_conv, image=True, labels=image_axes)
 contrib("FusedGemm", gemm, IN(0), OUT(0), labels=no_axes)
 contrib("FusedMatMul", fused_matmul, IN(0), OUT(0), labels=no_axes)
 contrib("QGemm", quantised_gemm, IN(0), OUT(0), labels=no_axes)

@@ -8,7 +8,22 @@ from typing import Any
 
 from passes.dialects import base as forms
 from passes.dialects.base import Form
-from passes.rules.api import IN, OUT, Edit, Layout, Move, Node, Perm, Refusal, Rule, Take, perm, permuted, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    Edit,
+    Layout,
+    Move,
+    Node,
+    Perm,
+    Refusal,
+    Rule,
+    Take,
+    image_axes,
+    perm,
+    permuted,
+    register,
+)
 from passes.rules.elementwise import same
 
 PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "output_shape")
@@ -106,7 +121,10 @@ def hard_swish(node: Node, layout: Layout) -> Move:
     return image(node, layout)
 
 
-IMAGE = Rule(image, image=True)
+IMAGE = Rule(image, image=True, labels=image_axes)
 
-register("DepthToSpace SpaceToDepth MaxUnpool GridSample RoiAlign MaxRoiPool DeformConv", Rule(still, image=True))
+register(
+    "DepthToSpace SpaceToDepth MaxUnpool GridSample RoiAlign MaxRoiPool DeformConv",
+    Rule(still, image=True, labels=image_axes),
+)
 register("HardSwish", Rule(hard_swish), since=14)

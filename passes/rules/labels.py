@@ -46,6 +46,13 @@ def broadcast_axes(node: Node) -> Labels:
     }
 
 
+def image_axes(node: Node) -> Labels:
+    """The first input and the results are images; kernels, grids and offsets have axes of their own."""
+    rank = node.rank(IN(0))
+    images = [IN(0), *(OUT(j) for j in range(node.arity[1]) if node.has(OUT(j)) and node.rank(OUT(j)) == rank)]
+    return dict.fromkeys(images, whole(range(rank)))
+
+
 def no_axes(node: Node) -> Labels:
     """No axis of an input is one of an output."""
     return {}
