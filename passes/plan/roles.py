@@ -112,15 +112,18 @@ class _Search:
         """What the roles known at a node say of the axes of its values."""
         ruled = self.graph.nodes[i]
         labels = {slot: axes for slot, axes in self.labels[i].items() if slot in ruled.live}
+        wanting = [slot for slot in labels if UNKNOWN in self.roles.get(ruled.value(slot), UNKNOWN)]
+        if not wanting:
+            return
         opinions: dict[Hashable, set[str]] = defaultdict(set)
         for slot, axes in labels.items():
             for factors, role in zip(axes, self.roles.get(ruled.value(slot), ()), strict=False):
                 for label, part in split(role, factors):
                     opinions[label].add(part)
-        for slot, axes in labels.items():
+        for slot in wanting:
             found = (
                 [opinions[label.along if isinstance(label, Broadcast) else label] for label in factors]
-                for factors in axes
+                for factors in labels[slot]
             )
             yield ruled.value(slot), "".join(map(merged, found))
 
