@@ -24,6 +24,7 @@ from passes.plan.cost import ONNXRUNTIME_CPU as COST
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
 from passes.plan.roles import find_roles, interface
+from passes.plan.sizes import given_sizes, measured_sizes
 from passes.rules.norm import GROUP_NORM
 
 READ, NORMALIZE, PLAN, APPLY = "read", "normalize", "plan", "push"  # stages
@@ -46,14 +47,15 @@ class Request:
 class Work:
     """A graph on its way through the passes, and what they found out; each gives one part.
 
-    ``seconds`` are by stage; ``bytes_before`` is what the Transposes of the file move per inference, ``roles`` those of
-    axes. The graph that the plan is for stays in ``program``.
+    ``seconds`` are by stage; ``measured`` are sizes by symbol; ``bytes_before`` is what the Transposes of the file move
+    per inference, ``roles`` those of axes. The graph that the plan is for stays in ``program``.
     """
 
     graph: gs.Graph
     request: Request
     engines: Engines
     seconds: dict[str, float]
+    measured: Mapping[str, int] = field(default_factory=dict)
     bytes_before: int = field(init=False)
     roles: Mapping[str, str] = field(init=False)
     program: Program = field(init=False)
@@ -61,9 +63,8 @@ class Work:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Sizes of symbolic dims, from the shapes given for graph inputs."""
-        given = ((t.shape or (), self.request.input_shapes.get(t.name, ())) for t in self.graph.inputs)
-        return {d: n for dims, sizes in given for d, n in zip(dims, sizes, strict=False) if isinstance(d, str)}
+        """Sizes of symbolic dims, as far as they were given or measured."""
+        return {**self.measured, **given_sizes(self.graph, self.request.input_shapes)}
 
 
 class Pass(NamedTuple):
@@ -93,6 +94,7 @@ PASSES = (
     Pass(READ, "exact_pools", lambda work: exact_pools(work.graph, work.engines)),
     Pass(READ, "infer_shapes", lambda work: infer_shapes(work.graph, work.engines)),
     Pass(READ, "fold_sizes", lambda work: fold_sizes(work.graph, work.engines, work.request.own_weights)),
+    Pass(READ, "measure_sizes", lambda work: measured_sizes(work.graph, work.sizes, work.engines), gives="measured"),
     Pass(READ, "measure", lambda work: COST.transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
     Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
