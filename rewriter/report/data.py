@@ -37,8 +37,8 @@ class Report:
     """``ops`` counts operators before and after; ``seconds`` are by stage.
 
     Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that the runtime moves
-    besides, ``inside`` operators and in Casts, because of how values are stored; ``guessed`` is the number of values whose sizes were guessed for that.
-    ``bound`` is proven: no plan moves less than it in both ways together.
+    besides, ``inside`` operators and in Casts, because of how values are stored; ``guessed`` is the number of values
+    whose sizes were guessed for that. ``bound`` is proven: no plan moves less than it in both ways together.
     """
 
     to: str
