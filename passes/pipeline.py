@@ -9,6 +9,7 @@ import onnx_graphsurgeon as gs
 import passes.rules  # noqa: F401  (fills the registry)
 from passes.apply.push_transposes import push
 from passes.apply.tidy import tidy
+from passes.apply.widen_vectors import widen_vectors
 from passes.dialects.base import Dialect
 from passes.ir.lint import lint, lint_names
 from passes.layout.choice import Choice, Recorded
@@ -27,6 +28,7 @@ from passes.plan.interface import assumed_roles, interface
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
 from passes.plan.roles import find_roles
+from passes.plan.sizes import given_sizes, measured_sizes
 from passes.rules.norm import GROUP_NORM
 
 READ, NORMALIZE, PLAN, APPLY = "read", "normalize", "plan", "push"  # stages
@@ -54,14 +56,15 @@ class Request:
 class Work:
     """A graph on its way through the passes, and what they found out; each gives one part.
 
-    ``seconds`` are by stage; ``bytes_before`` is what the Transposes of the file move per inference, ``roles`` those of
-    axes. The graph that the plan is for stays in ``program``.
+    ``seconds`` are by stage; ``measured`` are sizes by symbol; ``bytes_before`` is what the Transposes of the file move
+    per inference, ``roles`` those of axes. The graph that the plan is for stays in ``program``.
     """
 
     graph: gs.Graph
     request: Request
     engines: Engines
     seconds: dict[str, float]
+    measured: Mapping[str, int] = field(default_factory=dict)
     bytes_before: int = field(init=False)
     roles: Mapping[str, str] = field(init=False)
     program: Program = field(init=False)
@@ -69,9 +72,8 @@ class Work:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Sizes of symbolic dims, from the shapes given for graph inputs."""
-        given = ((t.shape or (), self.request.input_shapes.get(t.name, ())) for t in self.graph.inputs)
-        return {d: n for dims, sizes in given for d, n in zip(dims, sizes, strict=False) if isinstance(d, str)}
+        """Sizes of symbolic dims, as far as they were given or measured."""
+        return {**self.measured, **given_sizes(self.graph, self.request.input_shapes)}
 
 
 class Pass(NamedTuple):
@@ -110,6 +112,7 @@ PASSES = (
     Pass(READ, "exact_pools", lambda work: exact_pools(work.graph, work.engines)),
     Pass(READ, "infer_shapes", lambda work: infer_shapes(work.graph, work.engines)),
     Pass(READ, "fold_sizes", lambda work: fold_sizes(work.graph, work.engines, work.request.own_weights)),
+    Pass(READ, "measure_sizes", lambda work: measured_sizes(work.graph, work.sizes, work.engines), gives="measured"),
     Pass(READ, "measure", lambda work: COST.transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
     Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
@@ -117,6 +120,7 @@ PASSES = (
     Pass(PLAN, "find_roles", _find_roles, gives="roles"),
     Pass(PLAN, "make_program", _make_program, gives="program"),
     Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
+    Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -100,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     shapes = dict(_shape(text) for text in args.input_shape)
     layouts = dict(_layout(text) for text in args.layout)
     providers = _providers(args.providers)
+    arrays = None if args.no_validate else _arrays(args.inputs)
     from rewriter.files.writer import save
     from rewriter.report import text as render
 
@@ -113,12 +114,13 @@ def run(args: argparse.Namespace) -> int:
         keep_io=args.keep_io,
         input_shapes=shapes,
         explain=args.explain,
+        measure_on=arrays,
     )
     render.rewritten(console, args.model, result.report, args.verbose)
     verdict = None
     if not args.no_validate and (result.report.changed or args.output):
         with console.status("validating with onnxruntime"):
-            verdict = _validate(args, result, shapes, providers)
+            verdict = _validate(args, result, shapes, arrays, providers)
         render.validated(console, verdict)
     _write_json(args.json, result, verdict)
     if verdict is not None and not verdict.ok:
@@ -135,6 +137,7 @@ def _validate(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
     shapes: dict[str, list[int]],
+    arrays: dict[str, Any] | None,
     providers: list[str] | None,
 ) -> rewriter.ValidationReport:
     return rewriter.validate(
@@ -147,13 +150,13 @@ def _validate(
         rtol=args.rtol,
         atol=args.atol,
         input_shapes=shapes or None,
-        inputs=_arrays(args.inputs),
+        inputs=arrays,
     )
 
 
-def _arrays(path: Path | None) -> dict[str, Any] | None:
+def _arrays(path: Path | None) -> dict[str, Any]:
     if path is None:
-        return None
+        return {}
     import numpy as np
 
     try:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ from rewriter.report.build import make_report
 from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
 from rewriter.shapes.infer import infer
+from rewriter.shapes.measure import measure
 from rewriter.stayed import why_it_stayed
+from rewriter.validation.inputs import InputRequest
 from rewriter.validation.session import Session
 
 
@@ -62,6 +65,7 @@ def rewrite(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     time_limit: float = 60.0,
     explain: Sequence[str] = (),
+    measure_on: Mapping[str, Array] | None = None,
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
@@ -71,6 +75,8 @@ def rewrite(
     (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
     none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
+    ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers; else
+    they are guessed. Sizes serve to price plans; dynamic dims stay so.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
@@ -84,7 +90,8 @@ def rewrite(
     recorded = recorded_layouts(original)
     request = Request(to, spelled, choices, recorded, keep_io, input_shapes or {}, time_limit)
     with blaming(original):
-        result = _convert(start(original, request, seconds), original, explain)
+        work = start(original, request, seconds, measure_on)
+        result = _convert(work, original, explain)
     if original is not model:
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
@@ -103,11 +110,20 @@ def plan_of(model: ModelProto, to: str) -> Work:
     return work
 
 
-def start(model: ModelProto, request: Request, seconds: dict[str, float] | None = None) -> Work:
+def start(
+    model: ModelProto,
+    request: Request,
+    seconds: dict[str, float] | None = None,
+    measure_on: Mapping[str, Array] | None = None,
+) -> Work:
     """The model's graph, before any pass; ``seconds`` by stage go on from those given."""
     seconds = {} if seconds is None else seconds
+    engines = Engines(infer, evaluate)
+    if measure_on is not None:
+        run = InputRequest(1, 0, request.input_shapes, measure_on)
+        engines = engines._replace(measure=partial(measure, model, run))
     with timed(seconds, f"{READ}/import"):
-        return Work(import_model(model), request, Engines(infer, evaluate), seconds)
+        return Work(import_model(model), request, engines, seconds)
 
 
 def run_passes(work: Work, *stages: str) -> None:

@@ -15,6 +15,7 @@ from passes.layout.layout import ANY, Layout
 from passes.pipeline import Work
 from passes.plan.explain import explain
 from passes.plan.plan import Plan
+from passes.plan.sizes import guessed
 from passes.rules.rule import lookup
 from rewriter.errors import UsageError
 from rewriter.interface import InterfaceValue, letters
@@ -50,6 +51,7 @@ def make_report(
         bytes_before=work.bytes_before,
         bytes=plan.bytes,
         inside=plan.inside,
+        guessed=len(guessed(work.program.graph, work.sizes)),
         bound=plan.bound,
         optimal=plan.optimal,
         explained=[_explained(work, name) for name in names],

@@ -118,9 +118,10 @@ def _explained(value: Explained) -> str:
 
 
 def _certificate(report: Report) -> str:
-    moved = f"Transposed bytes per inference: {report.bytes_before:,} before, {report.bytes:,} now"
+    estimated = f" (estimated: {report.guessed} values have sizes that only a run tells)" if report.guessed else ""
+    moved = f"Transposed bytes per inference{estimated}: {report.bytes_before:,} before, {report.bytes:,} now"
     if report.inside:
-        moved += f" and {report.inside:,} inside operators, because of how they are stored"
+        moved += f" and {report.inside:,} besides, in operators and Casts, because of how values are stored"
     unsized = sum(change.bytes is None for change in report.remaining)
     apart = f" Not counted, since their sizes are unknown: {unsized} of what remains." if unsized else ""
     if report.optimal:

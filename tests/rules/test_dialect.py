@@ -136,3 +136,11 @@ def test_other_domains_are_not_ours(domain: str) -> None:
 )
 def test_kernels_are_stored_as_the_layout_says(op: str, weights: str, standard: str, stored: str) -> None:
     assert "".join(perm.reorder(kernel_perm(op, len(standard), weights), standard)) == stored
+
+
+@pytest.mark.parametrize("name", ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"])
+def test_what_moves_no_byte_is_no_transpose(name: str) -> None:
+    """onnxruntime would write QDQ pairs twice for it."""
+    proto = functions.FunctionDialect.function("rewriter.nhwc", name, 17)
+    assert proto is not None
+    assert [one.op_type for one in proto.node] == ["Transpose", name, "Constant", "Reshape"]
