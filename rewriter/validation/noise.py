@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rewriter.validation.compare import RTOL, Array, difference
+from rewriter.validation.compare import RTOL, Array, Difference, difference
 
 # Noise and error are each the largest of a few samples, so the error of a right rewrite can be the larger. Measured on
 # conv nets of 40 layers against the same nets with reordered sums, 3 runs: an output of one number is off by more than
@@ -27,17 +27,24 @@ class Noise:
     share: float = 0.0  # the largest share of its elements that jump at once
     others: dict[int, list[Array]] = field(default_factory=dict)  # what it was when some jumped, by run
 
-    def hear(self, run: int, value: Any, again: Any, *, loud: bool = False) -> None:
-        """Compare another result of a run with ``value``; what is ``loud`` shows where it jumps, but is no measure.
+    def hear(self, run: int, value: Any, again: Any) -> None:
+        """Compare another result of a run with ``value``; it may be of a wider float type."""
+        self.hear_level(value, again)
+        self.hear_jumps(run, value, again)
 
-        ``again`` may be of a wider float type.
-        """
-        if not (isinstance(value, np.ndarray) and isinstance(again, np.ndarray)):
-            self.share = max(self.share, difference(value, again).share)
-            return
-        most = difference(value.astype(again.dtype), again, max(NOISE_LIMIT, RTOL.get(value.dtype, 0.0)))
-        if not loud:
-            self.level = max(self.level, most.within)
-        if most.share:
-            self.share = max(self.share, most.share)
+    def hear_level(self, value: Any, again: Any) -> None:
+        """See how far the result moves."""
+        self.level = max(self.level, _difference(value, again).within)
+
+    def hear_jumps(self, run: int, value: Any, again: Any) -> None:
+        """See where it jumps: all that can be seen if the inputs were moved by more than their last bits."""
+        share = _difference(value, again).share
+        self.share = max(self.share, share)
+        if share and isinstance(again, np.ndarray):
             self.others.setdefault(run, []).append(again.astype(value.dtype))
+
+
+def _difference(value: Any, again: Any) -> Difference:
+    if not (isinstance(value, np.ndarray) and isinstance(again, np.ndarray)):
+        return difference(value, again)
+    return difference(value.astype(again.dtype), again, max(NOISE_LIMIT, RTOL.get(value.dtype, 0.0)))

@@ -45,7 +45,8 @@ class Reference:
         for run, feed in enumerate(feeds):
             for output, value, again in zip(self.outputs, self.values[run], session.run(feed), strict=True):
                 for name, one, other in pairs(output, value, again):
-                    self.noise.setdefault(name, Noise()).hear(run, one, other, loud=loud)
+                    noise = self.noise.setdefault(name, Noise())
+                    (noise.hear_jumps if loud else noise.hear)(run, one, other)
 
     def hear_rounding(self, *rounds: list[Feed], loud: bool = False) -> None:
         """Add how a coarse original differs in float32. Raises ``RunFailed`` where it does not run so."""

@@ -27,6 +27,7 @@ from rewriter.interface import LAYOUTS_KEY
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.noise import Noise
+from rewriter.validation.own_constants import shaken
 from rewriter.validation.reference import Reference, in_float32, make_reference
 from rewriter.validation.session import LEVELS, PROVIDERS, Level, Session, proto, source
 from rewriter.validation.verdict import Fault, Finding, ProviderResult, ValidationReport, Where, judge, verdict
@@ -37,7 +38,10 @@ Layouts = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True)
 class Task:
-    """The arguments of ``validate``; both models are loadable."""
+    """The arguments of ``validate``; both models are loadable.
+
+    ``shaken``: the rewritten one with the last bits of constants changed that it has computed itself.
+    """
 
     original: bytes | str
     rewritten: bytes | str
@@ -45,6 +49,7 @@ class Task:
     request: InputRequest
     rtol: float | None
     atol: float
+    shaken: bytes | str | None = None
 
 
 def validate(
@@ -91,37 +96,60 @@ def validate(
 
 
 def _validate_on(provider: str, task: Task) -> ProviderResult:
-    wide: ProviderResult | None = None
-    try:
+    with _running_original(provider):
         reference = make_reference(task.original, provider, task.request)
-        _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
-        findings = _findings(provider, task, reference)
-        if reference.coarse is not None and all(finding.where for finding in findings):
-            wide = _in_float32(provider, task, reference.coarse)
-            if wide.fault:
-                return wide
-        if any(finding.excess > 1 and finding.where for finding in findings):
+    _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
+    findings, wide = _findings(provider, task, reference), None
+    if reference.coarse is not None and all(finding.where for finding in findings):
+        wide = _in_float32(provider, task, reference.coarse)
+        if wide.fault:
+            return wide
+    if any(finding.excess > 1 and finding.where for finding in findings):
+        with _running_original(provider):
             reference.listen_closer()
-            findings = _findings(provider, task, reference)
+        _hear_constants(provider, task, reference)
+        findings = _findings(provider, task, reference)
+    result = verdict(provider, findings, reference.feeds, noise_passes=wide is not None)
+    return replace(result, notes=[*result.notes, wide.reason, *wide.notes]) if wide else result
+
+
+@contextlib.contextmanager
+def _running_original(provider: str) -> Iterator[None]:
+    try:
+        yield
     except RunFailed as error:
         raise CouldNotValidate(
             f"The original does not run on {provider} ({error}): if the sizes or values of its inputs are "
             "the cause, give the right ones."
         ) from error
-    result = verdict(provider, findings, reference.feeds, noise_passes=wide is not None)
-    return replace(result, notes=[*result.notes, wide.reason, *wide.notes]) if wide else result
 
 
 def _in_float32(provider: str, task: Task, coarse: ModelProto) -> ProviderResult:
     """The verdict on both models in float32, where a mistake is seen that float16 would hide."""
+    rewritten = proto(task.rewritten)
+    other = shaken(coarse, rewritten, task.request.seed)
     with contextlib.ExitStack() as stack:
-        original, rewritten = (source(widened(m, rounded=False), stack) for m in (coarse, proto(task.rewritten)))
+        models = [source(widened(m, rounded=False), stack) for m in (coarse, rewritten, other) if m is not None]
         request = replace(task.request, arrays=in_float32(task.request.arrays))
-        wide = _validate_on(provider, replace(task, original=original, rewritten=rewritten, request=request))
+        wide = _validate_on(
+            provider, Task(models[0], models[1], task.layouts, request, task.rtol, task.atol, *models[2:])
+        )
     reason = f"With all float16 turned float32: {wide.reason}"
     if wide.fault not in (None, "differs from the original"):
         raise CouldNotValidate(reason)
     return replace(wide, reason=reason)
+
+
+def _hear_constants(provider: str, task: Task, reference: Reference) -> None:
+    """Add to the noise what the last bits of the rewritten model's own constants make."""
+    if task.shaken is None:
+        return
+    sessions = [Session(model, provider, "disabled") for model in (task.rewritten, task.shaken)]
+    for run in range(len(reference.feeds)):
+        values, others = (results for _, results in (_run(session, run, task, reference) for session in sessions))
+        for output, value, other in zip(reference.outputs, values, others, strict=True):
+            for name, one, again in pairs(output, value, other):
+                reference.noise[name].hear_level(one, again)
 
 
 def _check_layouts(layouts: Layouts, names: list[str]) -> None:
@@ -154,16 +182,22 @@ def _differences(session: Session, level: Level, task: Task, reference: Referenc
         was = f"{reference.inputs} and {reference.outputs}"
         yield Finding(unlike(f"has inputs {names} and outputs {session.outputs} instead of {was}"))
         return
-    layouts = _recorded(reference.metadata, session.metadata) if task.layouts is None else task.layouts
-    for run, feed in enumerate(reference.feeds):
-        stored = {name: _stored(name, array, layouts) for name, array in feed.items()}
-        for output, value, got in zip(session.outputs, reference.values[run], session.run(stored), strict=True):
+    for run, values in enumerate(reference.values):
+        layouts, results = _run(session, run, task, reference)
+        for output, value, got in zip(session.outputs, values, results, strict=True):
             for name, expected, result in pairs(output, _stored(output, value, layouts), got):
                 noise = reference.noise.get(name, Noise())
                 others = [_stored(output, other, layouts) for other in noise.others.get(run, ())]
                 finding = judge(expected, result, others, noise, task.rtol, task.atol)
                 index = _original_index(finding.difference.index, layouts.get(output))
                 yield replace(finding, where=Where(name, index, run, level))
+
+
+def _run(session: Session, run: int, task: Task, reference: Reference) -> tuple[Layouts, list[Any]]:
+    """How a rewritten model stores inputs and outputs, and what it makes of the inputs of a run."""
+    layouts = _recorded(reference.metadata, session.metadata) if task.layouts is None else task.layouts
+    feed = {name: _stored(name, array, layouts) for name, array in reference.feeds[run].items()}
+    return layouts, session.run(feed)
 
 
 def _recorded(original: Mapping[str, str], rewritten: Mapping[str, str]) -> dict[str, Perm]:
