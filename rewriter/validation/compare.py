@@ -52,9 +52,9 @@ def pairs(name: str, expected: Any, got: Any) -> Iterator[tuple[str, Any, Any]]:
         yield from pairs(f"{name}[{i}]", one, other)
 
 
-def unlike(text: str) -> Difference:
-    """The difference of what cannot be compared."""
-    return Difference(math.inf, text=text, share=1.0)
+def unlike(text: str, share: float = math.inf) -> Difference:
+    """The difference of what cannot be compared; noise may make it of all elements (1), else it is more than all."""
+    return Difference(math.inf, text=text, share=share)
 
 
 def difference(expected: Any, got: Any, limit: float = 0.0, others: Sequence[Array] = ()) -> Difference:
@@ -65,12 +65,14 @@ def difference(expected: Any, got: Any, limit: float = 0.0, others: Sequence[Arr
     """
     if not (isinstance(expected, np.ndarray) and isinstance(got, np.ndarray)):
         same = type(expected) is type(got) and expected == got
-        return Difference() if same else unlike(f"is {_kind(got)} instead of {_kind(expected)}")
+        share = 1.0 if isinstance(expected, list) and isinstance(got, list) else math.inf
+        return Difference() if same else unlike(f"is {_kind(got)} instead of {_kind(expected)}", share)
     if expected.dtype != got.dtype:
         return unlike(f"has type {got.dtype} instead of {expected.dtype}")
     fitting = [one for one in (expected, *others) if one.shape == got.shape]
     if not fitting:
-        return unlike(f"has shape {list(got.shape)} instead of {list(expected.shape)}")
+        share = 1.0 if expected.ndim == got.ndim else math.inf
+        return unlike(f"has shape {list(got.shape)} instead of {list(expected.shape)}", share)
     if got.size == 0:
         return Difference()
     expected = fitting[0]

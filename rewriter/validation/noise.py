@@ -39,7 +39,7 @@ class Noise:
     def hear_jumps(self, run: int, value: Any, again: Any) -> None:
         """See where it jumps: all that can be seen if the inputs were moved by more than their last bits."""
         share = _difference(value, again).share
-        self.share = max(self.share, share)
+        self.share = max(self.share, min(1.0, share))
         if share and isinstance(again, np.ndarray):
             self.others.setdefault(run, []).append(again.astype(value.dtype))
 

@@ -63,6 +63,11 @@ class ValidationReport:
         return "passed" in statuses and "failed" not in statuses
 
     @property
+    def fault(self) -> Fault | None:
+        """What is wrong with the rewritten model."""
+        return next((result.fault for result in self.providers if result.fault is not None), None)
+
+    @property
     def skipped(self) -> list[str]:
         """What was not validated and why, a sentence each."""
         return [result.reason for result in self.providers if result.status == "unavailable"]
@@ -130,11 +135,11 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed], *, noise_
     if noisy and worst.excess <= 1 and not noise_passes:
         own, error = _own_noise(max(noisy, key=lambda finding: finding.excess))
         raise CouldNotValidate(f"{own}, so a difference {error} proves nothing: give real data as inputs.")
-    is_number = math.isfinite(worst.difference.absolute)
+    is_number, notes = math.isfinite(worst.difference.absolute), _notes(findings)
     return ProviderResult(
         name=provider,
         status="passed" if worst.excess <= 1 else "failed",
-        reason=_reason(worst),
+        reason=_reason(worst, is_exact=not notes),
         max_abs=worst.difference.absolute if is_number else None,
         max_rel=worst.difference.relative if is_number else None,
         where=worst.where if worst.excess else None,
@@ -142,7 +147,7 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed], *, noise_
         atol=worst.atol,
         noise=worst.noise.level,
         shapes=[{name: array.shape for name, array in feed.items()} for feed in feeds],
-        notes=_notes(findings),
+        notes=notes,
         fault=None if worst.excess <= 1 else worst.fault,
     )
 
@@ -152,7 +157,7 @@ def _own_noise(finding: Finding) -> tuple[str, str]:
     most, noise = finding.difference, finding.noise
     own, error = f"by {noise.level:.1e} of its scale", f"of {most.relative:.1e}"
     if most.share <= noise.share:
-        own, error = f"in {100 * noise.share:.2g} % of its elements", f"in {100 * most.share:.2g} %"
+        own, error = f"in {_percent(noise.share)} of its elements", f"in {_percent(most.share)}"
     output = finding.where.output if finding.where else ""
     when = "when the last bits of its input or the order of its sums change"
     return f"The original's output {output} differs from itself {own} {when}", error
@@ -168,16 +173,16 @@ def _notes(findings: list[Finding]) -> list[str]:
         notes.append(f"{own}, the rewritten model's has a difference {error}.")
     if tied.ties and tied.where:
         notes.append(
-            f"Output {tied.where.output} differs in {100 * tied.ties:.2g} % of its elements, each time to what the "
+            f"Output {tied.where.output} differs in {_percent(tied.ties)} of its elements, each time to what the "
             "original, too, gives there when the last bits of its input change."
         )
     return notes
 
 
-def _reason(worst: Finding) -> str:
+def _reason(worst: Finding, *, is_exact: bool) -> str:
     difference, where = worst.difference, worst.where
     if worst.excess == 0:
-        return "Every output equals the original's."
+        return f"Every output equals the original's{'' if is_exact else ', or differs as that does from itself'}."
     if where is None:
         return f"The rewritten model {difference.text}."
     error = f"{difference.relative:.1e} of its scale, allowed {worst.rtol:.1e}"
@@ -185,6 +190,17 @@ def _reason(worst: Finding) -> str:
     if worst.excess <= 1:
         return f"Every output is within tolerance, {where.output} being off most: {error}."
     place = f" at {list(where.index)}" if where.index is not None else ""
-    off = f", off by {error}, own noise {worst.noise.level:.1e}" if math.isfinite(difference.absolute) else ""
-    spot = f"run {where.run}, optimisation level {where.level}"
-    return f"Output {where.output}{place} {difference.text} ({spot}{off})."
+    spot = f"run {where.run}, optimisation level {where.level}{_off(worst, error)}"
+    return f"Output {where.output}{place} {difference.text} ({spot})."
+
+
+def _off(worst: Finding, error: str) -> str:
+    """By how much it differs, and the original from itself; of floats that are no numbers nothing can be said."""
+    if not worst.difference.rtol and worst.difference.share <= 1:
+        own = _percent(worst.noise.share)
+        return f", in {_percent(worst.difference.share)} of its elements, the original from itself in {own}"
+    return f", off by {error}, own noise {worst.noise.level:.1e}" if math.isfinite(worst.difference.absolute) else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,10 +1,10 @@
 """Mistakes of the kinds that a layout rewriter makes, planted in a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 Array = NDArray[np.floating]
 Plant = Callable[[ModelProto], None]
@@ -36,15 +36,13 @@ def changed(op: str, number: int, operand: int, change: Callable[[Array], Array]
     return plant
 
 
-def with_attribute(op: str, number: int, name: str, change: Callable[[object], object]) -> Plant:
+def with_attribute(op: str, number: int, name: str, after: Sequence[int]) -> Plant:
     """Another attribute of such a node."""
 
     def plant(model: ModelProto) -> None:
         attr = next(a for a in nodes(model, op)[number].attribute if a.name == name)
-        before: object = helper.get_attribute_value(attr)
-        after: AttributeProto = helper.make_attribute(name, change(before))
-        assert helper.get_attribute_value(after) != before
-        attr.CopyFrom(after)
+        assert list(attr.ints) != after
+        attr.CopyFrom(helper.make_attribute(name, after))
 
     return plant
 

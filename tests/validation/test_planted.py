@@ -38,8 +38,8 @@ PLANTED: dict[str, tuple[str, str, Plant]] = {
     "variances of a norm": ("torch_resnet_bottleneck", "nhwc", changed("BatchNormalization", 3, 4, exchanged(0))),
     "slopes of a PRelu": ("torch_superres_legacy", "nhwc", changed("PRelu", 0, 1, exchanged(0))),
     "order of a Concat": ("torch_unet_dynamo", "nhwc", with_operands("Concat", 0, lambda names: names[::-1])),
-    "perm of a Transpose": ("torch_mobilenet_v3", "nhwc", with_attribute("Transpose", 0, "perm", lambda _: [0, 3, 2, 1])),
-    "pads of a Conv": ("torch_resnet", "nhwc", with_attribute("Conv", 1, "pads", lambda _: [0, 1, 2, 1])),
+    "perm of a Transpose": ("torch_mobilenet_v3", "nhwc", with_attribute("Transpose", 0, "perm", [0, 3, 2, 1])),
+    "pads of a Conv": ("torch_resnet", "nhwc", with_attribute("Conv", 1, "pads", [0, 1, 2, 1])),
 }  # fmt: skip
 
 
