@@ -12,7 +12,7 @@ from typing import Any
 
 import rewriter
 from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError
+from rewriter.errors import CouldNotValidate, DoesNotRun, ResultDiffers, RewriterError, UsageError, VerificationError
 from rewriter.layouts import parse_choice
 from rewriter.version import __version__
 
@@ -20,12 +20,13 @@ OK, USAGE = 0, 2
 CODES: dict[type[Exception], int] = {
     VerificationError: 1,
     ResultDiffers: 1,
+    DoesNotRun: 1,
     CouldNotValidate: 3,
 }  # all else that can be told: USAGE
 
-EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original or fails
-verification, nothing written; 2 bad usage, unreadable or unsupported model, unknown name; 3 could not be validated,
-nothing written."""
+EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
+run in onnxruntime, or fails our own verification, nothing written; 2 bad usage, unreadable or unsupported model,
+unknown name; 3 could not be validated, nothing written."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,8 +124,9 @@ def run(args: argparse.Namespace) -> int:
             verdict = _validate(args, result, shapes, arrays, providers)
         render.validated(console, verdict)
     _write_json(args.json, result, verdict)
-    if verdict is not None and not verdict.ok:
-        raise ResultDiffers(f"{args.model}: the result differs from the original; nothing was written")
+    if verdict is not None and verdict.fault is not None:
+        kind = ResultDiffers if verdict.fault == "differs from the original" else DoesNotRun
+        raise kind(f"{args.model}: the result {verdict.fault}; nothing was written")
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
         return OK

@@ -24,7 +24,7 @@ from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
 from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import RunFailed, UsageError, VerificationError
+from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.files.reader import load
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
@@ -134,7 +134,7 @@ def run_passes(work: Work, *stages: str) -> None:
                 setattr(work, one.gives, one.run(work))
                 one.check(work.graph)
             except LintError as error:
-                raise VerificationError(f"after pass {one.name}: {error}") from None
+                raise refused(f"after pass {one.name}: {error}") from None
             except PlanError as error:
                 raise UsageError(str(error)) from None
 

@@ -56,7 +56,7 @@ def validated(console: Console, report: ValidationReport) -> None:
                 f"Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
                 f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}."
             )
-        console.print(Text.assemble(head, f" {rest}"))
+        console.print(Text.assemble(head, " ".join(["", rest, *result.notes])))
 
 
 def wrote(console: Console, path: Path, rest: str = "") -> None:

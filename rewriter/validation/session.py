@@ -15,6 +15,7 @@ import onnx
 
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files import writer
+from rewriter.files.reader import load
 from rewriter.validation.compare import RTOL, Array
 
 Feed = dict[str, Array]
@@ -118,6 +119,11 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
     path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model.onnx"
     writer.save(model, path)
     return str(path)
+
+
+def proto(model: bytes | str) -> onnx.ModelProto:
+    """The model that a ``Session`` loads from this."""
+    return onnx.ModelProto.FromString(model) if isinstance(model, bytes) else load(model)
 
 
 def dtype_of(ort_type: str) -> np.dtype[Any] | None:
