@@ -101,8 +101,8 @@ def test_the_summary(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(path, "--dialect", "onnx") == 0
     out = " ".join(capsys.readouterr().out.split())
     for part in ("Transposes 0 -> 2", "x 1x3x5x7 NCHW 1x5x7x3 NHWC (0, 2, 3, 1)", "means 1x3 1x3 unchanged",
-                 "proven least", "0 before, 840 now", "standard ONNX defines Conv channels-first only", "outputs unchanged",
-                 "Wrote"):  # fmt: skip
+                 "proven least", "0 before, 840 now", "standard ONNX defines Conv channels-first only",
+                 "outputs unchanged", "Wrote"):  # fmt: skip
         assert part in out
 
 
