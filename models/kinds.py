@@ -136,6 +136,8 @@ BORDER = [
     _border("diffusion", "Denoiser of latents with time and prompt", "Diffusion", (1, 4, 10, 12), "dynamo",
             more={"time": (1,), "prompt": (1, 7, 6)}),
     _border("vit", "Features of a ViT: tokens, a map, flat", "ViT", SMALL, "dynamo", outputs=("tokens", "map", "flat")),
+    _border("clap", "Spectrogram by Conv2D, normalised along its bands", "CLAP", (2, 1, 31, 20), "legacy"),
+    _border("videomae", "Frames before channels, read by Conv3D", "VideoMAE", (1, 4, 3, 20, 24), "dynamo"),
     _border("pointnet", "Clouds of points by Conv1d", "PointNet", (2, 3, 17), "legacy"),
     _border("stgcn", "Skeletons: joints normalised as channels, then positions", "STGCN", (2, 3, 8, 5, 2), "legacy"),
     _border("stereo", "Volume of costs of two images", "Stereo", SMALL, "dynamo", more={"right": SMALL}),

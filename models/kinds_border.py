@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch_blocks import conv_bn, randomise
 
 __all__ = [
+    "CLAP",
     "STGCN",
     "VSR",
     "Cached",
@@ -21,6 +22,7 @@ __all__ = [
     "Stereo",
     "TextCNN",
     "ViT",
+    "VideoMAE",
     "randomise",
 ]
 
@@ -106,6 +108,36 @@ class ViT(nn.Module):
         tokens = self.norm(self.block(x.flatten(2).transpose(1, 2)))
         places = tokens.transpose(1, 2)
         return tokens, places.reshape(n, c, h, w), places * 1.5
+
+
+class CLAP(nn.Module):
+    """An encoder of spectrograms, normalised band by band (Wu et al., arXiv:2211.06687): [N, 1, T, mels] -> [N, 5]."""
+
+    def __init__(self, mels: int = 20) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(mels)
+        self.body = nn.Sequential(conv_bn(1, 7, 3, 2), conv_bn(7, 7, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Linear(7, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(self.norm(x.transpose(1, 3)).transpose(1, 3)))
+
+
+class VideoMAE(nn.Module):
+    """Patches of some frames by Conv3D (Tong et al., arXiv:2203.12602): frames [N, T, 3, H, W] -> [N, 5]."""
+
+    def __init__(self, width: int = 10) -> None:
+        super().__init__()
+        self.patches, self.block, self.norm = (
+            nn.Conv3d(3, width, (2, 4, 4), (2, 4, 4)),
+            Block(width),
+            nn.LayerNorm(width),
+        )
+        self.head = nn.Linear(width, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x.permute(0, 2, 1, 3, 4)).flatten(2).transpose(1, 2)
+        return self.head(self.norm(self.block(x).mean(1)))
 
 
 class PointNet(nn.Module):

@@ -120,6 +120,8 @@ KINDS = {
         "output": FEATURES,
         **dict.fromkeys(("keys", "values", "new_keys", "new_values"), UNTOLD),  # [N, heads, T, d]
     },
+    # The BatchNormalization next to it has mel bands for its channels; the convolutions behind know better.
+    "torch_clap": {"input": IMAGE, "output": VECTOR},
     "torch_conformer": {"input": NO_CHANNELS, "output": FEATURES},
     "torch_diffusion": {"input": IMAGE, "time": VECTOR, "prompt": FEATURES, "output": IMAGE},
     "torch_disputed": {"input": DISPUTED, "output": DISPUTED},
@@ -129,6 +131,8 @@ KINDS = {
     # [N, C, T, joints, persons]: next to it a BatchNormalization has joints and C for its channels
     "torch_stgcn": {"input": TWO_CHANNELS, "output": VECTOR},
     "torch_textcnn": {"input": LAST_SIGNAL, "output": VECTOR},  # only Conv1D reads it, through a Transpose, as in Keras
+    # Channels stand before some positions, though not before all: --to nchw leaves them.
+    "torch_videomae": {"input": "NDCHW -> NDHWC", "output": VECTOR},
     "torch_vit": {"input": IMAGE, "tokens": FEATURES, "map": IMAGE, "flat": POSITIONS},
     "torch_vsr": {"input": FRAMES, "output": FRAMES},
     "torch_vsr_legacy": {"input": FRAMES, "output": FRAMES},
@@ -175,6 +179,8 @@ ZOO = {
     "torch_swin2sr": {"input": IMAGE, "output": IMAGE},
     "torch_swin_v2": {"input": IMAGE, "output": VECTOR},
     "torch_upernet": {"input": IMAGE, "output": IMAGE},
+    # Channels stand before some positions, though not before all: --to nchw leaves them.
+    "torch_videomae": {"input": "NDCHW -> NDHWC", "output": VECTOR},
     "torch_vit": {"input": IMAGE, "output": VECTOR},
     "torch_yolo": {"input": IMAGE, "output": POSITIONS},  # anchors
     "torch_yolos": {"input": IMAGE, "output": FEATURES},  # [N, detection tokens, classes + box]
