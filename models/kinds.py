@@ -45,6 +45,10 @@ def _keras(
     return Net(f"keras_{name}", about, build, shape, exporter, opset, folder="kinds", module="kinds_keras", **options)
 
 
+def _border(*args: Any, **options: Any) -> Net:
+    return _torch("kinds_border", *args, **options)
+
+
 SMALL = (1, 3, 20, 24)
 IMAGES = [
     _image("rrdb", "Real-ESRGAN: pixel_unshuffle at the input", "RRDB", SMALL, "dynamo"),
@@ -117,8 +121,30 @@ KERAS = [
     _keras("dcgan", "DCGAN: noise to an image of one channel", "dcgan", (2, 9)),
     _keras("group_norm", "GroupNormalization before the output", "group_norm", (1, 10, 12, 3)),
     _keras("pixels", "uint8 pixels, preprocessing in the net", "pixels", (1, 20, 24, 3), dtype="uint8"),
+    _keras("bilstm", "Conv1D, then a bidirectional LSTM", "bilstm", (1, 12, 9)),
+    _keras("speech", "Spectrogram by Conv2D, no channel", "speech", (1, 31, 20)),
+    _keras("dense", "Dense layers on every pixel, no convolution", "dense", (1, 10, 12, 3)),
     _keras("loop", "A convolution in a loop before the output", "loop", (1, 10, 12, 3)),
     _keras("int8", "TFLite, quantised to int8 inside", "small_cnn", (1, 20, 24, 3), "tflite"),
 ]  # fmt: skip
+CACHE = {"keys": (1, 2, 5, 7), "values": (1, 2, 5, 7)}
+BORDER = [
+    _border("conformer", "Conformer: frames of mels to hidden states", "Conformer", (1, 32, 20), "dynamo"),
+    _border("textcnn", "TextCNN: Conv1d on embedded words", "TextCNN", (2, 12, 9), "legacy"),
+    _border("cached", "A decoder's step with a cache", "Cached", (1, 1, 14), "dynamo", more=CACHE,
+            outputs=("output", "new_keys", "new_values")),
+    _border("diffusion", "Denoiser of latents with time and prompt", "Diffusion", (1, 4, 10, 12), "dynamo",
+            more={"time": (1,), "prompt": (1, 7, 6)}),
+    _border("vit", "Features of a ViT: tokens, a map, flat", "ViT", SMALL, "dynamo", outputs=("tokens", "map", "flat")),
+    _border("clap", "Spectrogram by Conv2D, normalised along its bands", "CLAP", (2, 1, 31, 20), "legacy"),
+    _border("videomae", "Frames before channels, read by Conv3D", "VideoMAE", (1, 4, 3, 20, 24), "dynamo"),
+    _border("pointnet", "Clouds of points by Conv1d", "PointNet", (2, 3, 17), "legacy"),
+    _border("stgcn", "Skeletons: joints normalised as channels, then positions", "STGCN", (2, 3, 8, 5, 2), "legacy"),
+    _border("stereo", "Volume of costs of two images", "Stereo", SMALL, "dynamo", more={"right": SMALL}),
+    _border("pixels_hwc", "Bytes without a batch, channels last", "PixelsHWC", (20, 24, 3), "dynamo", dtype="uint8"),
+    _border("vsr", "Recurrent super-resolution, frames one by one", "VSR", (1, 3, 3, 10, 12), "dynamo"),
+    _border("vsr_legacy", "The same, any N", "VSR", (2, 4, 3, 10, 12), "legacy", dynamic={0: "N"}),
+    _border("disputed", "Read by Conv1d and by Linear along the same axis", "Disputed", (2, 7, 9), "dynamo"),
+]  # fmt: skip
 
-KINDS = IMAGES + SOUND + DETECTORS + KERAS + OTHERS
+KINDS = IMAGES + SOUND + DETECTORS + KERAS + OTHERS + BORDER

@@ -12,9 +12,11 @@ from keras_nets import Shape, Tensor, randomise
 
 __all__ = [
     "autoencoder",
+    "bilstm",
     "conv_lstm",
     "crnn",
     "dcgan",
+    "dense",
     "ecg",
     "frames",
     "group_norm",
@@ -25,6 +27,7 @@ __all__ = [
     "pixels",
     "randomise",
     "small_cnn",
+    "speech",
     "tcn",
 ]
 
@@ -113,6 +116,31 @@ def tcn(shape: Shape) -> keras.Model:
 def lstm(shape: Shape) -> keras.Model:
     """A recurrent net without a convolution: [N, T, C] -> [N, T, 5]."""
     return keras.Sequential([keras.Input(shape), layers.LSTM(9, return_sequences=True), layers.Dense(5)])
+
+
+def bilstm(shape: Shape) -> keras.Model:
+    """A convolution along time, then an LSTM both ways: [N, T, C] -> [N, T, 5]."""
+    return keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.Conv1D(7, 3, padding="same", activation="relu"),
+            layers.Bidirectional(layers.LSTM(6, return_sequences=True)),
+            layers.Dense(5),
+        ]
+    )
+
+
+def speech(shape: Shape) -> keras.Model:
+    """Keras's tutorial on spoken words: spectrogram without an axis of channels [N, T, bins] -> [N, 8]."""
+    spectrogram = keras.Input(shape)
+    x = layers.Reshape((*shape, 1))(spectrogram)
+    x = layers.MaxPooling2D(2)(layers.Conv2D(7, 3, activation="relu")(x))
+    return keras.Model(spectrogram, layers.Dense(8)(layers.GlobalAveragePooling2D()(x)))
+
+
+def dense(shape: Shape) -> keras.Model:
+    """Every pixel alone by dense layers, nothing else: [N, H, W, 3] -> [N, H, W, 5]."""
+    return keras.Sequential([keras.Input(shape), layers.Dense(7, activation="relu"), layers.Dense(5)])
 
 
 def conv_lstm(shape: Shape) -> keras.Model:

@@ -9,12 +9,15 @@ VECTOR = "stays: fewer than 3 axes"
 FEATURES = "stays: a sequence of features"
 POSITIONS = "stays: positions in a row"
 NO_CHANNELS = "stays: an image without an axis of channels"
+TWO_CHANNELS = "stays: channels on two axes"
+DISPUTED = "stays: operators disagree about its axes"
+UNTOLD = "stays: no operator tells its axes"
 
 IMAGE, LAST_IMAGE = "NCHW -> NHWC", "NHWC -> NCHW"
 SIGNAL, LAST_SIGNAL = "NCW -> NWC", "NWC -> NCW"
 VOLUME, LAST_VOLUME = "NCDHW -> NDHWC", "NDHWC -> NCDHW"
 FRAMES, LAST_FRAMES = "NTCHW -> NTHWC", "NTHWC -> NTCHW"
-UNBATCHED = "CHW -> HWC"
+UNBATCHED, LAST_UNBATCHED = "CHW -> HWC", "HWC -> CHW"
 
 MODELS = {
     "keras_conv1d": {"input": LAST_SIGNAL, "output": LAST_SIGNAL},
@@ -99,6 +102,9 @@ KINDS = {
     "keras_mnist_17": {"input": LAST_IMAGE, "output": VECTOR},
     "keras_mnist_dynamic": {"input": LAST_IMAGE, "output": VECTOR},
     "keras_pixels": {"input": LAST_IMAGE, "output": VECTOR},
+    "keras_bilstm": {"input": LAST_SIGNAL, "output": FEATURES},
+    "keras_dense": {"input": UNTOLD, "output": UNTOLD},  # a batch of images or of anything else
+    "keras_speech": {"input": NO_CHANNELS, "output": VECTOR},
     "keras_tcn": {"input": LAST_SIGNAL, "output": LAST_SIGNAL},
     # control flow, functions, other types
     "own_functions": {"input": IMAGE, "output": IMAGE},
@@ -108,6 +114,28 @@ KINDS = {
     "torch_loop": {"input": IMAGE, "output": IMAGE},
     "torch_qdq": {"input": IMAGE, "output": VECTOR},
     "torch_qoperator": {"input": IMAGE, "output": VECTOR},
+    # near the border
+    "torch_cached": {
+        "input": FEATURES,
+        "output": FEATURES,
+        **dict.fromkeys(("keys", "values", "new_keys", "new_values"), UNTOLD),  # [N, heads, T, d]
+    },
+    # The BatchNormalization next to it has mel bands for its channels; the convolutions behind know better.
+    "torch_clap": {"input": IMAGE, "output": VECTOR},
+    "torch_conformer": {"input": NO_CHANNELS, "output": FEATURES},
+    "torch_diffusion": {"input": IMAGE, "time": VECTOR, "prompt": FEATURES, "output": IMAGE},
+    "torch_disputed": {"input": DISPUTED, "output": DISPUTED},
+    "torch_pixels_hwc": {"input": LAST_UNBATCHED, "output": VECTOR},
+    "torch_pointnet": {"input": SIGNAL, "output": VECTOR},  # points are positions
+    "torch_stereo": {"input": IMAGE, "right": IMAGE, "output": NO_CHANNELS},  # disparities [N, H, W]
+    # [N, C, T, joints, persons]: next to it a BatchNormalization has joints and C for its channels
+    "torch_stgcn": {"input": TWO_CHANNELS, "output": VECTOR},
+    "torch_textcnn": {"input": LAST_SIGNAL, "output": VECTOR},  # only Conv1D reads it, through a Transpose, as in Keras
+    # Channels stand before some positions, though not before all: --to nchw leaves them.
+    "torch_videomae": {"input": "NDCHW -> NDHWC", "output": VECTOR},
+    "torch_vit": {"input": IMAGE, "tokens": FEATURES, "map": IMAGE, "flat": POSITIONS},
+    "torch_vsr": {"input": FRAMES, "output": FRAMES},
+    "torch_vsr_legacy": {"input": FRAMES, "output": FRAMES},
 }
 
 ZOO = {
@@ -151,6 +179,8 @@ ZOO = {
     "torch_swin2sr": {"input": IMAGE, "output": IMAGE},
     "torch_swin_v2": {"input": IMAGE, "output": VECTOR},
     "torch_upernet": {"input": IMAGE, "output": IMAGE},
+    # Channels stand before some positions, though not before all: --to nchw leaves them.
+    "torch_videomae": {"input": "NDCHW -> NDHWC", "output": VECTOR},
     "torch_vit": {"input": IMAGE, "output": VECTOR},
     "torch_yolo": {"input": IMAGE, "output": POSITIONS},  # anchors
     "torch_yolos": {"input": IMAGE, "output": FEATURES},  # [N, detection tokens, classes + box]

@@ -8,16 +8,16 @@ from onnx import ModelProto
 
 from rewriter import RewriteResult, rewrite
 from tests.pipeline.interface_table import KINDS, MODELS, ZOO
+from tests.support import graphs
 from tests.support.graphs import COMMITTED, DIRECTIONS, ROOT, dims, weights
 
 Decisions = dict[str, str]
 Dims = list[int | str | None]
 
-KINDS_PATHS = {path.stem: path for path in sorted((ROOT / "models" / "kinds").glob("*.onnx"))}
 ZOO_FOLDER = ROOT / "models" / "zoo"
 BACK = {"nhwc": "nchw", "nchw": "nhwc"}
 NETS = [pytest.param(COMMITTED[name], table, id=name) for name, table in MODELS.items()] + [
-    pytest.param(KINDS_PATHS[name], table, id=f"kinds-{name}") for name, table in KINDS.items()
+    pytest.param(graphs.KINDS[name], table, id=f"kinds-{name}") for name, table in KINDS.items()
 ]
 ZOO_NETS = [
     pytest.param(
@@ -32,7 +32,7 @@ ZOO_NETS = [
 
 def test_the_table_has_every_net() -> None:
     assert set(MODELS) == set(COMMITTED)
-    assert set(KINDS) == set(KINDS_PATHS)
+    assert set(KINDS) == set(graphs.KINDS)
     assert {path.stem for path in ZOO_FOLDER.glob("*.onnx")} <= set(ZOO)
 
 

@@ -16,6 +16,7 @@ Dims = Sequence[int | str | None]
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = {path.stem: path for path in sorted((ROOT / "models").glob("*.onnx")) if "." not in path.stem}
+KINDS = {path.stem: path for path in sorted((ROOT / "models" / "kinds").glob("*.onnx"))}
 LIGHT = {path.stem: path for path in sorted(Path(onnx.__file__).parent.glob("backend/test/data/light/*.onnx"))}
 DIRECTIONS = (("nhwc", "function"), ("nhwc", "onnx"), ("nchw", "onnx"))
 FLOAT, FLOAT16, INT64, BOOL = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64, TensorProto.BOOL
