@@ -8,6 +8,7 @@ import onnx_graphsurgeon as gs
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes.apply.push_transposes import push
+from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
 from passes.apply.widen_vectors import widen_vectors
 from passes.dialects.base import Dialect
@@ -120,6 +121,7 @@ PASSES = (
     Pass(PLAN, "find_roles", _find_roles, gives="roles"),
     Pass(PLAN, "make_program", _make_program, gives="program"),
     Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
+    Pass(APPLY, "quantize_as_functions", lambda work: as_functions(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),

@@ -58,6 +58,7 @@ FORMS = (
     Form("GroupNormalization", "GroupNormalization", "x--"),
     Form("LRN", "LRN", "x"),
     Form("HardSwish", "HardSwish", "x", since=14),
+    Form("DynamicQuantizeLinear", "DynamicQuantizeLinear", "x", "x--", since=11),
     Form("DepthToSpace", "DepthToSpace", "x"),
     Form("SpaceToDepth", "SpaceToDepth", "x"),
     Form("GridSample", "GridSample", "x-", since=16),

@@ -89,7 +89,8 @@ def arranged_as(form: Form, node: Node, p: Perm, kernel: Perm, **changes: Any) -
             inputs[i] = permuted(p if kind == "x" else kernel)
         elif kind == "v":
             edits[i] = Take(p)
-    return node.move(inputs, dict.fromkeys(range(node.arity[1]), permuted(p)), edits=edits, **changes)
+    outputs = {j: permuted(p) for j, kind in enumerate(form.outputs) if kind != "-"}
+    return node.move(inputs, outputs, edits=edits, **changes)
 
 
 def spatial_attrs(node: Node, p: Perm) -> dict[str, Any]:
