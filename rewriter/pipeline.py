@@ -32,9 +32,9 @@ from rewriter.report.build import make_report
 from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
 from rewriter.shapes.infer import infer
-from rewriter.shapes.measure import measure
 from rewriter.stayed import why_it_stayed
 from rewriter.validation.inputs import InputRequest
+from rewriter.validation.measure import measure
 from rewriter.validation.session import Session
 
 
