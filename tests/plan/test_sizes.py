@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from rewriter import rewrite
 from rewriter.cli import main
-from rewriter.shapes import measure
+from rewriter.validation import measure
 from tests.support.graphs import converted, dims, graph, ints, model, node, value
 
 IMAGE = [1, 4, 16, 16]
