@@ -10,7 +10,7 @@ TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz operators bench zoo zoo-latency clean
+.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz operators bench prices zoo zoo-latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ bench: $(VENV)/ready  ## measure; writes docs/benchmarks.md (needs make models-f
 
 zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs make models-zoo once)
 	$(VENV)/bin/python -m tests.tools.zoo
+
+prices: $(VENV)/ready  ## time operators channels first and last; writes docs/prices.md
+	$(VENV)/bin/python -m tests.tools.prices
 
 zoo-latency: $(VENV)/ready  ## race over the zoo on a quiet machine; writes docs/zoo-latency.md
 	$(VENV)/bin/python -m tests.tools.zoo --latency

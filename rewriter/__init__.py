@@ -8,7 +8,7 @@ True
 
 from typing import TYPE_CHECKING
 
-from rewriter.errors import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError
+from rewriter.errors import CouldNotValidate, DoesNotRun, ResultDiffers, RewriterError, UsageError, VerificationError
 from rewriter.lazy import names_from
 from rewriter.version import __version__
 
@@ -35,9 +35,9 @@ else:
     )
 
 __all__ = [
-    "CouldNotValidate", "InterfaceValue", "Report", "ResultDiffers", "RewriteResult", "RewriterError", "UsageError",
-    "ValidationReport", "VerificationError", "__version__", "conv_padding", "conv_transpose_padding", "convert_layout",
-    "flatten_order", "pool_padding", "rewrite", "validate",
+    "CouldNotValidate", "DoesNotRun", "InterfaceValue", "Report", "ResultDiffers", "RewriteResult", "RewriterError",
+    "UsageError", "ValidationReport", "VerificationError", "__version__", "conv_padding", "conv_transpose_padding",
+    "convert_layout", "flatten_order", "pool_padding", "rewrite", "validate",
 ]  # fmt: skip
 
 

@@ -12,19 +12,21 @@ from typing import Any
 
 import rewriter
 from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError
+from rewriter.errors import CouldNotValidate, DoesNotRun, ResultDiffers, RewriterError, UsageError, VerificationError
+from rewriter.layouts import parse_choice
 from rewriter.version import __version__
 
 OK, USAGE = 0, 2
 CODES: dict[type[Exception], int] = {
     VerificationError: 1,
     ResultDiffers: 1,
+    DoesNotRun: 1,
     CouldNotValidate: 3,
 }  # all else that can be told: USAGE
 
-EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original or fails
-verification, nothing written; 2 bad usage, unreadable or unsupported model, unknown name; 3 could not be validated,
-nothing written."""
+EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
+run in onnxruntime, or fails our own verification, nothing written; 2 bad usage, unreadable or unsupported model,
+unknown name; 3 could not be validated, nothing written."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,8 +45,9 @@ def parser() -> argparse.ArgumentParser:
                      "standard ONNX operators (default for nchw)")  # fmt: skip
     how.add_argument("--weight-layout", choices=WEIGHT_LAYOUTS, default=WEIGHT_LAYOUTS[0],
                      help="kernels in the function dialect (default: %(default)s)")  # fmt: skip
-    how.add_argument("--layout", action="append", default=[], metavar="NAME=" + "{" + ",".join(LAYOUTS) + "}",
-                     help="layout of one input or output, repeatable")  # fmt: skip
+    how.add_argument("--layout", action="append", default=[], metavar="NAME=LAYOUT",
+                     help=f"of one input or output: {', '.join(LAYOUTS)}, the letters wanted (NTHWC), or a perm as "
+                     "einops writes it ('n c h w -> n h w c'); repeatable")  # fmt: skip
     how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
     check = p.add_argument_group("validation with onnxruntime")
     check.add_argument("--providers", metavar="LIST", help="cpu,cuda (default: cpu, and cuda where there is one)")
@@ -96,8 +99,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json and args.json.resolve() in (args.model.resolve(), output.resolve()):
         raise UsageError(f"--json {args.json} is a model; give another path")
     shapes = dict(_shape(text) for text in args.input_shape)
-    layouts = dict(_pair(text, "--layout") for text in args.layout)
+    layouts = dict(_layout(text) for text in args.layout)
     providers = _providers(args.providers)
+    arrays = None if args.no_validate else _arrays(args.inputs)
     from rewriter.files.writer import save
     from rewriter.report import text as render
 
@@ -111,16 +115,18 @@ def run(args: argparse.Namespace) -> int:
         keep_io=args.keep_io,
         input_shapes=shapes,
         explain=args.explain,
+        measure_on=arrays,
     )
     render.rewritten(console, args.model, result.report, args.verbose)
     verdict = None
     if not args.no_validate and (result.report.changed or args.output):
         with console.status("validating with onnxruntime"):
-            verdict = _validate(args, result, shapes, providers)
+            verdict = _validate(args, result, shapes, arrays, providers)
         render.validated(console, verdict)
     _write_json(args.json, result, verdict)
-    if verdict is not None and not verdict.ok:
-        raise ResultDiffers(f"{args.model}: the result differs from the original; nothing was written")
+    if verdict is not None and verdict.fault is not None:
+        kind = ResultDiffers if verdict.fault == "differs from the original" else DoesNotRun
+        raise kind(f"{args.model}: the result {verdict.fault}; nothing was written")
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
         return OK
@@ -133,6 +139,7 @@ def _validate(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
     shapes: dict[str, list[int]],
+    arrays: dict[str, Any] | None,
     providers: list[str] | None,
 ) -> rewriter.ValidationReport:
     return rewriter.validate(
@@ -145,13 +152,13 @@ def _validate(
         rtol=args.rtol,
         atol=args.atol,
         input_shapes=shapes or None,
-        inputs=_arrays(args.inputs),
+        inputs=arrays,
     )
 
 
-def _arrays(path: Path | None) -> dict[str, Any] | None:
+def _arrays(path: Path | None) -> dict[str, Any]:
     if path is None:
-        return None
+        return {}
     import numpy as np
 
     try:
@@ -165,6 +172,12 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.rpartition("=")
     if not equals or not name:
         raise UsageError(f"{option} {text}: write NAME=VALUE")
+    return name, value
+
+
+def _layout(text: str) -> tuple[str, str]:
+    name, value = _pair(text, "--layout")
+    parse_choice(name, value)
     return name, value
 
 

@@ -17,9 +17,18 @@ class ResultDiffers(RewriterError):
     """Onnxruntime computes something else from the rewritten model than from the original (exit code 1)."""
 
 
+class DoesNotRun(RewriterError):
+    """Onnxruntime does not load or run the rewritten model, though it runs the original (exit code 1)."""
+
+
 class CouldNotValidate(RewriterError):
     """There is no verdict: a provider or data is missing, or the original does not run (exit code 3)."""
 
 
 class RunFailed(Exception):
     """A model does not load or run, of which ``validate`` makes a verdict; the text is onnxruntime's, shortened."""
+
+
+def refused(fault: str) -> VerificationError:
+    """The error that says whose fault it is."""
+    return VerificationError(f"the rewriter's own verification refuses its result, a bug to be reported: {fault}")

@@ -11,20 +11,24 @@ from onnx import ModelProto, helper
 
 from passes.ir.importer import UNKNOWN
 from passes.layout import perm
-from passes.layout.formats import FORMATS
+from passes.layout.choice import Recorded
+from passes.layout.formats import letters_of, roles_of
 from passes.layout.layout import Layout
 from passes.layout.perm import Perm
-from passes.plan.roles import channels_last_perm
+from passes.plan.roles import image
 from rewriter.errors import UsageError
 
 LAYOUTS_KEY = "rewriter.layouts"  # metadata: JSON {name: {"from": "NCHW", "to": "NHWC", "perm": [0, 2, 3, 1]}}
 # https://github.com/onnx/onnx/blob/main/docs/DimensionDenotation.md
-DENOTATIONS = {"N": "DATA_BATCH", "C": "DATA_CHANNEL", "D": "DATA_FEATURE", "H": "DATA_FEATURE", "W": "DATA_FEATURE"}
+DENOTATIONS = {"N": "DATA_BATCH", "T": "DATA_TIME", "C": "DATA_CHANNEL"} | dict.fromkeys("DHW", "DATA_FEATURE")
 
 
 @dataclass(frozen=True)
 class InterfaceValue:
-    """A graph input or output. Shapes hold sizes, symbols or ``None``; layouts are letters (``None``: not an image)."""
+    """A graph input or output. Shapes hold sizes, symbols or ``None``; layouts are letters (``None``: not an image).
+
+    ``note``: why it stayed, if it could be taken for an image that should have flipped, and what to do.
+    """
 
     name: str
     old_shape: list[int | str | None] | None
@@ -32,6 +36,7 @@ class InterfaceValue:
     old_layout: str | None
     new_layout: str | None
     perm: Perm | None
+    note: str = ""
 
     @property
     def flipped(self) -> bool:
@@ -43,23 +48,32 @@ class InterfaceValue:
         return asdict(self)
 
 
-def interface_value(tensor: gs.Tensor, layout: Layout, roles: str | None) -> InterfaceValue:
+def interface_value(tensor: gs.Tensor, layout: Layout, roles: str, note: str = "") -> InterfaceValue:
     """``tensor``, which is the original's and has axes of these ``roles`` (if they are known), stored in ``layout``."""
     if tensor.shape is None:
-        return InterfaceValue(tensor.name, None, None, None, None, None)
+        return InterfaceValue(tensor.name, None, None, None, None, None, note)
     shape = [None if isinstance(d, str) and d.startswith(UNKNOWN) else d for d in tensor.shape]
-    stored = layout.perm
-    old = letters(roles) if roles else None
+    stored, old = layout.perm, letters(roles)
     new = "".join(perm.reorder(stored, old)) if old else None
-    return InterfaceValue(tensor.name, shape, perm.reorder(stored, shape), old, new, stored)
+    return InterfaceValue(tensor.name, shape, perm.reorder(stored, shape), old, new, stored, note)
 
 
 def letters(roles: str) -> str | None:
     """Roles "BCSS" as the letters "NCHW"; ``None`` if they are not those of an image."""
-    if channels_last_perm(roles) is None:
-        return None
-    spatial = iter(FORMATS[len(roles)].spatial)
-    return "".join({"B": "N", "C": "C"}.get(role) or next(spatial) for role in roles)
+    known = image(roles)
+    return None if known is None else letters_of(known)
+
+
+def recorded_layouts(model: ModelProto) -> dict[str, Recorded]:
+    """What the model's own record says of inputs and outputs. Raises UsageError if it is broken."""
+
+    def roles(text: str | None) -> str:
+        return roles_of(text) if text and set(text) <= set(DENOTATIONS) else ""
+
+    return {
+        name: Recorded(roles(entry.get("to")), roles(entry["from"]), perm.inverse(tuple(entry["perm"])))
+        for name, entry in read_record(model).items()
+    }
 
 
 def record(model: ModelProto, interface: Sequence[InterfaceValue]) -> None:

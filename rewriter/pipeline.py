@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,25 @@ from passes import dialects
 from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
 from passes.ir.lint import LintError
+from passes.layout.choice import Choice
 from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
 from passes.normalize.infer_shapes import Engines
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
-from rewriter.choices import LAYOUTS, TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import RunFailed, UsageError, VerificationError
+from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
+from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.files.reader import load
-from rewriter.interface import InterfaceValue, interface_value, record
+from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
+from rewriter.layouts import parse_choice
 from rewriter.report.build import make_report
 from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
 from rewriter.shapes.infer import infer
+from rewriter.stayed import why_it_stayed
+from rewriter.validation.inputs import InputRequest
+from rewriter.validation.measure import measure
 from rewriter.validation.session import Session
 
 
@@ -59,27 +65,33 @@ def rewrite(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     time_limit: float = 60.0,
     explain: Sequence[str] = (),
+    measure_on: Mapping[str, Array] | None = None,
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only.
-    ``layouts``: ``"nhwc"``, ``"nchw"`` or ``"keep"`` by name of a graph input or output; others flip where their axes
-    are known to be those of an image, none with ``keep_io``. ``input_shapes``: sizes by input, to price dynamic dims.
+    ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
+    (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
+    none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
+    ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers; else
+    they are guessed. Sizes serve to price plans; dynamic dims stay so.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
     """
-    choices = layouts or {}
-    _check_options(to, dialect, weight_layout, choices)
+    _check_options(to, dialect, weight_layout)
+    choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
     with timed(seconds, "load"):
         original = model if isinstance(model, ModelProto) else load(model)
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
-    request = Request(to, spelled, choices, keep_io, input_shapes or {}, time_limit)
+    recorded = recorded_layouts(original)
+    request = Request(to, spelled, choices, recorded, keep_io, input_shapes or {}, time_limit)
     with blaming(original):
-        result = _convert(start(original, request, seconds), original, explain)
+        work = start(original, request, seconds, measure_on)
+        result = _convert(work, original, explain)
     if original is not model:
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
@@ -92,16 +104,26 @@ def plan_of(model: ModelProto, to: str) -> Work:
     Raises what ``rewrite`` does.
     """
     with blaming(model):
-        work = start(model, Request(to, dialects.make(dialects.DEFAULTS[to]), own_weights=True))
+        spelled = dialects.make(dialects.DEFAULTS[to])
+        work = start(model, Request(to, spelled, recorded=recorded_layouts(model), own_weights=True))
         run_passes(work, READ, NORMALIZE, PLAN)
     return work
 
 
-def start(model: ModelProto, request: Request, seconds: dict[str, float] | None = None) -> Work:
+def start(
+    model: ModelProto,
+    request: Request,
+    seconds: dict[str, float] | None = None,
+    measure_on: Mapping[str, Array] | None = None,
+) -> Work:
     """The model's graph, before any pass; ``seconds`` by stage go on from those given."""
     seconds = {} if seconds is None else seconds
+    engines = Engines(infer, evaluate)
+    if measure_on is not None:
+        run = InputRequest(1, 0, request.input_shapes, measure_on)
+        engines = engines._replace(measure=partial(measure, model, run))
     with timed(seconds, f"{READ}/import"):
-        return Work(import_model(model), request, Engines(infer, evaluate), seconds)
+        return Work(import_model(model), request, engines, seconds)
 
 
 def run_passes(work: Work, *stages: str) -> None:
@@ -112,7 +134,7 @@ def run_passes(work: Work, *stages: str) -> None:
                 setattr(work, one.gives, one.run(work))
                 one.check(work.graph)
             except LintError as error:
-                raise VerificationError(f"after pass {one.name}: {error}") from None
+                raise refused(f"after pass {one.name}: {error}") from None
             except PlanError as error:
                 raise UsageError(str(error)) from None
 
@@ -122,6 +144,7 @@ def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> Rewrit
     _check_names(work)
     run_passes(work, PLAN, APPLY)
     inputs, outputs = interface_of(work)
+    _check_letters([*inputs, *outputs], work.request.choices)
     with timed(work.seconds, "write"):
         result = export_model(work.graph)
         dialects.bring_functions(result)
@@ -145,12 +168,12 @@ def evaluate(model: ModelProto) -> Sequence[Array] | None:
 def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]]:
     """The graph's inputs, and its outputs."""
 
-    def values(tensors: Sequence[gs.Tensor]) -> list[InterfaceValue]:
-        return [
-            interface_value(tensor, work.program.ends[tensor.name], work.roles.get(tensor.name)) for tensor in tensors
-        ]
+    def value(tensor: gs.Tensor) -> InterfaceValue:
+        roles, layout = work.roles.get(tensor.name, ""), work.program.ends[tensor.name]
+        return interface_value(tensor, layout, roles, why_it_stayed(tensor, layout, roles, work.request))
 
-    return values(work.program.graph.inputs), values(work.program.graph.outputs)
+    graph = work.program.graph
+    return [*map(value, graph.inputs)], [*map(value, graph.outputs)]
 
 
 @contextmanager
@@ -175,12 +198,11 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - begin
 
 
-def _check_options(to: str, dialect: str | None, weight_layout: str, choices: Mapping[str, str]) -> None:
+def _check_options(to: str, dialect: str | None, weight_layout: str) -> None:
     for option, value, allowed in (
         ("to", to, TARGETS),
         ("dialect", dialect, (None, *dialects.DIALECTS)),
         ("weight_layout", weight_layout, WEIGHT_LAYOUTS),
-        *((f"layout of {name!r}", choice, LAYOUTS) for name, choice in choices.items()),
     ):
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
@@ -195,5 +217,18 @@ def _check_names(work: Work) -> None:
             raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, tensors))}")
     for name, choice in work.request.choices.items():
         rank = len(tensors[name].shape or ())
-        if choice != "keep" and rank not in FORMATS:
-            raise UsageError(f"{name!r} has {rank} axes; {choice} is for 3, 4 or 5 (--layout {name}=keep leaves it)")
+        asked = len(choice.perm or choice.letters)
+        if asked and asked != rank:
+            raise UsageError(f"{name!r} has {rank} axes, the layout asked for it has {asked}")
+        if choice.to in TARGETS and rank not in FORMATS:
+            raise UsageError(f"{name!r} has {rank} axes; {choice.to} is for 3, 4 or 5 (--layout {name}=keep leaves it)")
+
+
+def _check_letters(interface: Sequence[InterfaceValue], choices: Mapping[str, Choice]) -> None:
+    """What was asked for in letters must have come out so: a known image may have other axes."""
+    for value in interface:
+        wanted = choices[value.name].letters if value.name in choices else ""
+        if wanted and value.new_layout != wanted:
+            raise UsageError(
+                f"{value.name!r} is {value.old_layout}, which cannot be stored as {wanted}; write a perm of its axes"
+            )

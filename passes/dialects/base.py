@@ -18,8 +18,8 @@ WEIGHT_LAYOUTS = ("ohwi", "hwio")
 class Form(NamedTuple):
     """A channels-first operator in one of its forms (by optional inputs and outputs), and what each of these is.
 
-    ``x`` activation, ``w`` kernel, ``v`` vector with one entry per axis, ``-`` passed through. ``grouped``: the
-    operator works on ``[N, groups, -1]``, which the attribute ``group_shape`` says.
+    ``x`` activation, ``p`` one of a single pixel, ``w`` kernel, ``v`` vector with one entry per axis, ``-`` passed
+    through. ``grouped``: the operator works on ``[N, groups, -1]``, which the attribute ``group_shape`` says.
     """
 
     name: str
@@ -47,14 +47,18 @@ FORMS = (
     Form("MaxUnpoolToShape", "MaxUnpool", "xxv"),
     Form("LpPool", "LpPool", "x"),
     Form("GlobalAveragePool", "GlobalAveragePool", "x"),
+    Form("GlobalAveragePool", "GlobalAveragePool", "x", "p", since=5),
     Form("GlobalMaxPool", "GlobalMaxPool", "x"),
+    Form("GlobalMaxPool", "GlobalMaxPool", "x", "p", since=5),
     Form("GlobalLpPool", "GlobalLpPool", "x"),
+    Form("GlobalLpPool", "GlobalLpPool", "x", "p", since=5),
     Form("BatchNormalization", "BatchNormalization", "x----"),
     Form("InstanceNormalization", "InstanceNormalization", "x--"),
     Form("GroupedInstanceNormalization", "InstanceNormalization", "x--", since=12, grouped=True),
     Form("GroupNormalization", "GroupNormalization", "x--"),
     Form("LRN", "LRN", "x"),
     Form("HardSwish", "HardSwish", "x", since=14),
+    Form("DynamicQuantizeLinear", "DynamicQuantizeLinear", "x", "x--", since=11),
     Form("DepthToSpace", "DepthToSpace", "x"),
     Form("SpaceToDepth", "SpaceToDepth", "x"),
     Form("GridSample", "GridSample", "x-", since=16),

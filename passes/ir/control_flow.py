@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.ir.graph import bodies, is_standard
+from passes.ir.graph import bodies, every_node, is_standard
 
 DOMAIN = "coupling"
 NODE = -1
@@ -56,6 +56,13 @@ def flat(graph: gs.Graph) -> "Iterator[gs.Node | Coupling]":
         yield from couplings(node)
         for body in inner:
             yield from flat(body)
+
+
+def in_other_bodies(graph: gs.Graph) -> Iterator[gs.Node]:
+    """The nodes in bodies of operators other than If, Loop and Scan, as SequenceMap."""
+    for node in graph.nodes:
+        for body in bodies(node):
+            yield from in_other_bodies(body) if is_control_flow(node) else every_node(body)
 
 
 def couplings(node: gs.Node) -> list[Coupling]:

@@ -6,11 +6,11 @@ readers (quadratic for a constant that many nodes read), and misses what a body 
 
 import onnx_graphsurgeon as gs
 
-from passes.ir.graph import assemble, reads, with_bodies
+from passes.ir.graph import assemble, bodies, reads, with_bodies
 
 
 def dead_code(graph: gs.Graph) -> gs.Graph:
-    """The graph without nodes whose outputs nobody reads; bodies keep their inputs and outputs."""
+    """The graph without nodes whose outputs nobody reads, itself if there are none; bodies keep inputs and outputs."""
     needed = {t.name for t in graph.outputs}
     kept = []
     for node in reversed(graph.nodes):
@@ -18,4 +18,6 @@ def dead_code(graph: gs.Graph) -> gs.Graph:
             node = with_bodies(node, dead_code)
             needed |= reads(node)
             kept.append(node)
+    if len(kept) == len(graph.nodes) and not any(map(bodies, kept)):
+        return graph
     return assemble(graph, kept[::-1], graph.inputs, graph.outputs)

@@ -15,10 +15,12 @@ RANKS = (3, 4, 5)
 
 
 def fuse_group_norm(graph: gs.Graph) -> gs.Graph:
-    """The graph with one node for each such three nodes of its main graph."""
+    """The graph with one node for each such three nodes of its main graph; itself if there are none."""
     readers = Counter(name for node in graph.nodes for name in reads(node))
     readers.update(t.name for t in graph.outputs)
     found = [three for node in graph.nodes if (three := _three(node, readers)) is not None]
+    if not found:
+        return graph
     last = {id(three[2]): _one(*three) for three in found}
     gone = {id(node) for three in found for node in three[:2]}
     nodes = [last.get(id(node), node) for node in graph.nodes if id(node) not in gone]

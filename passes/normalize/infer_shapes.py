@@ -15,11 +15,13 @@ class Engines(NamedTuple):
     """What passes need of the world outside: it is handed in.
 
     ``infer``: the types and shapes of all values of a skeleton, by name. ``evaluate``: what a model without inputs
-    gives, ``None`` if it cannot be run.
+    gives, ``None`` if it cannot be run. ``measure``: the shapes of values of the file's main graph in a run, by
+    name, as far as they are found.
     """
 
     infer: Callable[[ModelProto], Mapping[str, ValueInfoProto]]
     evaluate: Callable[[ModelProto], Sequence[Array] | None]
+    measure: Callable[[Sequence[str]], Mapping[str, Sequence[int]]] = lambda names: {}
 
 
 def infer_shapes(graph: gs.Graph, engines: Engines) -> gs.Graph:

@@ -46,7 +46,10 @@ class _Lowering:
         pairs = zip(operands, form.inputs, strict=False)
         inputs = [self._first(nodes, tensor, kind, perms, kept) for tensor, kind in pairs]
         results, after = [], []
-        for tensor in node.outputs:
+        for tensor, kind in zip(node.outputs, form.outputs, strict=False):
+            if kind == "-":
+                results.append(tensor)
+                continue
             seen = tensor
             if tensor.name in kept:
                 result = _like(tensor, unused(f"{tensor.name}_first", self.names), perms["x"])

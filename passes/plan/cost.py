@@ -38,7 +38,8 @@ class CostModel:
     moves_tie: float = 0.5
 
     # copies. A Softmax along an axis that is not the last transposes before and after (CPU and CUDA providers: a
-    # diffusion U-Net spends 10 ms in Softmax instead of 0.4)
+    # diffusion U-Net spends 10 ms in Softmax instead of 0.4). On the CPU it takes 15 to 20 Transposes (docs/prices.md);
+    # priced at more than 2 it would be given some of its own
     softmax_off_last: float = 2.0
     # BatchNormalization as Mul and Add passes its data twice, and is not fused with what is before it
     second_pass: float = 1.0
@@ -46,6 +47,10 @@ class CostModel:
     # exchanging a constant on the right costs passes over what is on the left (priced at none Keras's ConvNeXt runs at
     # 1.09 times the original's time, priced at 1 an MLP-Mixer keeps its Transposes)
     unpacked_operand: float = 0.5
+    # The CPU provider computes float16 as float32: a Transpose of it stands between two Casts, each of which takes as
+    # long as the Transpose ([1,56,56,64]: 0.05 to 0.06 ms each; a Transpose of float32: 0.10). So it belongs on the
+    # float32 side of a Cast. Pairs cancel on either side, at BASIC and ALL
+    half_detour: float = 2.0
 
     def bytes_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:
         """Bytes that one Transpose of the tensor moves, none if its rank is unknown; ``sizes``: of symbolic dims."""
@@ -57,6 +62,11 @@ class CostModel:
             for axis, dim in enumerate(tensor.shape)
         )
         return (np.dtype(tensor.dtype).itemsize if known else self.unknown_itemsize) * prod(dims)
+
+    def price_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> float:
+        """What one Transpose of the tensor costs, in bytes: those that it moves, and what the runtime does besides."""
+        besides = self.half_detour if tensor.dtype == np.float16 else 0.0
+        return self.bytes_of(tensor, sizes) * (1.0 + besides)
 
     def transposed_bytes(self, graph: gs.Graph, sizes: Mapping[str, int]) -> int:
         """What the Transposes of a graph move per inference, in bodies too."""

@@ -7,7 +7,8 @@ from itertools import permutations, product
 import onnx_graphsurgeon as gs
 
 from passes.dialects.base import Dialect
-from passes.ir.control_flow import flat
+from passes.dialects.standard import StandardDialect
+from passes.ir.control_flow import flat, in_other_bodies
 from passes.rules.api import IN, OUT, Layout, Move, Node, Perm, Refusal, Slot, natural, permuted
 from passes.rules.barriers import BARRIERS
 from passes.rules.rule import lookup
@@ -137,12 +138,15 @@ class RuledNode:
 class FlatGraph:
     """Nodes in the order of ``control_flow.flat``; values by name, who makes each, who makes or reads it.
 
-    ``known`` fills as candidates are found; rules are asked about what is in it.
+    ``known`` fills as candidates are found; rules are asked about what is in it. The body of a SequenceMap keeps to
+    standard operators: onnxruntime 1.31 does not load a model that calls a function there.
     """
 
     def __init__(self, graph: gs.Graph, dialect: Dialect) -> None:
         self.known = Known()
-        self.nodes = [RuledNode(Node(node, graph.opset, dialect), self.known) for node in flat(graph)]
+        dialects = {id(node): StandardDialect(dialect.weight_layout) for node in in_other_bodies(graph)}
+        nodes = (Node(node, graph.opset, dialects.get(id(node), dialect)) for node in flat(graph))
+        self.nodes = [RuledNode(node, self.known) for node in nodes]
         self.tensors: dict[str, gs.Tensor] = {t.name: t for t in graph.inputs}
         self.makers: dict[str, Touch] = {}
         self.touching: dict[str, list[Touch]] = {}

@@ -31,8 +31,8 @@ class Relayout:
 class Plan:
     """One move per node (in the order of ``control_flow.flat``), the layout each value is stored in, what remains.
 
-    ``bytes`` are those of the Transposes that remain, ``inside`` those that operators move themselves because of how
-    they are stored; ``bound`` is proven: no plan has a smaller sum of the two.
+    ``bytes`` are those of the Transposes that remain, ``inside`` those that the runtime moves besides, in operators and
+    in Casts, because of how values are stored; ``bound`` is proven: no plan has a smaller sum of the two.
     """
 
     moves: list[Move]
@@ -54,6 +54,7 @@ def make_plan(program: Program, time_limit: float = 60.0, forbidden: Collection[
     relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
     inside = sum(program.copied(i, move) for i, move in enumerate(chosen))
+    inside += sum(int(program.price_of(one.value)) - one.bytes for one in relayouts if one.bytes)
     return Plan(chosen, stored, relayouts, total, total + inside if optimal else bound, optimal, inside)
 
 

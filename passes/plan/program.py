@@ -105,11 +105,11 @@ class Program:
         def in_memory(layout: Layout) -> Hashable:
             return layout.memory_order(self.flat.tensors[name].shape)
 
-        moved, tie = self.bytes_of(name), self._cost.relayout_tie * max(self._executions.get(name, 1), 1)
+        price, tie = self.price_of(name), self._cost.relayout_tie * max(self._executions.get(name, 1), 1)
         if len(set(map(in_memory, layouts))) == len(layouts):
-            yield Level(exactly, moved, tie)
+            yield Level(exactly, price, tie)
         else:
-            yield Level(in_memory, moved)
+            yield Level(in_memory, price)
             yield Level(exactly, 0.0, tie)
         never = exactly if self._is_pair(name) else along_axes
         if len(set(map(never, layouts))) > 1:
@@ -127,10 +127,14 @@ class Program:
         """What one Transpose of the value moves per inference."""
         return self._cost.bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
 
+    def price_of(self, name: str) -> float:
+        """What one Transpose of the value costs per inference, in bytes."""
+        return self._cost.price_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
+
     def copied(self, i: int, move: Move) -> int:
         """The bytes that node ``i``, so moved, moves itself per inference."""
         copies = self._cost.runtime_copies(self.flat.nodes[i].node, move)
-        return int(copies * self.bytes_of(self.flat.nodes[i].value(OUT(0)))) if copies else 0
+        return int(copies * self.price_of(self.flat.nodes[i].value(OUT(0)))) if copies else 0
 
     def choices(self, i: int, slot: Slot) -> Choices:
         """The variables of node ``i``, by the layout its move has at ``slot``."""

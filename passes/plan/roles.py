@@ -1,117 +1,155 @@
-"""Which graph inputs and outputs are images: what decides the layout of the model's interface.
+"""Roles of axes: what tells which values are images (docs/interface.md).
 
-A spatial operator reads axes (batch, channel, spatial...), written "BCSS". From there the knowledge travels both ways
-through the rules; where they do not keep the meaning of axes (Reshape, MatMul, reductions that drop axes), or two ways
-disagree, it ends.
+The roles of a value are a string, axis by axis: ``B`` batch, or what is as good as one (frames merged into it, steps of
+a loop); ``C`` channels; ``S`` a spatial position; ``P`` positions in a row (height and width merged, steps of a
+sequence of features); ``?`` unknown; ``!`` disputed. They start where operators tell them (``evidence``) and travel
+both ways along the labels of axes, one node at a time, so that the nearest evidence counts; where two are equally near
+and disagree, that axis is disputed, and nothing is told further.
 """
 
-from collections import deque
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import onnx_graphsurgeon as gs
 
 from passes.dialects.functions import FunctionDialect
-from passes.ir.graph import natural_layout
 from passes.layout.formats import FORMATS
-from passes.plan.flat_graph import FlatGraph, RuledNode
-from passes.rules.api import ANY, IN, OUT, Layout, Perm, Refusal, Slot, perm, permuted
-from passes.rules.movement import named_axes
+from passes.plan.evidence import BATCH, CHANNELS, POSITIONS, SPATIAL, UNKNOWN, told_by
+from passes.plan.flat_graph import FlatGraph
+from passes.rules.api import Labels, Perm, perm
+from passes.rules.labels import Broadcast, labels_of
 
 Roles = str
-SPATIAL = "S"
+DISPUTED = "!"
+MOST_BATCHES = 2
 
 
-def find_roles(graph: gs.Graph) -> dict[str, Roles]:
-    """The roles of the axes of each value for which they are known."""
-    return _Search(graph).run()
+def find_roles(graph: gs.Graph, told: Mapping[str, Roles]) -> dict[str, Roles]:
+    """The roles of the axes of each value of which any is known.
+
+    ``told``: those of graph inputs and outputs that the file's own record tells.
+    """
+    return _Search(graph).run(told)
 
 
-def channels_last_perm(roles: Roles) -> Perm | None:
-    """The perm that stores a value with these roles as batch, spatial axes in their order, channel; ``None`` if these
-    are not all there, once."""
-    if len(roles) not in FORMATS or sorted(roles) != sorted("BC" + SPATIAL * (len(roles) - 2)):
+def image(roles: Roles) -> Roles | None:
+    """The roles if they are those of an image: one axis of channels, one to three spatial ones, the others batches.
+
+    Beside two positions one axis may be told by what it is not: beside a batch it is the channels (as the queries of a
+    mask are), beside channels a batch. ``None`` if it is no image.
+    """
+    others = [role for role in roles if role not in SPATIAL]
+    if roles.count(SPATIAL) >= 2 and sorted(others) in ([UNKNOWN, BATCH], [BATCH, POSITIONS], [UNKNOWN, BATCH, BATCH]):
+        roles = roles.replace(UNKNOWN, CHANNELS).replace(POSITIONS, CHANNELS)
+    elif roles.count(SPATIAL) >= 2 and sorted(others) in ([UNKNOWN, CHANNELS], [UNKNOWN, BATCH, CHANNELS]):
+        roles = roles.replace(UNKNOWN, BATCH)
+    batches, spatial = roles.count(BATCH), roles.count(SPATIAL)
+    if len(roles) not in FORMATS or roles.count(CHANNELS) != 1 or batches + 1 + spatial != len(roles):
         return None
-    return tuple(sorted(range(len(roles)), key=lambda a: "BSC".index(roles[a])))
+    return roles if batches <= MOST_BATCHES and spatial and (batches or spatial == 2) else None
+
+
+def channels_last_perm(roles: Roles) -> Perm:
+    """The perm that stores an image with its channels last: as it is, or batches, positions, channels."""
+    return _in_order(roles, BATCH + SPATIAL + CHANNELS, roles.endswith(CHANNELS))
+
+
+def channels_first_perm(roles: Roles) -> Perm:
+    """The perm that stores an image with these roles with its channels before its positions: as it is, or batches,
+    channels, positions."""
+    return _in_order(roles, BATCH + CHANNELS + SPATIAL, roles.index(CHANNELS) < roles.index(SPATIAL))
+
+
+def _in_order(roles: Roles, order: str, is_so: bool) -> Perm:
+    if is_so and (roles.startswith(BATCH) or BATCH not in roles):
+        return perm.identity(len(roles))
+    return tuple(sorted(range(len(roles)), key=lambda axis: order.index(roles[axis])))
 
 
 class _Search:
+    """Level by level: first what is told, then what follows for the values of nodes that touch these, and so on."""
+
     def __init__(self, graph: gs.Graph) -> None:
         self.graph = FlatGraph(graph, FunctionDialect())
-        self.roles: dict[str, Roles | None] = {}  # None: of some axis there are two opinions
-        self.queue: deque[str] = deque()
+        self.ranks = {name: len(t.shape) for name, t in self.graph.tensors.items() if t.shape is not None}
+        self.roles: dict[str, list[str]] = {}
 
-    def run(self) -> dict[str, Roles]:
-        for node in self.graph.nodes:
-            rank = node.rank(IN(0))
-            if node.rule is None or not node.rule.image or rank not in FORMATS:
+    @cached_property
+    def labels(self) -> list[Labels]:
+        return [labels_of(n.node, n.rule.labels) if n.rule is not None else {} for n in self.graph.nodes]
+
+    def run(self, told: Mapping[str, Roles]) -> dict[str, Roles]:
+        changed = self._learn(told.items())
+        operators = [(n.value(slot), roles) for n in self.graph.nodes for slot, roles in told_by(n)]
+        changed |= self._learn(operators)
+        while changed:
+            touched = {i for name in changed for i, _ in self.graph.touching.get(name, ())}
+            changed = self._learn(found for i in sorted(touched) for found in self._follows(i))
+        return {name: self._with_batch(name, "".join(roles)) for name, roles in self.roles.items()}
+
+    def _with_batch(self, name: str, roles: Roles) -> Roles:
+        """A first axis of size 1 before a batch, of which nothing is known, is a batch too."""
+        is_batch = roles.startswith(UNKNOWN + BATCH) and self.graph.tensors[name].shape[0] == 1
+        return BATCH + roles[1:] if is_batch else roles
+
+    def _learn(self, found: Iterable[tuple[str, Roles]]) -> set[str]:
+        """Note roles of axes that had none; the names of values that are better known now."""
+        opinions: dict[tuple[str, int], set[str]] = defaultdict(set)
+        for name, roles in found:
+            if self.ranks.get(name) != len(roles):
                 continue
-            for slot in node.live:
-                if slot.number == 0 and node.rank(slot) == rank:
-                    self._learn(node.value(slot), "BC" + SPATIAL * (rank - 2))
-        while self.queue:
-            name = self.queue.popleft()
-            for i, slot in self.graph.touching.get(name, ()):
-                roles = self.roles[name]
-                if roles is not None:
-                    self._spread(self.graph.nodes[i], slot, roles)
-        return {name: roles for name, roles in self.roles.items() if roles is not None}
+            have = self.roles.get(name, UNKNOWN * len(roles))
+            for axis, role in enumerate(roles):
+                if role != UNKNOWN and have[axis] == UNKNOWN:
+                    opinions[name, axis].add(role)
+        for (name, axis), roles_of_axis in opinions.items():
+            have_roles = self.roles.setdefault(name, [UNKNOWN] * self.ranks[name])
+            have_roles[axis] = roles_of_axis.pop() if len(roles_of_axis) == 1 else DISPUTED
+        return {name for name, _ in opinions}
 
-    def _learn(self, name: str, roles: Roles) -> None:
-        if name not in self.roles:
-            self.roles[name] = roles
-            self.queue.append(name)
-        elif self.roles[name] != roles:
-            self.roles[name] = None
-
-    def _spread(self, node: RuledNode, slot: Slot, roles: Roles) -> None:
-        if node.rule is None or node.rule.image or not node.rule.keeps_axes:
+    def _follows(self, i: int) -> Iterator[tuple[str, Roles]]:
+        """What the roles known at a node say of the axes of its values."""
+        ruled = self.graph.nodes[i]
+        labels = {slot: axes for slot, axes in self.labels[i].items() if slot in ruled.live}
+        wanting = [slot for slot in labels if UNKNOWN in self.roles.get(ruled.value(slot), UNKNOWN)]
+        if not wanting:
             return
-        if node.node.op in ("Squeeze", "Unsqueeze"):
-            self._across_unit_axes(node, slot, roles)
-            return
-        p = tuple(sorted(range(len(roles)), key=lambda a: ("BSC".index(roles[a]), a)))
-        move = next(node.moves_with(slot, permuted(p)), None)
-        if move is None:
-            return
-        for other in node.live:
-            layout = move.at(other)
-            if node.rank(other) == len(p) and layout != ANY:  # the roles in the same stored order
-                stored = perm.reorder(p, roles)
-                self._learn(node.value(other), "".join(perm.reorder(perm.inverse(layout.axis_perm), stored)))
-
-    def _across_unit_axes(self, node: RuledNode, slot: Slot, roles: Roles) -> None:
-        """An axis of size 1 that comes or goes is taken for a spatial one."""
-        wide, narrow = (IN(0), OUT(0)) if node.node.op == "Squeeze" else (OUT(0), IN(0))
-        rank = node.rank(wide)
-        if not rank:
-            return
-        try:
-            gone = named_axes(node.node, rank)
-        except Refusal:
-            return
-        if slot == wide and all(roles[a] == SPATIAL for a in gone):
-            self._learn(node.value(narrow), "".join(r for a, r in enumerate(roles) if a not in gone))
-        elif slot == narrow:
-            rest = iter(roles)
-            self._learn(node.value(wide), "".join(SPATIAL if a in gone else next(rest) for a in range(rank)))
+        opinions: dict[Hashable, set[str]] = defaultdict(set)
+        for slot, axes in labels.items():
+            for factors, role in zip(axes, self.roles.get(ruled.value(slot), ()), strict=False):
+                for label, part in split(role, factors):
+                    opinions[label].add(part)
+        for slot in wanting:
+            found = (
+                [opinions[label.along if isinstance(label, Broadcast) else label] for label in factors]
+                for factors in labels[slot]
+            )
+            yield ruled.value(slot), "".join(map(merged, found))
 
 
-def interface(
-    graph: gs.Graph, roles: Mapping[str, Roles], to: str, choices: Mapping[str, str], keep: bool
-) -> dict[str, Layout]:
-    """The layouts of graph inputs and outputs when the model is converted to ``nhwc`` or ``nchw``.
+def split(role: str, factors: Sequence[Hashable]) -> Iterator[tuple[Hashable, str]]:
+    """The roles of the factors of an axis, as far as its own tells them."""
+    if role in BATCH + CHANNELS or len(factors) == 1:
+        yield from ((label, role) for label in factors if role not in UNKNOWN + DISPUTED)
+    elif role == SPATIAL and factors:
+        yield factors[0], role
+    elif role == POSITIONS:
+        yield from ((label, SPATIAL) for label in factors)
 
-    ``choices`` gives ``nhwc``, ``nchw`` or ``keep`` by name; with ``keep`` nothing else flips.
+
+def merged(opinions: Sequence[set[str]]) -> str:
+    """The role of an axis by the opinions on its factors, outermost first.
+
+    Positions with something smaller within (blocks, as a pixel shuffle has them) are positions.
     """
-
-    def wanted(tensor: gs.Tensor) -> Layout:
-        choice = choices.get(tensor.name, "keep" if keep else to)
-        rank = len(tensor.shape or ())
-        p = channels_last_perm(roles.get(tensor.name, ""))
-        if choice == "keep" or rank not in FORMATS or (p is None and tensor.name not in choices):
-            return natural_layout(tensor)
-        if p is None:
-            return permuted(perm.channels_last(rank) if choice == "nhwc" else perm.channels_first(rank))
-        return permuted(p if choice == "nhwc" else perm.then(p, perm.channels_first(rank)))
-
-    return {tensor.name: wanted(tensor) for tensor in (*graph.inputs, *graph.outputs)}
+    if len(opinions) == 1 and len(opinions[0]) > 1:
+        return DISPUTED
+    if not opinions or any(len(roles) != 1 for roles in opinions):
+        return UNKNOWN
+    first, *inner = (next(iter(roles)) for roles in opinions)
+    if not inner or (first in BATCH + CHANNELS and set(inner) == {first}):
+        return first
+    if first != SPATIAL:
+        return UNKNOWN
+    return POSITIONS if SPATIAL in inner else SPATIAL

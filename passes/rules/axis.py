@@ -3,7 +3,21 @@
 from collections.abc import Callable
 
 from passes.layout.vector import cut, joined, resized
-from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, RuleFn, Slot, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    VECTOR,
+    Labels,
+    Layout,
+    Move,
+    Node,
+    Refusal,
+    Rule,
+    RuleFn,
+    Slot,
+    register,
+    without,
+)
 
 
 def along_axis(default: int, symmetric: bool = False) -> RuleFn:
@@ -96,6 +110,11 @@ def arg_reduce(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: result}, attrs={"axis": layout.place(axis)})
 
 
+def searched_axes(node: Node) -> Labels:
+    """The axes but the one that ArgMax or ArgMin searches."""
+    return without(node, {node.attr("axis", 0) % node.rank(IN(0))}, keepdims=bool(node.attr("keepdims", 1)))
+
+
 register("Softmax LogSoftmax", Rule(along_axis(-1, symmetric=True)), since=13)
 register("Hardmax", Rule(along_axis(-1)), since=13)
 register("Softmax LogSoftmax", Rule(flattening(symmetric=True)))
@@ -104,4 +123,4 @@ register("LpNormalization", Rule(along_axis(-1, symmetric=True)))
 # Concat's axis is 1 by default before opset 4, and must be given from then on
 register("Concat", Rule(concat, inverse=first_part))
 register("Split", Rule(split))
-register("ArgMax ArgMin", Rule(arg_reduce))
+register("ArgMax ArgMin", Rule(arg_reduce, labels=searched_axes))

@@ -14,6 +14,7 @@ from passes.rules.api import (
     VECTOR,
     Edit,
     Expand,
+    Labels,
     Layout,
     Move,
     Node,
@@ -22,8 +23,10 @@ from passes.rules.api import (
     Shape,
     Slot,
     arranged,
+    no_axes,
     perm,
     register,
+    whole,
 )
 from passes.rules.elementwise import operand
 
@@ -190,6 +193,17 @@ def operands_and_result(node: Node) -> tuple[Slot, ...]:
     return (*map(IN, range(node.arity[0])), OUT(0))
 
 
-register("Gemm", Rule(gemm, (IN(0), OUT(0)), keeps_axes=False))
-register("MatMul", Rule(matmul, known_operand_and_result, keeps_axes=False))
-register("Einsum", Rule(einsum, operands_and_result, keeps_axes=False))
+def matmul_axes(node: Node) -> Labels:
+    """Batches, rows and columns; what is summed over is the same in both operands."""
+    terms = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
+    return dict(zip((IN(0), IN(1), OUT(0)), map(whole, terms), strict=True))
+
+
+def einsum_axes(node: Node) -> Labels:
+    """The letters of its equation."""
+    return dict(zip((*map(IN, range(node.arity[0])), OUT(0)), map(whole, subscripts(node)), strict=True))
+
+
+register("Gemm", Rule(gemm, (IN(0), OUT(0)), labels=no_axes))
+register("MatMul", Rule(matmul, known_operand_and_result, labels=matmul_axes))
+register("Einsum", Rule(einsum, operands_and_result, labels=einsum_axes))

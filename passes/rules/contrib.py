@@ -3,7 +3,24 @@
 from functools import wraps
 
 from passes.dialects.base import Form
-from passes.rules.api import IN, OUT, Layout, Move, Node, Refusal, Rule, RuleFn, Slot, perm, permuted, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    LabelsFn,
+    Layout,
+    Move,
+    Node,
+    Refusal,
+    Rule,
+    RuleFn,
+    Slot,
+    image_axes,
+    no_axes,
+    perm,
+    permuted,
+    register,
+    same_axes,
+)
 from passes.rules.axis import along_axis, flattening
 from passes.rules.contraction import gemm, gemm_in_order, matmul_in_order
 from passes.rules.elementwise import SAME, broadcast
@@ -77,8 +94,8 @@ def rows(node: Node, layout: Layout) -> Move:
     raise Refusal(f"{node.op} works on rows of tokens, which are no images")
 
 
-def contrib(ops: str, fn: RuleFn, *slots: Slot, image: bool = False, keeps_axes: bool = True) -> None:
-    rule = Rule(fn, slots or (IN(0),), image=image, keeps_axes=keeps_axes)
+def contrib(ops: str, fn: RuleFn, *slots: Slot, image: bool = False, labels: LabelsFn = same_axes) -> None:
+    rule = Rule(fn, slots or (IN(0),), image=image, labels=labels)
     register(ops, rule, domain="com.microsoft")
 
 
@@ -88,11 +105,11 @@ contrib("QLinearAdd QLinearMul", of_inputs(broadcast, 0, 3), OUT(0))
 contrib("QLinearWhere", of_inputs(broadcast, 0, 1, 4), OUT(0))
 contrib("QLinearSoftmax", softmax)
 contrib("QLinearConcat", concat, IN(2))
-contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either)
-contrib("FusedConv", fused_conv, image=True)
-contrib("FusedGemm", gemm, IN(0), OUT(0), keeps_axes=False)
-contrib("FusedMatMul", fused_matmul, IN(0), OUT(0), keeps_axes=False)
-contrib("QGemm", quantised_gemm, IN(0), OUT(0), keeps_axes=False)
+contrib("QLinearConv QLinearAveragePool QLinearGlobalAveragePool", either, labels=image_axes)
+contrib("FusedConv", fused_conv, image=True, labels=image_axes)
+contrib("FusedGemm", gemm, IN(0), OUT(0), labels=no_axes)
+contrib("FusedMatMul", fused_matmul, IN(0), OUT(0), labels=no_axes)
+contrib("QGemm", quantised_gemm, IN(0), OUT(0), labels=no_axes)
 contrib("SkipLayerNormalization SkipSimplifiedLayerNormalization", rows)
 contrib("QuantizeLinear DequantizeLinear", LINEAR.fn)
 register("DynamicQuantizeMatMul", product(Product((0, 1), (), (2, 3), bias=(4,))), domain="com.microsoft")

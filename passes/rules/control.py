@@ -1,7 +1,7 @@
 """The couplings of If, Loop and Scan (see passes/ir/control_flow.py): values stored alike in bodies and outside."""
 
 from passes.ir.control_flow import DOMAIN
-from passes.rules.api import IN, OUT, Layout, Move, Node, Refusal, Rule, RuleFn, Slot, register
+from passes.rules.api import IN, OUT, Labels, LabelsFn, Layout, Move, Node, Refusal, Rule, RuleFn, Slot, register, whole
 
 
 def joined(node: Node, layout: Layout) -> Move:
@@ -41,9 +41,30 @@ def whole_of(node: Node, layout: Layout) -> list[Layout]:
     return [layout.insert([node.attr("axis") % (layout.rank + 1)])]
 
 
-JOINED = Rule(joined)
+def sliced_axes(whole_slot: Slot) -> LabelsFn:
+    """A slice has the sequence's axes but the one that is cut."""
+
+    def labels(node: Node) -> Labels:
+        rank = node.rank(whole_slot)
+        axis = node.attr("axis") % rank
+        return {whole_slot: whole(range(rank)), other_end(whole_slot): whole(a for a in range(rank) if a != axis)}
+
+    return labels
+
+
+def alike(node: Node) -> Labels:
+    """All values have the same axes."""
+    slots = (*map(IN, range(node.arity[0])), *map(OUT, range(node.arity[1])))
+    return {slot: whole(range(node.rank(slot))) for slot in slots if node.has(slot)}
+
+
+def slices(whole_slot: Slot, first: bool = False) -> Rule:
+    return Rule(sliced(whole_slot, first), (whole_slot,), inverse=whole_of, labels=sliced_axes(whole_slot))
+
+
+JOINED = Rule(joined, labels=alike)
 
 register(["If output", "Loop state", "Scan state"], JOINED, domain=DOMAIN)
-register(["Loop output"], Rule(sliced(OUT(0), first=True), (OUT(0),), inverse=whole_of), domain=DOMAIN)
-register(["Scan output"], Rule(sliced(OUT(0)), (OUT(0),), inverse=whole_of), domain=DOMAIN)
-register(["Scan input"], Rule(sliced(IN(0)), inverse=whole_of), domain=DOMAIN)
+register(["Loop output"], slices(OUT(0), first=True), domain=DOMAIN)
+register(["Scan output"], slices(OUT(0)), domain=DOMAIN)
+register(["Scan input"], slices(IN(0)), domain=DOMAIN)

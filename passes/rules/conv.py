@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from passes.layout.factor import refined
 from passes.layout.vector import vector
-from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, register
+from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, image_axes, register
 from passes.rules.image import channel_order, image, placed
 
 
@@ -42,5 +42,5 @@ def conv_transpose(node: Node, layout: Layout) -> Move:
     return image(node, layout)
 
 
-register("Conv", Rule(conv, (IN(0), OUT(0)), image=True))
-register("ConvTranspose", Rule(conv_transpose, image=True))
+register("Conv", Rule(conv, (IN(0), OUT(0)), image=True, labels=image_axes))
+register("ConvTranspose", Rule(conv_transpose, image=True, labels=image_axes))

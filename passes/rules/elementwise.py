@@ -1,6 +1,20 @@
 """Operators that treat every element alike: unary ones, and broadcasting ones."""
 
-from passes.rules.api import ANY, IN, OUT, Edit, Expand, Layout, Move, Node, Perm, Refusal, Rule, register
+from passes.rules.api import (
+    ANY,
+    IN,
+    OUT,
+    Edit,
+    Expand,
+    Layout,
+    Move,
+    Node,
+    Perm,
+    Refusal,
+    Rule,
+    broadcast_axes,
+    register,
+)
 
 
 def same(node: Node, layout: Layout) -> Move:
@@ -48,7 +62,7 @@ def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, Perm]:
 
 SAME = Rule(same)
 CAST_LIKE = Rule(cast_like)
-BROADCAST = Rule(broadcast, (OUT(0),))
+BROADCAST = Rule(broadcast, (OUT(0),), labels=broadcast_axes)
 
 register(
     """Abs Acos Acosh Asin Asinh Atan Atanh BitCast BitwiseNot Cast Ceil Celu Clip Cos Cosh Elu Erf Exp Floor

@@ -8,7 +8,22 @@ from typing import Any
 
 from passes.dialects import base as forms
 from passes.dialects.base import Form
-from passes.rules.api import IN, OUT, Edit, Layout, Move, Node, Perm, Refusal, Rule, Take, perm, permuted, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    Edit,
+    Layout,
+    Move,
+    Node,
+    Perm,
+    Refusal,
+    Rule,
+    Take,
+    image_axes,
+    perm,
+    permuted,
+    register,
+)
 from passes.rules.elementwise import same
 
 PER_SPATIAL_AXIS = ("kernel_shape", "strides", "dilations", "output_padding", "output_shape")
@@ -74,7 +89,8 @@ def arranged_as(form: Form, node: Node, p: Perm, kernel: Perm, **changes: Any) -
             inputs[i] = permuted(p if kind == "x" else kernel)
         elif kind == "v":
             edits[i] = Take(p)
-    return node.move(inputs, dict.fromkeys(range(node.arity[1]), permuted(p)), edits=edits, **changes)
+    outputs = {j: permuted(p) for j, kind in enumerate(form.outputs) if kind != "-"}
+    return node.move(inputs, outputs, edits=edits, **changes)
 
 
 def spatial_attrs(node: Node, p: Perm) -> dict[str, Any]:
@@ -106,7 +122,10 @@ def hard_swish(node: Node, layout: Layout) -> Move:
     return image(node, layout)
 
 
-IMAGE = Rule(image, image=True)
+IMAGE = Rule(image, image=True, labels=image_axes)
 
-register("DepthToSpace SpaceToDepth MaxUnpool GridSample RoiAlign MaxRoiPool DeformConv", Rule(still, image=True))
+register(
+    "DepthToSpace SpaceToDepth MaxUnpool GridSample RoiAlign MaxRoiPool DeformConv",
+    Rule(still, image=True, labels=image_axes),
+)
 register("HardSwish", Rule(hard_swish), since=14)

@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from passes.rules.api import IN, OUT, PREVIOUS, Layout, Move, Node, Refusal, Rule, Step, perm, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    PREVIOUS,
+    Labels,
+    Layout,
+    Move,
+    Node,
+    Refusal,
+    Rule,
+    Step,
+    no_axes,
+    perm,
+    register,
+    whole,
+)
 from passes.rules.axis import along_axis
 
 
@@ -11,6 +26,14 @@ def gather(node: Node, layout: Layout) -> Move:
     axis = node.attr("axis", 0) % layout.rank
     result = layout.require_natural(axis).replace(axis, node.rank(IN(1)))
     return node.move({0: layout}, {0: result}, attrs={"axis": layout.place(axis)})
+
+
+def gathered_axes(node: Node) -> Labels:
+    """The axes but the gathered one; one that is gathered by a vector stays what it is."""
+    rank, indices = node.rank(IN(0)), node.rank(IN(1))
+    axis = node.attr("axis", 0) % rank
+    new = [axis] if indices == 1 else [("index", i) for i in range(indices)]
+    return {IN(0): whole(range(rank)), OUT(0): whole([*range(axis), *new, *range(axis + 1, rank)])}
 
 
 def elements(node: Node, layout: Layout) -> Move:
@@ -87,13 +110,13 @@ def non_zero(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, steps=(Step("NonZero", (0,)), Step("Gather", (PREVIOUS, rows), {"axis": 0})))
 
 
-register("Gather", Rule(gather))
+register("Gather", Rule(gather, labels=gathered_axes))
 register("GatherElements ScatterElements Scatter", Rule(elements))
 register("TopK", Rule(top_k))
 register("Compress", Rule(compress))
 register("TensorScatter", Rule(tensor_scatter))
-register("OneHot", Rule(one_hot, (OUT(0),), keeps_axes=False))
+register("OneHot", Rule(one_hot, (OUT(0),), labels=no_axes))
 register("Unique", Rule(unique))
-register("GatherND", Rule(gather_nd, keeps_axes=False))
-register("ScatterND", Rule(scatter_nd, keeps_axes=False))
-register("NonZero", Rule(non_zero, keeps_axes=False))
+register("GatherND", Rule(gather_nd, labels=no_axes))
+register("ScatterND", Rule(scatter_nd, labels=no_axes))
+register("NonZero", Rule(non_zero, labels=no_axes))

@@ -1,6 +1,6 @@
 """Losses of class scores: classes are axis 1; labels and losses have the other axes."""
 
-from passes.rules.api import Layout, Move, Node, Refusal, Rule, natural, register
+from passes.rules.api import Layout, Move, Node, Refusal, Rule, natural, no_axes, register
 
 
 def class_loss(node: Node, layout: Layout) -> Move:
@@ -12,4 +12,4 @@ def class_loss(node: Node, layout: Layout) -> Move:
     return node.move({0: layout, 1: rest}, {0: result, 1: layout} if node.arity[1] > 1 else {0: result})
 
 
-register("SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss", Rule(class_loss, keeps_axes=False))
+register("SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss", Rule(class_loss, labels=no_axes))

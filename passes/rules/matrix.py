@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from passes.rules.api import IN, Layout, Move, Node, Put, Refusal, Rule, register
+from passes.rules.api import IN, Layout, Move, Node, Put, Refusal, Rule, no_axes, register
 
 
 def matrices(node: Node, layout: Layout) -> bool:
@@ -36,4 +36,4 @@ def det(node: Node, layout: Layout) -> Move:
 
 register("Trilu", Rule(trilu))
 register("EyeLike", Rule(eye_like))
-register("Det", Rule(det, keeps_axes=False))
+register("Det", Rule(det, labels=no_axes))

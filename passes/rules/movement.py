@@ -1,18 +1,43 @@
 """Operators that move, insert or remove axes: Transpose, Squeeze, Unsqueeze."""
 
-from passes.rules.api import IN, OUT, Layout, Lookup, Move, Node, Refusal, Rule, perm, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    Labels,
+    Layout,
+    Lookup,
+    Move,
+    Node,
+    Perm,
+    Refusal,
+    Rule,
+    no_axes,
+    perm,
+    register,
+    whole,
+    without,
+)
 
 
 def transpose(node: Node, layout: Layout) -> Move:
     """A Transpose always vanishes: its output, stored the right way, is its input. What is left to pay is priced
     where readers want another layout."""
-    p = tuple(node.attr("perm") or reversed(range(layout.rank)))
-    return node.move({0: layout}, {0: layout.transposed(p)}, op="Identity", attrs={"perm": None})
+    return node.move({0: layout}, {0: layout.transposed(perm_of(node))}, op="Identity", attrs={"perm": None})
 
 
 def before_transpose(node: Node, layout: Layout) -> list[Layout]:
     """The input's layout when the output has ``layout``."""
-    return [layout.transposed(perm.inverse(tuple(node.attr("perm") or reversed(range(layout.rank)))))]
+    return [layout.transposed(perm.inverse(perm_of(node)))]
+
+
+def perm_of(node: Node) -> Perm:
+    """The perm of a Transpose; by default the axes are reversed."""
+    return tuple(node.attr("perm") or reversed(range(node.rank(IN(0)))))
+
+
+def transposed_axes(node: Node) -> Labels:
+    """The result's axes are the input's, in the order of the perm."""
+    return {IN(0): whole(range(node.rank(IN(0)))), OUT(0): whole(perm_of(node))}
 
 
 def named_axes(node: Node, rank: int) -> list[int]:
@@ -23,6 +48,18 @@ def named_axes(node: Node, rank: int) -> list[int]:
     if node.op == "Unsqueeze" or node.has(IN(1)):
         raise Refusal(f"{node.op} names no axes")
     return [a for a, d in enumerate(node.sizes(IN(0))) if d == 1]
+
+
+def squeezed_axes(node: Node) -> Labels:
+    """The axes that stay."""
+    return without(node, named_axes(node, node.rank(IN(0))))
+
+
+def unsqueezed_axes(node: Node) -> Labels:
+    """The axes that were there."""
+    rank = node.rank(OUT(0))
+    new = named_axes(node, rank)
+    return {IN(0): whole(axis for axis in range(rank) if axis not in new), OUT(0): whole(range(rank))}
 
 
 def squeeze_attr(node: Node, layout: Layout) -> Move:
@@ -55,9 +92,9 @@ def string_split(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: parts, 1: layout} if node.arity[1] > 1 else {0: parts})
 
 
-register("Transpose", Rule(transpose, inverse=before_transpose, always_rewrite=True))
-register("Squeeze", Rule(squeeze_attr))
-register("Squeeze", Rule(squeeze_input), since=13)
-register("Unsqueeze", Rule(unsqueeze_attr, (OUT(0),)))
-register("Unsqueeze", Rule(unsqueeze_input, (OUT(0),)), since=13)
-register("StringSplit", Rule(string_split))
+register("Transpose", Rule(transpose, inverse=before_transpose, always_rewrite=True, labels=transposed_axes))
+register("Squeeze", Rule(squeeze_attr, labels=squeezed_axes))
+register("Squeeze", Rule(squeeze_input, labels=squeezed_axes), since=13)
+register("Unsqueeze", Rule(unsqueeze_attr, (OUT(0),), labels=unsqueezed_axes))
+register("Unsqueeze", Rule(unsqueeze_input, (OUT(0),), labels=unsqueezed_axes), since=13)
+register("StringSplit", Rule(string_split, labels=no_axes))

@@ -2,7 +2,23 @@
 
 import numpy as np
 
-from passes.rules.api import IN, OUT, Edit, Expand, Layout, Lookup, Move, Node, Omit, Put, Rule, Take, perm, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    Edit,
+    Expand,
+    Layout,
+    Lookup,
+    Move,
+    Node,
+    Omit,
+    Put,
+    Rule,
+    Take,
+    broadcast_axes,
+    perm,
+    register,
+)
 from passes.rules.elementwise import operand
 
 
@@ -80,6 +96,6 @@ register("Pad", Rule(pad_attr), since=2)
 register("Pad", Rule(pad_input, always_rewrite=True), since=11)
 register("Slice", Rule(slice_attr))
 register("Slice", Rule(slice_input), since=10)
-register("Expand", Rule(expand, (OUT(0),)))
+register("Expand", Rule(expand, (OUT(0),), labels=broadcast_axes))
 register("CenterCropPad", Rule(center_crop_pad))
 register("ConstantOfShape", Rule(fill, (OUT(0),)))

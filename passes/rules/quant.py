@@ -6,7 +6,7 @@ A scale or zero point is a scalar, a vector with one entry per element of an axi
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, RuleFn, register
+from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, RuleFn, no_axes, register
 from passes.rules.contraction import matmul_in_order
 from passes.rules.elementwise import operand
 from passes.rules.image import IMAGE
@@ -79,7 +79,7 @@ class Product(NamedTuple):
 
 
 def product(roles: Product) -> Rule:
-    return Rule(roles.rule, (IN(0), OUT(0)), keeps_axes=False)
+    return Rule(roles.rule, (IN(0), OUT(0)), labels=no_axes)
 
 
 LINEAR = Rule(linear)

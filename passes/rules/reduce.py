@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from passes.rules.api import IN, Layout, Lookup, Move, Node, Rule, perm, register
+from passes.rules.api import IN, Labels, Layout, Lookup, Move, Node, Rule, perm, register, without
 
 
 def reduce_attr(node: Node, layout: Layout) -> Move:
@@ -30,9 +30,17 @@ def reduced(node: Node, layout: Layout, axes: Iterable[int]) -> Layout:
     return layout.natural_along(gone) if node.attr("keepdims", 1) else layout.drop(gone)
 
 
+def kept_axes(node: Node) -> Labels:
+    """The axes that are not reduced; with ``keepdims`` one entry of the others is left."""
+    given = node.ints(1) if node.has(IN(1)) else node.attr("axes")
+    rank = node.rank(IN(0))
+    noop = not given and node.attr("noop_with_empty_axes", 0)
+    return without(node, {a % rank for a in given or range(rank)}, keepdims=bool(node.attr("keepdims", 1) or noop))
+
+
 OTHERS = "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare"
 
-register("ReduceSum", Rule(reduce_attr))
-register("ReduceSum", Rule(reduce_input), since=13)
-register(OTHERS, Rule(reduce_attr))
-register(OTHERS, Rule(reduce_input), since=18)
+register("ReduceSum", Rule(reduce_attr, labels=kept_axes))
+register("ReduceSum", Rule(reduce_input, labels=kept_axes), since=13)
+register(OTHERS, Rule(reduce_attr, labels=kept_axes))
+register(OTHERS, Rule(reduce_input, labels=kept_axes), since=18)

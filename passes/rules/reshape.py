@@ -1,9 +1,29 @@
 """Operators that split and merge axes: Flatten and Reshape."""
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from passes.layout.reshape import of_flatten, of_reshape
-from passes.rules.api import IN, OUT, Edit, Layout, Move, Node, Put, Refusal, Rule, Slot, Take, perm, register
+from passes.rules.api import (
+    IN,
+    OUT,
+    Edit,
+    Labels,
+    Layout,
+    Move,
+    Node,
+    Perm,
+    Put,
+    Refusal,
+    Rule,
+    Shape,
+    Slot,
+    Take,
+    perm,
+    register,
+    whole,
+)
 
 
 def reshape(node: Node, layout: Layout) -> list[Move]:
@@ -63,7 +83,44 @@ def flatten(node: Node, layout: Layout) -> list[Move]:
     return moves
 
 
-RESHAPE = Rule(reshape, widest, inverse=before_or_after, keeps_axes=False)
+def factors(node: Node) -> Labels:
+    """The atoms of both shapes; an axis of size 1 has none, but may have its like on the other side."""
+    before, after = node.shape(IN(0)), node.shape(OUT(0))
+    p = moved_units(before, after)
+    if p is not None:
+        return {IN(0): whole(range(len(p))), OUT(0): whole(p)}
+    both = of_reshape(before, after)
+    labels: dict[Slot, list[tuple[Hashable, ...]]] = {IN(0): [*both.source], OUT(0): [*both.target]}
+    for one, other in unit_pairs(before, after):
+        labels[IN(0)][one] = labels[OUT(0)][other] = (("unit", one),)
+    return {slot: tuple(axes) for slot, axes in labels.items()}
+
+
+def moved_units(before: Shape, after: Shape) -> Perm | None:
+    """The perm that a Reshape is which moves axes of size 1 only, as exporters write the Transpose of an image with one
+    channel, or one row; ``None`` if it is none.
+
+    Besides the first axis one pair of sizes may be unknown: then that is likely, and enough to tell what axes are.
+    """
+    rank = len(before)
+    usual = [perm.identity(rank), perm.channels_last(rank), perm.channels_first(rank)] if rank > 2 else []
+    for p in usual if rank == len(after) else ():
+        differing = [axis for axis, (a, b) in enumerate(zip(perm.reorder(p, before), after, strict=True)) if a != b]
+        open_sizes = all(not isinstance(after[axis], int) or not isinstance(before[p[axis]], int) for axis in differing)
+        if open_sizes and len([axis for axis in differing if axis]) <= 1:
+            return p
+    return None
+
+
+def unit_pairs(before: Shape, after: Shape) -> list[tuple[int, int]]:
+    """Axes of size 1 that are the same: the first axes, as batches, and one other, if it is the only one."""
+    first = before[:1] == after[:1] == [1]
+    rest = [[axis for axis, size in enumerate(shape) if size == 1 and (axis or not first)] for shape in (before, after)]
+    only = [(rest[0][0], rest[1][0])] if len(rest[0]) == len(rest[1]) == 1 else []
+    return [(0, 0)] * first + only
+
+
+RESHAPE = Rule(reshape, widest, inverse=before_or_after, labels=factors)
 
 register("Reshape", RESHAPE, since=5)  # before, the target shape was an attribute
-register("Flatten", Rule(flatten, keeps_axes=False))
+register("Flatten", Rule(flatten, labels=factors))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from passes.layout.layout import Layout
 from passes.refusal import Refusal
+from passes.rules.labels import LabelsFn, same_axes
 from passes.rules.move import IN, Move, Slot
 from passes.rules.node import Node
 
@@ -26,7 +27,7 @@ class Rule:
     inverse: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the slot
     image: bool = False  # its input axes are batch, channel, spatial...
     always_rewrite: bool = False  # the file's form is not to stay, even where its layout does
-    keeps_axes: bool = True  # axes of inputs and outputs mean the same, so roles pass
+    labels: LabelsFn = same_axes  # which axes of inputs and outputs are the same
 
     def moves(self, node: Node, *layouts: Layout) -> list[Move]:
         """The moves for these layouts of the independent slots.

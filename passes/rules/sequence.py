@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from passes.rules.api import IN, Edit, Layout, Lookup, Move, Node, Put, Refusal, Rule, natural, perm, register
+from passes.rules.api import IN, Edit, Layout, Lookup, Move, Node, Put, Refusal, Rule, natural, no_axes, perm, register
 
 
 def axis_input(node: Node, index: int, layout: Layout) -> Edit:
@@ -58,4 +58,4 @@ register("CumSum CumProd", Rule(cumulative))
 register("ReverseSequence", Rule(reverse_sequence))
 register("DFT", Rule(dft_attr))
 register("DFT", Rule(dft_input), since=20)
-register("RNN GRU LSTM", Rule(recurrent, keeps_axes=False), since=7)
+register("RNN GRU LSTM", Rule(recurrent, labels=no_axes), since=7)

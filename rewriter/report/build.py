@@ -15,11 +15,13 @@ from passes.layout.layout import ANY, Layout
 from passes.pipeline import Work
 from passes.plan.explain import explain
 from passes.plan.plan import Plan
+from passes.plan.sizes import guessed
 from passes.rules.rule import lookup
 from rewriter.errors import UsageError
 from rewriter.interface import InterfaceValue, letters
 from rewriter.report.data import Explained, Remaining, Report
 
+NOTHING_FLIPPED = "No input or output is an image stored otherwise: all keep their layouts."
 TIME_LIMIT = "The planner's time limit was reached: fewer bytes than these may be possible."
 
 
@@ -35,11 +37,12 @@ def make_report(
     Raises UsageError if there is no such value.
     """
     original, dialect, plan = work.program.graph.origin.model, work.request.dialect, work.plan
+    flipped = any(value.flipped for value in (*inputs, *outputs))
     is_spelled = any(function.domain in dialect.domains for function in result.functions)
     return Report(
         to=work.request.to,
         dialect=dialect.name,
-        changed=_changed(original, result) or any(value.flipped for value in (*inputs, *outputs)),
+        changed=_changed(original, result) or flipped,
         inputs=inputs,
         outputs=outputs,
         ops=_count_ops(original, result),
@@ -48,11 +51,16 @@ def make_report(
         bytes_before=work.bytes_before,
         bytes=plan.bytes,
         inside=plan.inside,
+        guessed=len(guessed(work.program.graph, work.sizes)),
         bound=plan.bound,
         optimal=plan.optimal,
         explained=[_explained(work, name) for name in names],
         seconds=work.seconds,
-        notes=[*[dialect.note] * is_spelled, *[TIME_LIMIT] * (not plan.optimal)],
+        notes=[
+            *[NOTHING_FLIPPED] * (not flipped and not work.request.keep_io),
+            *[dialect.note] * is_spelled,
+            *[TIME_LIMIT] * (not plan.optimal),
+        ],
     )
 
 
@@ -83,7 +91,7 @@ def _remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
     """The changes of layout that a plan leaves, the dearest first, those of unknown size last."""
     found = []
     for one in sorted(plan.relayouts, key=lambda one: (one.bytes is None, -(one.bytes or 0), one.value)):
-        stored, needed = (_layout_text(layout, roles.get(one.value)) for layout in (one.stored, one.needed))
+        stored, needed = (_layout_text(layout, roles.get(one.value, "")) for layout in (one.stored, one.needed))
         found.append(Remaining(one.value, one.op, stored, needed, one.bytes, one.made_by, one.readers, one.blame))
     return found
 
@@ -94,7 +102,7 @@ def _explained(work: Work, name: str) -> Explained:
         explanation = explain(work.program, work.plan, name)
     except KeyError:
         raise UsageError(f"--explain {name}: the model computes no value of that name") from None
-    roles = work.roles.get(name)
+    roles = work.roles.get(name, "")
     alternatives = [
         f"{_layout_text(one.layout, roles)}: not possible: {one.reason}"
         if one.bytes is None
@@ -109,9 +117,9 @@ def _explained(work: Work, name: str) -> Explained:
     return Explained(name, explanation.made_by, _layout_text(explanation.stored, roles), alternatives, readings)
 
 
-def _layout_text(layout: Layout, roles: str | None) -> str:
+def _layout_text(layout: Layout, roles: str) -> str:
     """A layout as letters, where the roles of the value's axes are known, else as einops writes it."""
-    original = letters(roles) if roles else None
+    original = letters(roles)
     if original is None:
         return "reversed" if layout == ANY else str(layout)
     return layout.text(original.lower()) if layout.is_divided else "".join(perm.reorder(layout.perm, original))

@@ -36,8 +36,9 @@ class Explained:
 class Report:
     """``ops`` counts operators before and after; ``seconds`` are by stage.
 
-    Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that operators move ``inside``
-    themselves because of how they are stored. ``bound`` is proven: no plan moves less than it in both ways together.
+    Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that the runtime moves
+    besides, ``inside`` operators and in Casts, because of how values are stored; ``guessed`` is the number of values
+    whose sizes were guessed for that. ``bound`` is proven: no plan moves less than it in both ways together.
     """
 
     to: str
@@ -51,6 +52,7 @@ class Report:
     bytes_before: int
     bytes: int
     inside: int
+    guessed: int
     bound: float
     optimal: bool
     explained: Sequence[Explained]

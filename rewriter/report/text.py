@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rewriter.interface import InterfaceValue
+from rewriter.report import tables
 from rewriter.report.data import Explained, Remaining, Report
 from rewriter.validation.verdict import ValidationReport
 
-MOST_ROWS = 12  # of a table, unless asked for more
+# what is printed unless more is asked for: a screen of 80 columns and 30 lines
+MOST_VALUES, MOST_NOTES, MOST_OPERATORS, MOST_CAUSES = 6, 2, 6, 3
+LONGEST_NAME = 32
 
 
 def plain_console(quiet: bool) -> Console:
@@ -20,16 +23,16 @@ def plain_console(quiet: bool) -> Console:
 
 
 def rewritten(console: Console, path: Path, report: Report, verbose: int) -> None:
-    """What the rewrite did: interface, operators, remaining Transposes, times."""
-    before, after = report.transposes
-    summary = f" to {report.to.upper()}, {report.dialect} dialect: Transposes {before} -> {after}"
-    console.print(Text.assemble((str(path), "bold"), summary))
-    console.print(_interface(report.inputs, report.outputs))
-    most = None if verbose else MOST_ROWS
-    console.print(_ops(report, most))
-    if report.remaining:
-        console.print(_remaining(report.remaining, most))
+    """What the rewrite did: bytes, interface, operators, what remains; all of each, and times, only if ``verbose``."""
+    console.print(Text.assemble((str(path), "bold"), f" to {report.to.upper()}, {report.dialect} dialect"))
     console.print(_certificate(report))
+    _print_interface(console, report, None if verbose else MOST_VALUES)
+    if verbose:
+        console.print(tables.operators(report))
+        console.print(tables.remaining(report.remaining))
+    else:
+        console.print(_operators(report))
+        _print_causes(console, report.remaining)
     if report.barriers:
         listed = ", ".join(f"{name} ({count})" for name, count in report.barriers.items())
         console.print(f"Operators without a rule, left in their original layout: {listed}")
@@ -37,7 +40,8 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
         console.print(_explained(value))
     for note in report.notes:
         console.print(f"Note: {note}")
-    console.print(_times(report.seconds, verbose))
+    if verbose:
+        console.print(_times(report.seconds))
 
 
 def validated(console: Console, report: ValidationReport) -> None:
@@ -53,7 +57,7 @@ def validated(console: Console, report: ValidationReport) -> None:
                 f"Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
                 f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}."
             )
-        console.print(Text.assemble(head, f" {rest}"))
+        console.print(Text.assemble(head, " ".join(["", rest, *result.notes])))
 
 
 def wrote(console: Console, path: Path, rest: str = "") -> None:
@@ -61,50 +65,69 @@ def wrote(console: Console, path: Path, rest: str = "") -> None:
     console.print(Text.assemble("Wrote ", (str(path), "bold"), rest))
 
 
-def _times(seconds: Mapping[str, float], verbose: int) -> str:
-    """Of stages or, ``verbose``, of each pass, in their order."""
-    times: dict[str, float] = {}
-    for name, value in seconds.items():
-        key = name if verbose else name.partition("/")[0]
-        times[key] = times.get(key, 0.0) + value
-    return "Times in ms: " + ", ".join(f"{name} {value * 1000:.0f}" for name, value in times.items())
+def _times(seconds: Mapping[str, float]) -> str:
+    return "Times in ms: " + ", ".join(f"{name} {value * 1000:.0f}" for name, value in seconds.items())
 
 
-def _interface(inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValue]) -> Table:
+def _print_interface(console: Console, report: Report, most: int | None) -> None:
+    """Inputs and outputs, those that flipped first, and why others that could be images stayed."""
+    values = [*(("input", value) for value in report.inputs), *(("output", value) for value in report.outputs)]
+    values.sort(key=lambda item: not item[1].flipped)
     table = Table("", "name", "old", "", "new", "", "perm", title="Interface", title_justify="left", box=None)
-    for kind, values in (("input", inputs), ("output", outputs)):
-        for value in values:
-            old, new = _shape(value.old_shape, value.old_layout), _shape(value.new_shape, value.new_layout)
-            table.add_row(kind, value.name, *old, *new, str(value.perm) if value.flipped else "unchanged")
-    return table
+    for kind, value in values[:most]:
+        old, new = _shape(value.old_shape, value.old_layout), _shape(value.new_shape, value.new_layout)
+        table.add_row(kind, short(value.name), *old, *new, str(value.perm) if value.flipped else "unchanged")
+    console.print(table)
+    _print_rest(console, len(values[most:]) if most else 0)
+    stayed = [value for _, value in values if value.note]
+    for value in stayed[: most and MOST_NOTES]:
+        console.print(f"{short(value.name)} stays: {value.note}")
+    _print_rest(console, len(stayed[MOST_NOTES:]) if most else 0)
 
 
 def _shape(shape: list[int | str | None] | None, layout: str | None) -> tuple[str, str]:
     return "unknown" if shape is None else "x".join("?" if d is None else str(d) for d in shape), layout or ""
 
 
-def _ops(report: Report, most: int | None) -> Table:
-    """Operators whose number changed; with ``most`` unset, all."""
-    rows = [(name, *counts) for name, counts in report.ops.items() if most is None or counts[0] != counts[1]]
-    table = Table("operator", "before", "after", title="Operators", title_justify="left", box=None)
-    for name, before, after in rows:
-        table.add_row(name, str(before), str(after))
-    same = len(report.ops) - len(rows)
-    if same:
-        table.add_row(f"({same} more, unchanged in number)", "", "")
-    return table
+def _operators(report: Report) -> str:
+    """Operators whose number changed, on a line."""
+    changed = [f"{name} {old} -> {new}" for name, (old, new) in report.ops.items() if old != new]
+    more = len(report.ops) - len(changed[:MOST_OPERATORS])
+    rest = [f"{more} more" if changed else "none more or fewer"] if more else []
+    return "Operators: " + ", ".join([*changed[:MOST_OPERATORS], *rest])
 
 
-def _remaining(changes: Sequence[Remaining], most: int | None) -> Table:
-    table = Table(title="What remains", title_justify="left", box=None)
-    for column in ("bytes", "of", "made by", "from", "to", "because"):
-        table.add_column(column, overflow="fold")
-    for change in changes[:most]:
-        size = "unknown" if change.bytes is None else f"{change.bytes:,}" + " (Reshape)" * (change.op == "Reshape")
-        table.add_row(size, change.value, change.made_by, change.stored, change.needed, change.blocked_by)
-    if most is not None and len(changes) > most:
-        table.add_row("", f"and {len(changes) - most} more (-v)", *[""] * 4)
-    return table
+def _print_causes(console: Console, changes: Sequence[Remaining]) -> None:
+    """What remains, by cause, the most bytes first."""
+    causes: dict[str, list[Remaining]] = {}
+    for change in changes:
+        causes.setdefault(cause_of(change), []).append(change)
+    ordered = sorted(causes.items(), key=lambda item: -sum(change.bytes or 0 for change in item[1]))
+    console.print("What remains, by cause (-v lists all):") if changes else None
+    for cause, of_cause in ordered[:MOST_CAUSES]:
+        sizes = [change.bytes for change in of_cause if change.bytes is not None]
+        size = f"{sum(sizes):,} bytes" if sizes else "unknown bytes"
+        example = f"{short(of_cause[0].value)}, made by {short(of_cause[0].made_by)}"
+        line = f"{len(of_cause)} x, {size}: {cause} (as {example})"
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    _print_rest(console, len(ordered[MOST_CAUSES:]))
+
+
+def _print_rest(console: Console, count: int) -> None:
+    if count:
+        console.print(f"  and {count} more (-v)")
+
+
+def cause_of(change: Remaining) -> str:
+    """Why a Transpose stays, without the name of the node that is the reason."""
+    who, colon, reason = change.blocked_by.partition(": ")
+    op = who.partition(" ")[0]
+    return change.blocked_by if not colon else reason if reason.startswith(op) else f"{op}: {reason}"
+
+
+def short(name: str) -> str:
+    """A name, elided in the middle where it is long."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2 - 1]}…{name[-LONGEST_NAME // 2 :]}"
 
 
 def _explained(value: Explained) -> str:
@@ -115,9 +138,12 @@ def _explained(value: Explained) -> str:
 
 
 def _certificate(report: Report) -> str:
-    moved = f"Transposed bytes per inference: {report.bytes_before:,} before, {report.bytes:,} now"
+    estimated = f" (estimated: {report.guessed} values have sizes that only a run tells)" if report.guessed else ""
+    before, after = report.transposes
+    moved = f"Transposed bytes per inference{estimated}: {report.bytes_before:,} before, {report.bytes:,} now"
+    moved += f" (Transposes {before} -> {after})"
     if report.inside:
-        moved += f" and {report.inside:,} inside operators, because of how they are stored"
+        moved += f" and {report.inside:,} besides, in operators and Casts, because of how values are stored"
     unsized = sum(change.bytes is None for change in report.remaining)
     apart = f" Not counted, since their sizes are unknown: {unsized} of what remains." if unsized else ""
     if report.optimal:

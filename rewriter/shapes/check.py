@@ -9,7 +9,7 @@ from onnx import ModelProto, helper
 from passes.ir.constants import dense
 from passes.ir.declared import SMALL, Shape, shape_of
 from passes.ir.exporter import FREE_INITIALIZERS_IR_VERSION
-from rewriter.errors import VerificationError
+from rewriter.errors import refused
 from rewriter.shapes.stand_ins import with_stand_ins
 
 # onnx has no inference for some operators (GroupNormalization): it says so of their readers, which are not at fault
@@ -29,16 +29,16 @@ def verify_model(
     """
     fault = onnx_fault(model)
     if fault is not None and (original is None or onnx_fault(original) is None):
-        raise VerificationError(f"the rewritten model is not valid: {fault}")
+        raise refused(f"the rewritten model is not valid: {fault}")
     held = {tensor.name for tensor in model.graph.initializer}
     free = [value for value in model.graph.input if value.name not in held]
     for values, contract, kind in ((free, inputs, "input"), (model.graph.output, outputs, "output")):
         found = {value.name: shape_of(value) for value in values}
         if list(found) != list(contract):
-            raise VerificationError(f"the rewritten model's {kind}s are {list(found)}, not {list(contract)}")
+            raise refused(f"the rewritten model's {kind}s are {list(found)}, not {list(contract)}")
         for name, shape in contract.items():
             if found[name] != shape:
-                raise VerificationError(f"{kind} {name!r} has shape {found[name]}, the contract says {shape}")
+                raise refused(f"{kind} {name!r} has shape {found[name]}, the contract says {shape}")
 
 
 def onnx_fault(model: ModelProto) -> str | None:

@@ -58,7 +58,8 @@ def _reshape(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape | None:
 
 
 def _same_rank(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape:
-    return [source[0], *[None] * (len(source) - 1)]
+    kept = next((list(attr.ints) for attr in node.attribute if attr.name == "kept"), [0])
+    return [size if axis in kept else None for axis, size in enumerate(source)]
 
 
 # operators whose output shape onnx does not, or not always, infer; a Conv's: of a kernel of unknown size

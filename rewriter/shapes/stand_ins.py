@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import onnx
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, helper
 
 from passes.ir.declared import standard_opset
 from passes.ir.graph import is_standard
+from rewriter.shapes.disputed import disputed_sizes
 
-DOMAIN, SAME_RANK = "rewriter.stand_in", "SameRank"  # an operator whose result has the batch and rank of its input
+DOMAIN, SAME_RANK = "rewriter.stand_in", "SameRank"
 # which standard operator, on which of the inputs
 STAND_INS: dict[str, tuple[str, Sequence[int]]] = {
     **dict.fromkeys(("Gelu", "FastGelu", "QuickGelu", "BiasGelu", "QLinearLeakyRelu", "QLinearSigmoid"), ("Relu", [0])),
@@ -56,7 +57,12 @@ def of_unknown_size(node: NodeProto) -> NodeProto:
     attrs = {attr.name: attr for attr in node.attribute}
     if "output_padding" not in attrs or "auto_pad" not in attrs or not attrs["auto_pad"].s.startswith(b"SAME"):
         return node
-    return NodeProto(op_type=SAME_RANK, domain=DOMAIN, name=node.name, input=node.input[:1], output=node.output)
+    return same_rank(node, [0])
+
+
+def same_rank(node: NodeProto, kept: Sequence[int]) -> NodeProto:
+    """One whose result has the rank of its first input, and its sizes along the axes ``kept``."""
+    return helper.make_node(SAME_RANK, node.input[:1], node.output, node.name, domain=DOMAIN, kept=kept)
 
 
 def of_same_shape(node: NodeProto) -> NodeProto:
@@ -69,7 +75,8 @@ STANDARD = {"ConvTranspose": of_unknown_size, "GroupNormalization": of_same_shap
 
 def with_stand_ins(bare: ModelProto) -> ModelProto:
     """The model with a stand-in for each node that has one, in its place: for shape inference only."""
-    if not any(node.domain == "com.microsoft" or node.op_type in STANDARD for node in bare.graph.node):
+    disputed = disputed_sizes(bare)
+    if not disputed and not any(n.domain == "com.microsoft" or n.op_type in STANDARD for n in bare.graph.node):
         return bare
     model = ModelProto()
     model.CopyFrom(bare)
@@ -77,5 +84,7 @@ def with_stand_ins(bare: ModelProto) -> ModelProto:
     if opset:
         model.opset_import.add(domain=DOMAIN, version=1)
         del model.graph.node[:]
-        model.graph.node.extend(stand_in(node, opset) for node in bare.graph.node)
+        for node in bare.graph.node:
+            kept = disputed.get(node.output[0]) if node.output else None
+            model.graph.node.append(stand_in(node, opset) if kept is None else same_rank(node, kept))
     return model

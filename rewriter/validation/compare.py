@@ -1,7 +1,7 @@
 """The difference between two results of a model, as numpy arrays."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+DType = np.dtype[Any]
 
 # the float types, and how far two right results may differ, as a fraction of the output's scale
 RTOL = {
@@ -33,6 +34,8 @@ class Difference:
     rtol: float = 0.0  # the default tolerance for the type, as a fraction of the scale, 0 if it is exact
     index: tuple[int, ...] | None = None  # None if they are equal or differ as a whole
     text: str = ""  # what is wrong: "is 2.0 instead of 1.0"
+    share: float = 0.0  # of the elements that differ by more than the limit
+    within: float = 0.0  # the largest difference up to the limit, as a fraction of the scale
 
     @property
     def relative(self) -> float:
@@ -40,37 +43,54 @@ class Difference:
         return self.absolute / self.scale
 
 
-def differences(name: str, expected: Any, got: Any) -> Iterator[tuple[str, Difference]]:
-    """The difference of two results; of sequences of the same length item by item, as ``name[0]`` and so on."""
+def pairs(name: str, expected: Any, got: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Two results by name; sequences of the same length item by item, as ``name[0]`` and so on."""
     if not (isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got)):
-        yield name, difference(expected, got)
+        yield name, expected, got
         return
     for i, (one, other) in enumerate(zip(expected, got, strict=True)):
-        yield from differences(f"{name}[{i}]", one, other)
+        yield from pairs(f"{name}[{i}]", one, other)
 
 
-def unlike(text: str) -> Difference:
-    """The difference of what cannot be compared."""
-    return Difference(math.inf, text=text)
+def unlike(text: str, share: float = math.inf) -> Difference:
+    """The difference of what cannot be compared; noise may make it of all elements (1), else it is more than all."""
+    return Difference(math.inf, text=text, share=share)
 
 
-def difference(expected: Any, got: Any) -> Difference:
-    """The largest difference of ``got`` to ``expected``: arrays, ``None``, or what else a session gives."""
+def difference(expected: Any, got: Any, limit: float = 0.0, others: Sequence[Array] = ()) -> Difference:
+    """The largest difference of ``got`` to ``expected``: arrays, ``None``, or what else a session gives.
+
+    ``limit``, as a fraction of the scale: of floats, what counts as within. ``others``: what may be there as well as
+    ``expected``, element by element, where it is a number.
+    """
     if not (isinstance(expected, np.ndarray) and isinstance(got, np.ndarray)):
         same = type(expected) is type(got) and expected == got
-        return Difference() if same else unlike(f"is {_kind(got)} instead of {_kind(expected)}")
+        share = 1.0 if isinstance(expected, list) and isinstance(got, list) else math.inf
+        return Difference() if same else unlike(f"is {_kind(got)} instead of {_kind(expected)}", share)
     if expected.dtype != got.dtype:
         return unlike(f"has type {got.dtype} instead of {expected.dtype}")
-    if expected.shape != got.shape:
-        return unlike(f"has shape {list(got.shape)} instead of {list(expected.shape)}")
-    if expected.size == 0:
+    fitting = [one for one in (expected, *others) if one.shape == got.shape]
+    if not fitting:
+        share = 1.0 if expected.ndim == got.ndim else math.inf
+        return unlike(f"has shape {list(got.shape)} instead of {list(expected.shape)}", share)
+    if got.size == 0:
         return Difference()
+    expected = fitting[0]
     errors, scale = _errors(expected, got)
+    for other in fitting[1:]:
+        errors = np.where(_is_number(got), np.minimum(errors, _errors(other, got)[0]), errors)
     rtol = RTOL.get(expected.dtype, 0.0)
+    beyond = errors > (limit * scale if rtol else 0.0)
+    share, within = float(np.mean(beyond)), float(errors.max(initial=0.0, where=~beyond)) / scale
     index = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
     if errors[index] == 0:
         return Difference(0.0, scale, rtol)
-    return Difference(float(errors[index]), scale, rtol, index, f"is {got[index]} instead of {expected[index]}")
+    text = f"is {got[index]} instead of {expected[index]}"
+    return Difference(float(errors[index]), scale, rtol, index, text, share, within)
+
+
+def _is_number(array: Array) -> Array:
+    return np.isfinite(array.astype(np.float64)) if array.dtype in RTOL else np.ones(array.shape, np.bool_)
 
 
 def _errors(expected: Array, got: Array) -> tuple[Array, float]:

@@ -1,29 +1,79 @@
-"""What the original computes, and its noise: how far it differs from itself, and so a right rewrite may, too."""
+"""What the original computes, and its noise: what it computes in other ways that are as right."""
 
-import math
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import onnx
+from onnx import ModelProto, helper
 
-from rewriter.validation.compare import RTOL, Array, differences
+from rewriter.errors import RunFailed
+from rewriter.files.reader import load
+from rewriter.validation.compare import RTOL, Array, DType, pairs
 from rewriter.validation.inputs import InputRequest, make_feeds
-from rewriter.validation.session import Feed, Session
+from rewriter.validation.noise import NOISE_FACTOR, NOISE_LIMIT, Noise
+from rewriter.validation.session import Feed, Session, source
+from rewriter.validation.wider import COARSE, coarse_inputs, coarse_types, widened
 
 NUDGES = 2  # how often per run the last bits of the inputs are changed
+LOUD_NUDGES = 8  # how often by ``NOISE_FACTOR`` last bits, to see what jumps
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What the original does: ``values`` by run and output, ``noise`` by output or item of a sequence."""
+    """What the original does: ``values`` by run and output, ``noise`` by output or item of a sequence.
 
+    ``coarse``: the original again, if it computes in float16 or bfloat16, and could be run in float32.
+    """
+
+    original: bytes | str
+    provider: str
+    seed: int
     inputs: list[str]
     outputs: list[str]
     metadata: dict[str, str]
     feeds: list[Feed]
     values: list[list[Any]]
-    noise: dict[str, float]
+    coarse: ModelProto | None
+    noise: dict[str, Noise]
+
+    def hear(self, session: Session, feeds: list[Feed], *, loud: bool = False) -> None:
+        """Add to the noise how the outputs of these feeds, one for each run, differ."""
+        for run, feed in enumerate(feeds):
+            for output, value, again in zip(self.outputs, self.values[run], session.run(feed), strict=True):
+                for name, one, other in pairs(output, value, again):
+                    noise = self.noise.setdefault(name, Noise())
+                    (noise.hear_jumps if loud else noise.hear)(run, one, other)
+
+    def hear_rounding(self, *rounds: list[Feed], loud: bool = False) -> None:
+        """Add how a coarse original differs in float32. Raises ``RunFailed`` where it does not run so."""
+        if self.coarse is None:
+            return
+        for rounded in (False, True):
+            with contextlib.ExitStack() as stack:
+                wide = source(widened(self.coarse, rounded=rounded), stack)
+                session = Session(wide, self.provider, "disabled")
+            for feeds in rounds:
+                self.hear(session, [in_float32(feed) for feed in feeds], loud=loud)
+            del session  # before the next one: each holds the weights
+
+    def listen_closer(self) -> None:
+        """Add what jumps when the inputs change by several last bits."""
+        rng = np.random.default_rng([self.seed, 1])
+        rounds = [self.nudged(rng, NOISE_FACTOR) for _ in range(LOUD_NUDGES)]
+        session = Session(self.original, self.provider, "disabled")
+        for feeds in rounds:
+            self.hear(session, feeds, loud=True)
+        del session
+        self.hear_rounding(*rounds, loud=True)
+
+    def nudged(self, rng: np.random.Generator, bits: int = 1) -> list[Feed]:
+        """The inputs with their last bits changed, those that come to be float16 in that type."""
+        types = coarse_inputs(self.coarse) if self.coarse else {}
+        return [nudged(feed, rng, bits, types) for feed in self.feeds]
 
 
 def make_reference(original: bytes | str, provider: str, request: InputRequest) -> Reference:
@@ -32,33 +82,56 @@ def make_reference(original: bytes | str, provider: str, request: InputRequest) 
     names, outputs, metadata = [spec.name for spec in session.inputs], session.outputs, session.metadata
     feeds = make_feeds(session, request)
     values = [session.run(feed) for feed in feeds]
-    noise: dict[str, float] = {}
+    coarse = _coarse(original)
+    reference = Reference(original, provider, request.seed, names, outputs, metadata, feeds, values, coarse, {})
     rng = np.random.default_rng(request.seed)
     for _ in range(NUDGES):
-        _listen(noise, session, [nudged(feed, rng) for feed in feeds], values)
-    del session  # before the next one: each holds the weights
-    _listen(noise, Session(original, provider, "default"), feeds, values)
-    return Reference(names, outputs, metadata, feeds, values, noise)
+        reference.hear(session, reference.nudged(rng))
+    del session
+    reference.hear(Session(original, provider, "default"), feeds)
+    try:
+        reference.hear_rounding(feeds)
+    except RunFailed:  # of what has no float32: the tolerance of its type stands for what cannot be measured
+        return replace(reference, coarse=None, noise=_presumed(reference))
+    return reference
 
 
-def nudged(feed: Feed, rng: np.random.Generator) -> Feed:
-    """``feed`` with the last bit of every float moved at random; zeros (padding, masks), NaN and inf stay."""
+def nudged(feed: Feed, rng: np.random.Generator, bits: int = 1, types: Mapping[str, DType] | None = None) -> Feed:
+    """``feed`` with the last bits of every float moved at random; zeros (padding, masks), NaN and inf stay.
+
+    ``types``: coarser ones than their own in which inputs are moved, by name.
+    """
 
     def nudge(array: Array) -> Array:
         if array.dtype not in RTOL:
             return array
+        kind = ml_dtypes.finfo(array.dtype)  # type: ignore[no-untyped-call]
         # Not to inf, which not every float8 has.
-        top = ml_dtypes.finfo(array.dtype).max  # type: ignore[no-untyped-call]
-        towards = np.where(rng.random(array.shape) < 0.5, -top, top).astype(array.dtype)
-        return np.where(np.isfinite(array) & (array != 0), np.nextafter(array, towards), array)
+        towards = np.where(rng.random(array.shape) < 0.5, -kind.max, kind.max).astype(array.dtype)
+        moved = array
+        for _ in range(bits if bits * kind.eps < NOISE_LIMIT else 1):  # several bits of a float8 are most of it
+            moved = np.nextafter(moved, towards)
+        return np.where(np.isfinite(array) & (array != 0), moved, array)
 
-    return {name: nudge(array) for name, array in feed.items()}
+    kinds = {name: (types or {}).get(name, array.dtype) for name, array in feed.items()}
+    return {name: nudge(array.astype(kinds[name])).astype(array.dtype) for name, array in feed.items()}
 
 
-def _listen(noise: dict[str, float], session: Session, feeds: list[Feed], values: list[list[Any]]) -> None:
-    """Raises ``noise``, by output, to what the outputs of ``feeds`` differ from ``values``."""
-    for feed, expected in zip(feeds, values, strict=True):
-        for output, value, again in zip(session.outputs, expected, session.run(feed), strict=True):
-            for name, most in differences(output, value, again):
-                if math.isfinite(most.relative):  # another shape, say, is no measure
-                    noise[name] = max(noise.get(name, 0.0), most.relative)
+def in_float32(feed: Mapping[str, Array]) -> Feed:
+    """The inputs of the model in float32."""
+    coarse = [helper.tensor_dtype_to_np_dtype(kind) for kind in COARSE]
+    return {name: array.astype(np.float32) if array.dtype in coarse else array for name, array in feed.items()}
+
+
+def _coarse(original: bytes | str) -> ModelProto | None:
+    """The model, if it computes in a type coarser than float32."""
+    if isinstance(original, bytes):
+        model = ModelProto.FromString(original)
+        return model if coarse_types(model) else None
+    return load(original) if coarse_types(onnx.load(original, load_external_data=False)) else None
+
+
+def _presumed(reference: Reference) -> dict[str, Noise]:
+    kinds = coarse_types(reference.coarse) if reference.coarse else ()
+    level = max(RTOL[helper.tensor_dtype_to_np_dtype(kind)] for kind in kinds) / NOISE_FACTOR
+    return {name: replace(noise, level=max(noise.level, level)) for name, noise in reference.noise.items()}

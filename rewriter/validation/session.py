@@ -15,6 +15,7 @@ import onnx
 
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files import writer
+from rewriter.files.reader import load
 from rewriter.validation.compare import RTOL, Array
 
 Feed = dict[str, Array]
@@ -43,16 +44,22 @@ def runtime() -> Any:
     return onnxruntime
 
 
+def missing(provider: str) -> str | None:
+    """Why a provider is not to be had in this onnxruntime, in a few words."""
+    if full_name(provider) in runtime().get_available_providers():
+        return None
+    builds = BUILDS & {distribution.name for distribution in distributions()}
+    cause = ", since onnxruntime and onnxruntime-gpu are installed over each other" if builds == BUILDS else ""
+    return f"{provider.upper()} is not in this onnxruntime build{cause}"
+
+
 def require(provider: str) -> None:
     """Raises ``CouldNotValidate`` if the provider is not to be had in this onnxruntime."""
     if provider not in PROVIDERS:
         raise CouldNotValidate(f"There is no provider {provider!r}: choose among {', '.join(PROVIDERS)}.")
-    if full_name(provider) not in runtime().get_available_providers():
-        builds = BUILDS & {distribution.name for distribution in distributions()}
-        cause = ", since onnxruntime and onnxruntime-gpu are installed over each other" if builds == BUILDS else ""
-        raise CouldNotValidate(
-            f"{provider.upper()} is not in this onnxruntime build{cause}: {CURE}, or validate with another provider."
-        )
+    fault = missing(provider)
+    if fault is not None:
+        raise CouldNotValidate(f"{fault}: {CURE}, or validate with another provider.")
     if provider == "cuda":
         with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
             runtime().preload_dlls()  # finds the CUDA and cuDNN libraries that were installed by pip
@@ -118,6 +125,11 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
     path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model.onnx"
     writer.save(model, path)
     return str(path)
+
+
+def proto(model: bytes | str) -> onnx.ModelProto:
+    """The model that a ``Session`` loads from this."""
+    return onnx.ModelProto.FromString(model) if isinstance(model, bytes) else load(model)
 
 
 def dtype_of(ort_type: str) -> np.dtype[Any] | None:

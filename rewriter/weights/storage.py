@@ -17,6 +17,7 @@ from passes.layout.layout import ANY, VECTOR, Layout, arranged, natural
 from passes.layout.perm import Perm
 from passes.layout.vector import sizes_and_perm
 from passes.pipeline import Work
+from passes.plan.roles import image
 from passes.rules.move import Move
 from rewriter.pipeline import interface_of
 from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
@@ -77,7 +78,7 @@ class Storage:
             if change.bytes is None or change.op != "Transpose" or change.value in folded:
                 continue
             sides = [layout for layout in (change.stored, change.needed) if not layout.is_natural]
-            if change.value in self.work.roles and all(is_image(layout.axis_perm) for layout in sides):
+            if image(self.work.roles.get(change.value, "")) and all(is_image(layout.axis_perm) for layout in sides):
                 yield (
                     f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "
                     f"the weights behind it expect that: {change.blame}"

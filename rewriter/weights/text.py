@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rewriter.report.text import MOST_ROWS
 from rewriter.weights.export import Export
 from rewriter.weights.manifest import LayerEntry, Tensor
+
+MOST_ROWS = 12  # of a table, unless asked for more
 
 
 def exported(console: Console, path: Path, export: Export, verbose: int) -> None:

@@ -1,15 +1,26 @@
 """One class of error for each thing, and one exit code for each class."""
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 
-from rewriter import CouldNotValidate, ResultDiffers, RewriterError, UsageError, VerificationError, cli, errors
+from rewriter import (
+    CouldNotValidate,
+    DoesNotRun,
+    ResultDiffers,
+    RewriterError,
+    UsageError,
+    VerificationError,
+    cli,
+    errors,
+    rewrite,
+)
 from rewriter.validation.verdict import ProviderResult, ValidationReport
 from tests.support.graphs import conv, model, random
 
-CODES = {VerificationError: 1, ResultDiffers: 1, UsageError: 2, CouldNotValidate: 3}
+CODES = {VerificationError: 1, ResultDiffers: 1, DoesNotRun: 1, UsageError: 2, CouldNotValidate: 3}
 
 
 def test_all_errors_are_siblings() -> None:
@@ -39,10 +50,26 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "x.onnx"
 
 
-def test_a_result_that_differs_is_no_broken_graph(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    verdict = ValidationReport([ProviderResult("cpu", "failed", "Output y is 1 instead of 2.")])
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("differs from the original", ResultDiffers),
+        ("does not load in onnxruntime", DoesNotRun),
+        ("does not run in onnxruntime", DoesNotRun),
+    ],
+)
+def test_the_fault_is_told_and_nothing_written(
+    fault: Any, error: type[Exception], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = ValidationReport([ProviderResult("cpu", "failed", "Why.", fault=fault)])
 
     monkeypatch.setattr("rewriter.validation.validate.validate", lambda *_, **__: verdict)
-    with pytest.raises(ResultDiffers, match="the result differs from the original; nothing was written"):
+    with pytest.raises(error, match=f"x.onnx: the result {fault}; nothing was written"):
         cli.run(cli.parser().parse_args([str(path), "--to", "nhwc", "-q"]))
     assert [*path.parent.iterdir()] == [path]
+
+
+def test_what_our_own_verification_refuses_is_a_third_thing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rewriter.shapes.check.onnx_fault", lambda model: "" if model.functions else None)
+    with pytest.raises(VerificationError, match="the rewriter's own verification refuses its result"):
+        rewrite(path)

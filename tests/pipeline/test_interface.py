@@ -58,7 +58,10 @@ def check(result: RewriteResult, original: ModelProto, table: Decisions, to: str
     found = {name: port.new_layout if "->" in table[name] else None for name, port in ports.items()}
     assert found == {name: stored(decision, to) for name, decision in table.items()}
     for name, decision in table.items():
-        assert after[name] == expected_dims(before[name], decision, to), name
+        dims = zip(after[name], expected_dims(before[name], decision, to), strict=True)
+        assert all(now == was or not isinstance(was, int) for now, was in dims), (
+            name
+        )  # symbols may turn out to be sizes
         if "->" not in decision:
             assert not ports[name].flipped, name
 

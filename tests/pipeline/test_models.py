@@ -50,7 +50,6 @@ TRANSPOSES = {
     "light_zfnet512": (0, 1, 0),
 }
 SLOW = ("light_bvlc_alexnet", "light_vgg19")  # seconds per run: only one direction each
-NOT_FLIPPED = {"keras_conv1d": {"output"}}  # behind a Reshape, across which nobody knows which axis is which
 
 PATHS = {**COMMITTED, **LIGHT}
 RUNS = [
@@ -85,7 +84,7 @@ def check_interface(path: Path, to: str, before: dict[str, Any], after: dict[str
     """Images flip if the model's origin stores them the other way; names and all else stay."""
     stored = "nhwc" if path.stem.startswith("keras") else "nchw"
     flip = perm.channels_last if to == "nhwc" else perm.channels_first
-    kept = NOT_FLIPPED.get(path.stem, set()) | {name for name, shape in before.items() if len(shape) < 3}
+    kept = {name for name, shape in before.items() if len(shape) < 3}
     flipped = {name: perm.reorder(flip(len(shape)), shape) for name, shape in before.items() if name not in kept}
     assert after == (before if to == stored else before | flipped)
 

@@ -16,7 +16,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from rewriter import rewrite
 from rewriter.shapes.stand_ins import with_stand_ins
 from tests.support.engines import optimised
-from tests.support.graphs import COMMITTED, DIRECTIONS, Array, conv, converted, count, dims, model, node, random
+from tests.support.graphs import COMMITTED, DIRECTIONS, Array, conv, converted, count, dims, model, node, random, value
 
 NAMES = ("torch_resnet", "torch_mobilenet_v2", "keras_resnet")
 TRANSPOSES = {  # Transposes of the result
@@ -24,6 +24,8 @@ TRANSPOSES = {  # Transposes of the result
     **{(name, "nhwc", "onnx"): 1 for name in NAMES},
     ("keras_resnet", "nchw", "onnx"): 0,
 }
+MOST_EXECUTED = {"function": 3, "onnx": 1}  # Transposes, after onnxruntime's basic optimisation
+INT32 = onnx.TensorProto.INT32
 INT8, UINT8 = QuantType.QInt8, QuantType.QUInt8
 KINDS = list(product((False, True), (INT8, UINT8)))  # weights per channel, type of the activations
 QDQ, QOPERATOR = QuantFormat.QDQ, QuantFormat.QOperator
@@ -120,6 +122,23 @@ def test_dynamic_quantisation(name: str, to: str, dialect: str, per_channel: boo
     assert result.report.transposes[1] == TRANSPOSES[name, to, dialect]
     assert result.report.barriers == {}
     assert sum(n.op_type.startswith("ConvInteger") for n in result.model.graph.node) == count(original, "Conv")
+    if to == "nhwc":
+        assert count(optimised(result.model, "basic")) <= MOST_EXECUTED[dialect]
+    back = converted(result.model, "nchw", "onnx").model
+    assert {n.domain for n in back.graph.node} == {""}
+
+
+def test_what_a_matrix_reads_too_is_quantised_by_the_standard_operator() -> None:
+    """Its Transposes would cancel on the one side only."""
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        node("ConvInteger", ["q", "w", "z"], ["c"]),
+        node("MatMulInteger", ["q", "m", "z"], ["p"]),
+    ]
+    constants = {"w": np.ones((4, 3, 1, 1), np.uint8), "m": np.ones((7, 2), np.uint8)}
+    ends = [value("c", (1, 4, 5, 7), INT32), value("p", (1, 3, 5, 2), INT32)]
+    result = converted(model(nodes, {"x": (1, 3, 5, 7)}, ends, constants), "nhwc", "function")
+    assert {n.domain for n in result.model.graph.node if n.op_type == "DynamicQuantizeLinear"} == {""}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -167,5 +186,5 @@ def test_stand_ins_have_the_shapes_of_the_quantised_operators(name: str) -> None
     wanted, found = dims([*floats.value_info, *floats.output]), dims(known.graph.value_info)
     made = [n.output[0] for n in known.graph.node if n.domain == "com.microsoft"]
     assert len(made) > 3
-    for value in made:
-        assert found[value][1:] == wanted[value.removesuffix("_quantized")][1:]  # the batch has names of its own
+    for one in made:
+        assert found[one][1:] == wanted[one.removesuffix("_quantized")][1:]  # the batch has names of its own

@@ -6,8 +6,9 @@ import onnx
 import pytest
 
 from rewriter.cli import main
+from rewriter.report.text import short
 from rewriter.weights.cli import main as weights_main
-from tests.support.graphs import model, node, random
+from tests.support.graphs import COMMITTED, ROOT, model, node, random
 
 X, Y, CONV, FOLDER = "x[a]/in[/b]", "y[red]:boom:", "conv[out]", "nets[bold]"
 
@@ -42,3 +43,36 @@ def test_weights_are_printed_as_they_are(path: Path, capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     for part in (str(path), "w[0]", f"Wrote {path.parent}/net[1].pytorch.safetensors, and net[1].pytorch.json"):
         assert part in out
+
+
+KINDS = {path.stem: path for path in sorted((ROOT / "models" / "kinds").glob("*.onnx"))}
+
+
+@pytest.mark.parametrize("path", [*COMMITTED.values(), *KINDS.values()], ids=[*COMMITTED, *KINDS])
+def test_a_report_fits_a_screen(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([str(path), "--to", "nhwc", "--dialect", "onnx", "--no-validate", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 27  # the verdict takes three
+    assert max(map(len, lines)) <= 80
+
+
+def test_what_remains_is_told_by_cause(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    argv = [str(KINDS["torch_sam"]), "--to", "nchw", "--no-validate", "--dry-run"]
+    assert main(argv) == 0
+    brief = capsys.readouterr().out
+    assert "5 x, 2,496 bytes: MatMul needs its last two axes last (as transpose_2, made by Transpose" in brief
+    assert "and 1 more (-v)" in brief
+    assert "Times in ms" not in brief
+    assert main([*argv, "-v"]) == 0
+    full = capsys.readouterr().out
+    assert full.count("needs its last two axes last") == 5
+    assert "read/infer_shapes" in full
+
+
+@pytest.mark.parametrize(("length", "text"), [(32, "n" * 32), (33, "n" * 15 + "…" + "n" * 16)])
+def test_long_names_are_elided_in_the_middle(length: int, text: str) -> None:
+    assert short("n" * length) == text

@@ -77,13 +77,15 @@ def latencies(paths: list[Path]) -> Iterator[str]:
             yield f"| {path.stem} | {to} | {dialect} | {original:.1f} | {ratio:.3f} |"
 
 
-def race(models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tuple[int, ...]]) -> tuple[float, float]:
+def race(
+    models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tuple[int, ...]], least: float = SECONDS
+) -> tuple[float, float]:
     """Median milliseconds of the first model, and the second over it; the second's inputs lie as ``layouts``."""
     pair = [engines.session(model, "default") for model in models]  # whose thread is this one
     feeds = [feed(pair[0], {}), feed(pair[0], layouts)]
     times: list[list[float]] = [[], []]
     begin = time.perf_counter()
-    while len(times[0]) < LEAST_RUNS or time.perf_counter() - begin < SECONDS:
+    while len(times[0]) < LEAST_RUNS or time.perf_counter() - begin < least:
         for session, data, taken in zip(pair, feeds, times, strict=True):
             start = time.thread_time()
             session.run(None, data)

@@ -13,8 +13,8 @@ from onnx import ModelProto, TensorProto
 from rewriter import CouldNotValidate
 from rewriter.validation import session as runtime
 from rewriter.validation.compare import difference
+from rewriter.validation.noise import NOISE_FACTOR
 from rewriter.validation.reference import nudged
-from rewriter.validation.verdict import NOISE_FACTOR
 from tests.support.validating import (
     BOTH,
     NHWC,

@@ -7,6 +7,8 @@ ROWS = [
     case("LpPool", 22, (2, 6, 7, 5), kernel_shape=[2, 3], tolerance=TOLERANCE),
     case("MaxPool", 12, (2, 6, 7, 5), kernel_shape=[2, 3]),
     case("GlobalMaxPool", 1, (2, 6, 7, 5), accepts="all"),
+    case("GlobalAveragePool", 1, X4, accepts="all", tolerance=TOLERANCE),
+    case("GlobalLpPool", 2, X4, accepts="all", **ABOUT),
     case("AveragePool", 11, (2, 3, 11), kernel_shape=[3], strides=[2], tolerance=TOLERANCE),
     case("AveragePool", 11, (2, 3, 7, 11), kernel_shape=[2, 3], pads=[0, 1, 1, 2], tolerance=TOLERANCE),
     case("AveragePool", 19, (2, 3, 7, 11), kernel_shape=[2, 4], pads=[0, 1, 1, 2], count_include_pad=1,

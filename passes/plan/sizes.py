@@ -1,0 +1,44 @@
+"""Sizes of symbolic dims: given for graph inputs, or measured in a run; the cost model guesses the rest. For prices."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import onnx_graphsurgeon as gs
+
+from passes.ir.graph import every_tensor
+from passes.normalize.infer_shapes import Engines
+
+LEAST_RANK = 3  # of values whose sizes matter: those of fewer axes are small, and no images
+
+
+def given_sizes(graph: gs.Graph, shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Sizes by symbol, from the shapes given for graph inputs."""
+    given = ((t.shape or (), shapes.get(t.name, ())) for t in graph.inputs)
+    return {d: n for dims, sizes in given for d, n in zip(dims, sizes, strict=False) if isinstance(d, str)}
+
+
+def guessed(graph: gs.Graph, sizes: Mapping[str, int]) -> set[str]:
+    """Names of the values, in bodies too, of which some size is neither in ``sizes`` nor that of a batch of inputs."""
+    told = {*sizes, *(t.shape[0] for t in graph.inputs if t.shape)}
+    values = {t.name: t.shape for t in every_tensor(graph) if t.shape is not None and len(t.shape) >= LEAST_RANK}
+    return {name for name, shape in values.items() if not all(isinstance(d, int) or d in told for d in shape)}
+
+
+def measured_sizes(graph: gs.Graph, sizes: Mapping[str, int], engines: Engines) -> dict[str, int]:
+    """Sizes by symbol in a run of the file's model, if ``sizes`` leave any to be guessed; an empty axis counts as 1."""
+    if not guessed(graph, sizes):
+        return {}
+    wanted = dict(_first_with_each_symbol(graph))
+    shapes = engines.measure([*wanted])
+    found = ((d, n) for name, shape in shapes.items() for d, n in zip(wanted[name], shape, strict=True))
+    return {d: max(n, 1) for d, n in found if isinstance(d, str)}
+
+
+def _first_with_each_symbol(graph: gs.Graph) -> Iterator[tuple[str, Sequence[int | str | None]]]:
+    """Values of the file's main graph, and their shapes: of each symbol the first that has it."""
+    proto, seen = graph.origin.proto, set[str]()
+    in_file = {name for node in proto.node for name in node.output} | {value.name for value in proto.input}
+    for tensor in (*graph.inputs, *(t for node in graph.nodes for t in node.outputs)):
+        symbols = {d for d in tensor.shape or () if isinstance(d, str)}
+        if tensor.name in in_file and not symbols <= seen:
+            seen |= symbols
+            yield tensor.name, tensor.shape
