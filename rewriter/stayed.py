@@ -5,7 +5,7 @@ import onnx_graphsurgeon as gs
 from passes.layout.formats import FORMATS
 from passes.layout.layout import Layout
 from passes.pipeline import Request
-from passes.plan.evidence import CHANNELS, POSITIONS, SPATIAL, UNKNOWN
+from passes.plan.evidence import BATCH, CHANNELS, POSITIONS, SPATIAL, UNKNOWN
 from passes.plan.roles import DISPUTED, image
 
 CHANNEL_SIZES = (1, 3, 4)  # of images that come from files, or go into them
@@ -21,6 +21,8 @@ def why_it_stayed(tensor: gs.Tensor, layout: Layout, roles: str, request: Reques
         return ""
     if not roles and not _has_channel_like_axis(tensor):
         return ""
+    if not {CHANNELS, UNKNOWN, POSITIONS, DISPUTED} & set(roles or UNKNOWN):
+        return "it has no axis of channels"
     return f"{_reason(roles)}; if it is an image: --layout {tensor.name}={request.to}"
 
 
@@ -35,8 +37,8 @@ def _reason(roles: str) -> str:
         return "its positions are all on one axis, as in a sequence of features"
     if roles.count(CHANNELS) > 1:
         return "its channels are on several axes"
-    if CHANNELS not in roles and UNKNOWN not in roles and roles:
-        return "it has no axis of channels"
+    if roles.rfind(BATCH) > roles.rfind(SPATIAL) >= 0 and UNKNOWN not in roles:
+        return "a batch stands behind its positions"
     if SPATIAL not in roles and UNKNOWN not in roles and roles:
         return "it has no positions"
     return "no operator tells which of its axes are channels and which positions"

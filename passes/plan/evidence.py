@@ -10,6 +10,7 @@ from passes.rules.api import IN, OUT, Node, Slot
 BATCH, CHANNELS, SPATIAL, POSITIONS, UNKNOWN = "BCSP?"
 LINEAR = {"MatMul", "MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "FusedMatMul"}
 LAST_AXIS_NORM = {"LayerNormalization", "RMSNormalization", "SkipLayerNormalization", "SimplifiedLayerNormalization"}
+CHANNEL_NORMS = {"BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN"}
 RECURRENT = {"RNN", "GRU", "LSTM"}
 ATTENTION = {"Attention", "MultiHeadAttention"}
 # an axis of which a loop takes one entry at a time is as good as a batch: slot of the sequence
@@ -32,6 +33,11 @@ def told_by(ruled: RuledNode) -> Iterator[tuple[Slot, str]]:
     elif rank == 3 and is_sequence(node):
         roles = POSITIONS + BATCH + CHANNELS if node.op in RECURRENT else BATCH + POSITIONS + CHANNELS
         yield from ((slot, roles) for slot in (IN(0), OUT(0)) if slot in ruled.live and ruled.rank(slot) == rank)
+
+
+def is_norm(node: Node) -> bool:
+    """Whether the operator takes for channels what it normalises."""
+    return node.op in CHANNEL_NORMS
 
 
 def is_sequence(node: Node) -> bool:

@@ -15,7 +15,7 @@ import onnx_graphsurgeon as gs
 
 from passes.dialects.functions import FunctionDialect
 from passes.layout.formats import FORMATS
-from passes.plan.evidence import BATCH, CHANNELS, POSITIONS, SPATIAL, UNKNOWN, told_by
+from passes.plan.evidence import BATCH, CHANNELS, POSITIONS, SPATIAL, UNKNOWN, is_norm, told_by
 from passes.plan.flat_graph import FlatGraph
 from passes.rules.api import Labels, Perm, perm
 from passes.rules.labels import Broadcast, labels_of
@@ -34,7 +34,8 @@ def find_roles(graph: gs.Graph, told: Mapping[str, Roles]) -> dict[str, Roles]:
 
 
 def image(roles: Roles) -> Roles | None:
-    """The roles if they are those of an image: one axis of channels, one to three spatial ones, the others batches.
+    """The roles if they are those of an image: one axis of channels, one to three spatial ones, the others batches, none
+    of which stands behind all positions.
 
     Beside two positions one axis may be told by what it is not: beside a batch it is the channels (as the queries of a
     mask are), beside channels a batch. ``None`` if it is no image.
@@ -47,7 +48,8 @@ def image(roles: Roles) -> Roles | None:
     batches, spatial = roles.count(BATCH), roles.count(SPATIAL)
     if len(roles) not in FORMATS or roles.count(CHANNELS) != 1 or batches + 1 + spatial != len(roles):
         return None
-    return roles if batches <= MOST_BATCHES and spatial and (batches or spatial == 2) else None
+    fits = batches <= MOST_BATCHES and spatial and (batches or spatial == 2)
+    return roles if fits and roles.rfind(BATCH) < roles.rfind(SPATIAL) else None
 
 
 def channels_last_perm(roles: Roles) -> Perm:
@@ -56,9 +58,9 @@ def channels_last_perm(roles: Roles) -> Perm:
 
 
 def channels_first_perm(roles: Roles) -> Perm:
-    """The perm that stores an image with these roles with its channels before its positions: as it is, or batches,
-    channels, positions."""
-    return _in_order(roles, BATCH + CHANNELS + SPATIAL, roles.index(CHANNELS) < roles.index(SPATIAL))
+    """The perm that stores an image with these roles with its channels before its positions: as it is, if they stand
+    before some (frames that are read by a 3-D convolution may come first), or batches, channels, positions."""
+    return _in_order(roles, BATCH + CHANNELS + SPATIAL, roles.index(CHANNELS) < roles.rindex(SPATIAL))
 
 
 def _in_order(roles: Roles, order: str, is_so: bool) -> Perm:
@@ -68,7 +70,10 @@ def _in_order(roles: Roles, order: str, is_so: bool) -> Perm:
 
 
 class _Search:
-    """Level by level: first what is told, then what follows for the values of nodes that touch these, and so on."""
+    """Level by level: first what is told, then what follows for the values of nodes that touch these, and so on.
+
+    Norms speak when all others have: their channels are whatever is normalised.
+    """
 
     def __init__(self, graph: gs.Graph) -> None:
         self.graph = FlatGraph(graph, FunctionDialect())
@@ -81,11 +86,12 @@ class _Search:
 
     def run(self, told: Mapping[str, Roles]) -> dict[str, Roles]:
         changed = self._learn(told.items())
-        operators = [(n.value(slot), roles) for n in self.graph.nodes for slot, roles in told_by(n)]
-        changed |= self._learn(operators)
-        while changed:
-            touched = {i for name in changed for i, _ in self.graph.touching.get(name, ())}
-            changed = self._learn(found for i in sorted(touched) for found in self._follows(i))
+        for wave in (False, True):
+            operators = (n for n in self.graph.nodes if is_norm(n.node) == wave)
+            changed |= self._learn((n.value(slot), roles) for n in operators for slot, roles in told_by(n))
+            while changed:
+                touched = {i for name in changed for i, _ in self.graph.touching.get(name, ())}
+                changed = self._learn(found for i in sorted(touched) for found in self._follows(i))
         return {name: self._with_batch(name, "".join(roles)) for name, roles in self.roles.items()}
 
     def _with_batch(self, name: str, roles: Roles) -> Roles:

@@ -9,7 +9,6 @@ VECTOR = "stays: fewer than 3 axes"
 FEATURES = "stays: a sequence of features"
 POSITIONS = "stays: positions in a row"
 NO_CHANNELS = "stays: an image without an axis of channels"
-TWO_CHANNELS = "stays: channels on two axes"
 DISPUTED = "stays: operators disagree about its axes"
 UNTOLD = "stays: no operator tells its axes"
 
@@ -128,8 +127,8 @@ KINDS = {
     "torch_pixels_hwc": {"input": LAST_UNBATCHED, "output": VECTOR},
     "torch_pointnet": {"input": SIGNAL, "output": VECTOR},  # points are positions
     "torch_stereo": {"input": IMAGE, "right": IMAGE, "output": NO_CHANNELS},  # disparities [N, H, W]
-    # [N, C, T, joints, persons]: next to it a BatchNormalization has joints and C for its channels
-    "torch_stgcn": {"input": TWO_CHANNELS, "output": VECTOR},
+    # [N, C, T, joints, persons]: a batch behind the positions
+    "torch_stgcn": {"input": "stays: a batch behind its positions", "output": VECTOR},
     "torch_textcnn": {"input": LAST_SIGNAL, "output": VECTOR},  # only Conv1D reads it, through a Transpose, as in Keras
     # Channels stand before some positions, though not before all: --to nchw leaves them.
     "torch_videomae": {"input": "NDCHW -> NDHWC", "output": VECTOR},

@@ -9,9 +9,27 @@ from tests.support.stages import normalized
 
 IMAGES = {
     "BCSS": "BCSS", "BSSC": "BSSC", "BCS": "BCS", "CSS": "CSS", "BBCSS": "BBCSS", "BCSSS": "BCSSS",
-    "B?SS": "BCSS", "BPSS": "BCSS", "?CSS": "BCSS", "B?SSC": "BBSSC", "SBC": "SBC",
+    "B?SS": "BCSS", "BPSS": "BCSS", "?CSS": "BCSS", "B?SSC": "BBSSC",
 }  # fmt: skip
-NO_IMAGES = ["", "BC", "BPC", "BCP", "BSS", "B?S", "CS", "BBBCS", "BCCSS", "B!SS", "BC!S", "B??S", "CSSS", "BCSSSS"]
+NO_IMAGES = [
+    "",
+    "BC",
+    "BPC",
+    "BCP",
+    "BSS",
+    "B?S",
+    "CS",
+    "BBBCS",
+    "BCCSS",
+    "B!SS",
+    "BC!S",
+    "B??S",
+    "CSSS",
+    "BCSSSS",
+    "SBC",
+    "BCSSB",
+    "SSBC",
+]
 
 
 @pytest.mark.parametrize(("roles", "whole"), IMAGES.items())
@@ -27,7 +45,7 @@ def test_no_images(roles: str) -> None:
 FORMATS = [
     ("BCSS", (0, 2, 3, 1), (0, 1, 2, 3)), ("BSSC", (0, 1, 2, 3), (0, 3, 1, 2)), ("CSS", (1, 2, 0), (0, 1, 2)),
     ("BBCSS", (0, 1, 3, 4, 2), (0, 1, 2, 3, 4)), ("BCBSS", (0, 2, 3, 4, 1), (0, 1, 2, 3, 4)),
-    ("SSBC", (2, 0, 1, 3), (2, 3, 0, 1)), ("CBSS", (1, 2, 3, 0), (1, 0, 2, 3)),
+    ("CBSS", (1, 2, 3, 0), (1, 0, 2, 3)), ("BSCSS", (0, 1, 3, 4, 2), (0, 1, 2, 3, 4)),
 ]  # fmt: skip
 
 
