@@ -34,8 +34,8 @@ def find_roles(graph: gs.Graph, told: Mapping[str, Roles]) -> dict[str, Roles]:
 
 
 def image(roles: Roles) -> Roles | None:
-    """The roles if they are those of an image: one axis of channels, one to three spatial ones, the others batches, none
-    of which stands behind all positions.
+    """The roles if they are those of an image: one axis of channels, one to three spatial ones, else batches, none of
+    which stands behind all positions.
 
     Beside two positions one axis may be told by what it is not: beside a batch it is the channels (as the queries of a
     mask are), beside channels a batch. ``None`` if it is no image.

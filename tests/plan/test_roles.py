@@ -12,7 +12,6 @@ IMAGES = {
     "B?SS": "BCSS", "BPSS": "BCSS", "?CSS": "BCSS", "B?SSC": "BBSSC",
 }  # fmt: skip
 NO_IMAGES = [
-    "",
     "BC",
     "BPC",
     "BCP",
@@ -37,7 +36,7 @@ def test_images(roles: str, whole: str) -> None:
     assert image(roles) == whole
 
 
-@pytest.mark.parametrize("roles", NO_IMAGES)
+@pytest.mark.parametrize("roles", ["", *NO_IMAGES])
 def test_no_images(roles: str) -> None:
     assert image(roles) is None
 
