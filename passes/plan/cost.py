@@ -38,7 +38,7 @@ class CostModel:
     moves_tie: float = 0.5
 
     # copies. A Softmax along an axis that is not the last transposes before and after (CPU and CUDA providers: a
-    # diffusion U-Net spends 10 ms in Softmax instead of 0.4). On the CPU it takes 15 to 20 Transposes (docs/prices.md);
+    # diffusion U-Net spends 10 ms in Softmax instead of 0.4). On the CPU it takes 17 to 22 Transposes (docs/prices.md);
     # priced at more than 2 it would be given some of its own
     softmax_off_last: float = 2.0
     # BatchNormalization as Mul and Add passes its data twice, and is not fused with what is before it
