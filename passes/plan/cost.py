@@ -9,6 +9,7 @@ import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import every_node, is_standard
+from passes.plan.sizes import dims_of
 from passes.rules.api import IN, Move, Node
 
 MATRIX_PRODUCTS = ("MatMul", "Gemm")
@@ -58,8 +59,8 @@ class CostModel:
             return 0
         known = tensor.dtype is not None and not isinstance(tensor.dtype, int)
         dims = (
-            dim if isinstance(dim, int) else sizes.get(str(dim), self.dynamic_dim if axis else self.dynamic_batch)
-            for axis, dim in enumerate(tensor.shape)
+            dim if isinstance(dim, int) else sizes.get(dim, self.dynamic_dim if axis else self.dynamic_batch)
+            for axis, dim in enumerate(dims_of(tensor))
         )
         return (np.dtype(tensor.dtype).itemsize if known else self.unknown_itemsize) * prod(dims)
 

@@ -12,7 +12,8 @@ from onnx import ModelProto
 from rewriter import rewrite
 from rewriter.cli import main
 from rewriter.shapes import measure
-from tests.support.graphs import converted, dims, graph, ints, model, node, value
+from tests.support.graphs import BOOL, INT64, converted, dims, graph, ints, model, node, value
+from tests.support.growing import DOMAIN, odd
 
 IMAGE = [1, 4, 16, 16]
 CHANNELS_LAST = [0, 2, 3, 1]
@@ -118,6 +119,26 @@ def test_sizes_in_a_body_are_those_of_the_same_symbol_outside() -> None:
     picks.graph.output.append(value("z", None))
     assert rewrite(picks, "nhwc", measure_on={}, keep_io=True).report.guessed == 0
     assert rewrite(picks, "nhwc", keep_io=True).report.guessed > 0
+
+
+def test_behind_a_loop_sizes_are_measured() -> None:
+    """Of a final state inference tells the rank, and of its dims not even symbols."""
+    body = graph(
+        [node("Identity", ["go"], ["on"]), node("Relu", ["s"], ["next"])],
+        [value("i", [], INT64), value("go", [], BOOL), value("s", IMAGE)],
+        [value("on", [], BOOL), value("next", IMAGE)],
+    )
+    nodes = [
+        node("Loop", ["trips", "", "x"], ["last"], body=body),
+        node("Transpose", ["last"], ["t"], perm=CHANNELS_LAST),
+        node("Odd", ["t"], ["y"], domain=DOMAIN),
+    ]
+    ends = {"x": IMAGE}, {"y": None}
+    trips = {"trips": np.asarray(3, np.int64)}
+    looped = model(nodes, *ends, trips, domains=[DOMAIN], functions=[odd(17)])
+    report = rewrite(looped, "nhwc", measure_on={}).report
+    assert (report.bytes_before, report.guessed) == (BYTES, 0)
+    assert rewrite(looped, "nhwc").report.bytes_before == 64**3 * 4
 
 
 @pytest.mark.parametrize(("options", "estimated"), [((), False), (("--no-validate",), True)])
