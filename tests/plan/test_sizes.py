@@ -153,7 +153,7 @@ def test_the_command_line_measures_where_it_validates(
     monkeypatch.setenv("COLUMNS", "400")
     onnx.save(picks_rows(2), path)
     assert main([str(path), "--to", "nhwc", "--runs", "1", "--json", str(report), *options]) == 0
-    said = "per inference (estimated: 2 values have sizes that only a run tells)"
+    said = "per inference (estimated: sizes of 2 values are guessed)"
     assert (said in capsys.readouterr().out) == estimated
     assert json.loads(report.read_text())["rewrite"]["guessed"] == (2 if estimated else 0)
 
