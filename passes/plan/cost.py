@@ -9,6 +9,7 @@ import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import every_node, is_standard
+from passes.plan.sizes import dims_of
 from passes.rules.api import IN, Move, Node
 
 MATRIX_PRODUCTS = ("MatMul", "Gemm")
@@ -38,7 +39,7 @@ class CostModel:
     moves_tie: float = 0.5
 
     # copies. A Softmax along an axis that is not the last transposes before and after (CPU and CUDA providers: a
-    # diffusion U-Net spends 10 ms in Softmax instead of 0.4). On the CPU it takes 15 to 20 Transposes (docs/prices.md);
+    # diffusion U-Net spends 10 ms in Softmax instead of 0.4). On the CPU it takes 17 to 22 Transposes (docs/prices.md);
     # priced at more than 2 it would be given some of its own
     softmax_off_last: float = 2.0
     # BatchNormalization as Mul and Add passes its data twice, and is not fused with what is before it
@@ -58,8 +59,8 @@ class CostModel:
             return 0
         known = tensor.dtype is not None and not isinstance(tensor.dtype, int)
         dims = (
-            dim if isinstance(dim, int) else sizes.get(str(dim), self.dynamic_dim if axis else self.dynamic_batch)
-            for axis, dim in enumerate(tensor.shape)
+            dim if isinstance(dim, int) else sizes.get(dim, self.dynamic_dim if axis else self.dynamic_batch)
+            for axis, dim in enumerate(dims_of(tensor))
         )
         return (np.dtype(tensor.dtype).itemsize if known else self.unknown_itemsize) * prod(dims)
 

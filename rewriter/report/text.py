@@ -138,7 +138,7 @@ def _explained(value: Explained) -> str:
 
 
 def _certificate(report: Report) -> str:
-    estimated = f" (estimated: {report.guessed} values have sizes that only a run tells)" if report.guessed else ""
+    estimated = f" (estimated: sizes of {report.guessed} values are guessed)" if report.guessed else ""
     before, after = report.transposes
     moved = f"Transposed bytes per inference{estimated}: {report.bytes_before:,} before, {report.bytes:,} now"
     moved += f" (Transposes {before} -> {after})"

@@ -19,7 +19,9 @@ from onnx import ModelProto
 import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
 from passes.apply.push_transposes import push
+from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
+from passes.apply.widen_vectors import widen_vectors
 from passes.dialects.base import Dialect
 from passes.ir.lint import lint
 from passes.layout import perm
@@ -70,7 +72,9 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     """Every input and output of rank 2 or more in a random layout (by its name), no swap where the rank allows."""
     graph = normalized(model)
     asked = {t.name: permuted(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
-    plan = make_plan(Program(graph, asked, dialect))
+    program = Program(graph, asked, dialect)
+    plan = make_plan(program)
+    plan = widen_vectors(program.flat, as_functions(program.flat, plan))
     moved = push(graph, plan, asked)
     lint(moved)
     last = tidy(moved)
