@@ -9,6 +9,7 @@ VECTOR = "stays: fewer than 3 axes"
 FEATURES = "stays: a sequence of features"
 POSITIONS = "stays: positions in a row"
 NO_CHANNELS = "stays: an image without an axis of channels"
+BATCH_BEHIND = "stays: a batch behind its positions"
 DISPUTED = "stays: operators disagree about its axes"
 UNTOLD = "stays: no operator tells its axes"
 
@@ -127,8 +128,7 @@ KINDS = {
     "torch_pixels_hwc": {"input": LAST_UNBATCHED, "output": VECTOR},
     "torch_pointnet": {"input": SIGNAL, "output": VECTOR},  # points are positions
     "torch_stereo": {"input": IMAGE, "right": IMAGE, "output": NO_CHANNELS},  # disparities [N, H, W]
-    # [N, C, T, joints, persons]: a batch behind the positions
-    "torch_stgcn": {"input": "stays: a batch behind its positions", "output": VECTOR},
+    "torch_stgcn": {"input": BATCH_BEHIND, "output": VECTOR},  # [N, C, T, joints, persons]
     "torch_textcnn": {"input": LAST_SIGNAL, "output": VECTOR},  # only Conv1D reads it, through a Transpose, as in Keras
     # Channels stand before some positions, though not before all: --to nchw leaves them.
     "torch_videomae": {"input": "NDCHW -> NDHWC", "output": VECTOR},
@@ -178,8 +178,6 @@ ZOO = {
     "torch_swin2sr": {"input": IMAGE, "output": IMAGE},
     "torch_swin_v2": {"input": IMAGE, "output": VECTOR},
     "torch_upernet": {"input": IMAGE, "output": IMAGE},
-    # Channels stand before some positions, though not before all: --to nchw leaves them.
-    "torch_videomae": {"input": "NDCHW -> NDHWC", "output": VECTOR},
     "torch_vit": {"input": IMAGE, "output": VECTOR},
     "torch_yolo": {"input": IMAGE, "output": POSITIONS},  # anchors
     "torch_yolos": {"input": IMAGE, "output": FEATURES},  # [N, detection tokens, classes + box]

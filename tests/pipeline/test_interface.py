@@ -33,7 +33,7 @@ ZOO_NETS = [
 def test_the_table_has_every_net() -> None:
     assert set(MODELS) == set(COMMITTED)
     assert set(KINDS) == set(graphs.KINDS)
-    assert {path.stem for path in ZOO_FOLDER.glob("*.onnx")} <= set(ZOO)
+    assert {path.stem for path in ZOO_FOLDER.glob("*.onnx")} in (set(), set(ZOO))
 
 
 @pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
