@@ -1,19 +1,21 @@
 """Small nets whose outputs are labels and boxes, and the same with their sums in another order."""
 
 import numpy as np
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto
 
-from tests.support.graphs import INT64, conv, ints, model, node, random, value
+from tests.support.graphs import FLOAT, INT64, conv, ints, model, node, random, value
 
 H, W = 24, 32
 CORNER = 4  # pixels of a side in which two classes of a segmenter have one score
 KERNEL = random(2, 3, 3, 3)
 
 
-def segmenter(kernel: np.ndarray = KERNEL, *, reordered: bool = False, stable: bool = False) -> ModelProto:
+def segmenter(
+    kernel: np.ndarray = KERNEL, *, reordered: bool = False, stable: bool = False, of_bytes: bool = False
+) -> ModelProto:
     """The label of each pixel, of three classes; in a corner, the first and the last differ by rounding only.
 
-    ``stable``: nowhere, as the last is never the one.
+    ``stable``: nowhere, as the last is never the one. ``of_bytes``: its input is of unsigned bytes.
     """
     one, third = (np.array(factor, np.float32) for factor in (1, 3))
     before, after = (third, one) if reordered else (one, third)
@@ -29,7 +31,11 @@ def segmenter(kernel: np.ndarray = KERNEL, *, reordered: bool = False, stable: b
         node("ArgMax", ["scores"], ["labels"], axis=1, keepdims=0),
     ]
     constants = {"w": kernel, "small_w": kernel[:1] / 3, "before": before, "after": after, "handicap": handicap}
-    return model(nodes, {"x": [1, 3, H, W]}, [value("labels", [1, H, W], INT64)], constants)
+    image = value("x", [1, 3, H, W])
+    if of_bytes:
+        image = value("bytes", [1, 3, H, W], TensorProto.UINT8)
+        nodes.insert(0, node("Cast", ["bytes"], ["x"], to=FLOAT))
+    return model(nodes, [image], [value("labels", [1, H, W], INT64)], constants)
 
 
 def detector(kernel: np.ndarray | None = None, *, reordered: bool = False, sharpness: float = 60.0) -> ModelProto:

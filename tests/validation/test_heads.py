@@ -21,6 +21,14 @@ def test_ties_of_labels_are_accepted_where_the_original_breaks_them_otherwise() 
     assert result.notes[0].startswith("Output labels differs in 0.521 % of its elements")
 
 
+def test_ties_of_an_image_in_bytes_are_broken_by_the_last_bits_of_kernels() -> None:
+    (result,) = on_cpu(segmenter(of_bytes=True), segmenter(reordered=True, of_bytes=True)).providers
+    assert result.status == "passed"
+    assert len(result.notes) == 1
+    wrong = segmenter(exchanged(0)(KERNEL.copy()), of_bytes=True)
+    assert on_cpu(segmenter(of_bytes=True), wrong).providers[0].fault == "differs from the original"
+
+
 def test_labels_that_are_certain_are_exact() -> None:
     assert on_cpu(segmenter(stable=True), segmenter(reordered=True, stable=True)).providers[0].notes == []
     report = on_cpu(segmenter(stable=True), segmenter(scaled(0, 0, 0)(KERNEL.copy()), stable=True))

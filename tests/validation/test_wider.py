@@ -10,8 +10,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rewriter import rewrite, validate
 from rewriter.errors import RunFailed
-from rewriter.validation.own_constants import shaken
-from rewriter.validation.reference import nudged
+from rewriter.validation.constants import shaken
+from rewriter.validation.nudge import nudged
 from rewriter.validation.session import Session
 from rewriter.validation.wider import coarse_inputs, coarse_types, widened
 from tests.support.float16 import in_float16
