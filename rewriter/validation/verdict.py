@@ -166,7 +166,7 @@ def _own_noise(finding: Finding) -> tuple[str, str]:
 def _notes(findings: list[Finding]) -> list[str]:
     """What was accepted since the original differs from itself: the largest of it."""
     noisy = max((finding for finding in findings if finding.is_noise), key=lambda finding: finding.excess, default=None)
-    tied = max(findings, key=lambda finding: finding.ties)
+    tied = max(findings, key=lambda finding: finding.ties, default=Finding(Difference()))
     notes = []
     if noisy is not None:
         own, error = _own_noise(noisy)
