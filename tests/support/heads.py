@@ -73,3 +73,36 @@ def _boxes() -> list[NodeProto]:
         node("Mul", ["rows", "tenth"], ["small_rows"]),
         node("Add", ["small_rows", "grid"], ["boxes"]),
     ]
+
+
+def ranker(layers: int = 24, best: int = 300) -> ModelProto:
+    """The best pixels of a deep net by score, their labels and boxes: neighbours in rank differ by its noise."""
+    channels, classes, size = 16, 8, 2 * H * W * 2
+    constants = {
+        **{f"w{i}": random(channels, channels if i else 3, 3, 3) / 9 for i in range(layers)},
+        "w_scores": random(classes, channels, 3, 3) / 9, "w_boxes": random(4, channels, 3, 3) / 9,
+        "as_scores": ints(1, classes, size), "as_boxes": ints(1, 4, size), "best": ints(best), "last": ints(2),
+        "of_boxes": ints(1, best, 4),
+    }  # fmt: skip
+    deep = [
+        (conv(f"x{i}" if i else "x", f"c{i}", f"w{i}"), node("Relu", [f"c{i}"], [f"x{i + 1}"])) for i in range(layers)
+    ]
+    nodes = [
+        *(each for pair in deep for each in pair),
+        conv(f"x{layers}", "class_scores", "w_scores"),
+        node("Reshape", ["class_scores", "as_scores"], ["class_columns"]),
+        node("Softmax", ["class_columns"], ["shares"], axis=1),
+        node("ReduceMax", ["shares"], ["pixels"], axes=[1], keepdims=0),
+        node("ArgMax", ["shares"], ["classes"], axis=1, keepdims=0),
+        node("TopK", ["pixels", "best"], ["scores", "numbers"], axis=1),
+        node("GatherElements", ["classes", "numbers"], ["labels"], axis=1),
+        conv(f"x{layers}", "offsets", "w_boxes"),
+        node("Reshape", ["offsets", "as_boxes"], ["columns"]),
+        node("Transpose", ["columns"], ["rows"], perm=[0, 2, 1]),
+        node("Unsqueeze", ["numbers", "last"], ["number_columns"]),
+        node("Expand", ["number_columns", "of_boxes"], ["of_each"]),
+        node("GatherElements", ["rows", "of_each"], ["boxes"], axis=1),
+    ]
+    vectors = [value("labels", [1, best], INT64), value("numbers", [1, best], INT64), value("scores", [1, best])]
+    image = {"x": [1, 3, 2 * H, 2 * W]}
+    return model(nodes, [value(*item) for item in image.items()], [value("boxes", [1, best, 4]), *vectors], constants)
