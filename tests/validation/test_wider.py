@@ -99,6 +99,7 @@ def test_without_rounding_and_with_all_of_it(make: type) -> None:
     feed = {name: x.astype(np.float32) if x.dtype == HALF else x for name, x in FEEDS[make].items()}
     assert coarse_types(half) == {FLOAT16}
     fine, rounded = (results(widened(half, rounded=rounded), feed) for rounded in (False, True))
+    assert coarse_types(widened(half, rounded=False)) == set()
     assert any((one != one.astype(HALF)).any() for one in fine)
     for one, other, original in zip(fine, rounded, results(half, FEEDS[make]), strict=True):
         assert one.dtype == other.dtype == np.float32
