@@ -11,7 +11,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from rewriter import rewrite, validate
 from rewriter.errors import RunFailed
 from rewriter.validation.constants import shaken
+from rewriter.validation.inputs import InputRequest
 from rewriter.validation.nudge import nudged
+from rewriter.validation.reference import make_reference
 from rewriter.validation.session import Session
 from rewriter.validation.wider import coarse_inputs, coarse_types, widened
 from tests.support.float16 import in_float16
@@ -141,6 +143,10 @@ def test_inputs_are_nudged_in_the_type_that_they_are_cast_to() -> None:
     assert moved["x"].dtype == np.float32
     assert (moved["x"].astype(HALF) != feed["x"].astype(HALF)).all()
     assert (moved["z"].astype(HALF) == feed["z"].astype(HALF)).mean() > 0.9
+    net = in_float16(of_a_conv(), keep_io=True)
+    reference = make_reference(net.SerializeToString(), "cpu", InputRequest(1, 0, {}, {}))
+    (around,) = reference.nudged(np.random.default_rng(0))
+    assert (around["x"].astype(HALF) != reference.feeds[0]["x"].astype(HALF)).all()
 
 
 def test_the_tolerance_is_that_of_float16_on_the_way_to_a_float32_output() -> None:
