@@ -51,6 +51,8 @@ def validated(console: Console, report: ValidationReport) -> None:
             head, rest = (f"{result.name}: not validated.", "yellow"), result.reason
         elif result.status == "failed" or result.max_abs is None:
             head, rest = (f"{result.name}: {result.status}.", "red"), result.reason
+        elif not result.max_abs:
+            head, rest = (f"{result.name}: outputs unchanged.", "green"), result.reason
         else:
             head = (f"{result.name}: outputs unchanged.", "green")
             rest = (

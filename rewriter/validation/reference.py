@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx
 from onnx import ModelProto, helper
 
 from rewriter.errors import RunFailed
 from rewriter.files.reader import load
-from rewriter.validation.compare import RTOL, Array, DType, pairs
+from rewriter.validation.compare import RTOL, Array, pairs
+from rewriter.validation.constants import with_nudged_kernels
 from rewriter.validation.inputs import InputRequest, make_feeds
-from rewriter.validation.noise import NOISE_FACTOR, NOISE_LIMIT, Noise
-from rewriter.validation.session import Feed, Session, source
+from rewriter.validation.noise import NOISE_FACTOR, Noise
+from rewriter.validation.nudge import nudged
+from rewriter.validation.session import Feed, Session, proto, source
 from rewriter.validation.wider import COARSE, coarse_inputs, coarse_types, widened
 
 NUDGES = 2  # how often per run the last bits of the inputs are changed
@@ -61,14 +62,26 @@ class Reference:
             del session  # before the next one: each holds the weights
 
     def listen_closer(self) -> None:
-        """Add what jumps when the inputs change by several last bits."""
+        """Add what jumps when the inputs, or kernels, change by several last bits. Raises ``RunFailed``."""
         rng = np.random.default_rng([self.seed, 1])
+        if not any(array.dtype in RTOL for array in self.feeds[0].values()):
+            self._hear_kernels(rng)
+            return
         rounds = [self.nudged(rng, NOISE_FACTOR) for _ in range(LOUD_NUDGES)]
         session = Session(self.original, self.provider, "disabled")
         for feeds in rounds:
             self.hear(session, feeds, loud=True)
         del session
         self.hear_rounding(*rounds, loud=True)
+
+    def _hear_kernels(self, rng: np.random.Generator) -> None:
+        """Add how it differs when kernels change, where all inputs are integers, which have no last bits."""
+        model = proto(self.original)
+        for bits in (*[1] * NUDGES, *[NOISE_FACTOR] * LOUD_NUDGES):
+            with contextlib.ExitStack() as stack:
+                session = Session(source(with_nudged_kernels(model, rng, bits), stack), self.provider, "disabled")
+            self.hear(session, self.feeds, loud=bits > 1)
+            del session
 
     def nudged(self, rng: np.random.Generator, bits: int = 1) -> list[Feed]:
         """The inputs with their last bits changed, those that come to be float16 in that type."""
@@ -94,27 +107,6 @@ def make_reference(original: bytes | str, provider: str, request: InputRequest) 
     except RunFailed:  # of what has no float32: the tolerance of its type stands for what cannot be measured
         return replace(reference, coarse=None, noise=_presumed(reference))
     return reference
-
-
-def nudged(feed: Feed, rng: np.random.Generator, bits: int = 1, types: Mapping[str, DType] | None = None) -> Feed:
-    """``feed`` with the last bits of every float moved at random; zeros (padding, masks), NaN and inf stay.
-
-    ``types``: coarser ones than their own in which inputs are moved, by name.
-    """
-
-    def nudge(array: Array) -> Array:
-        if array.dtype not in RTOL:
-            return array
-        kind = ml_dtypes.finfo(array.dtype)  # type: ignore[no-untyped-call]
-        # Not to inf, which not every float8 has.
-        towards = np.where(rng.random(array.shape) < 0.5, -kind.max, kind.max).astype(array.dtype)
-        moved = array
-        for _ in range(bits if bits * kind.eps < NOISE_LIMIT else 1):  # several bits of a float8 are most of it
-            moved = np.nextafter(moved, towards)
-        return np.where(np.isfinite(array) & (array != 0), moved, array)
-
-    kinds = {name: (types or {}).get(name, array.dtype) for name, array in feed.items()}
-    return {name: nudge(array.astype(kinds[name])).astype(array.dtype) for name, array in feed.items()}
 
 
 def in_float32(feed: Mapping[str, Array]) -> Feed:

@@ -24,10 +24,10 @@ from onnx import ModelProto
 
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.validation.compare import Array, pairs, unlike
+from rewriter.validation.constants import shaken
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.layouts import Layouts, original_index, recorded, stored
 from rewriter.validation.noise import Noise
-from rewriter.validation.own_constants import shaken
 from rewriter.validation.reference import Reference, in_float32, make_reference
 from rewriter.validation.session import LEVELS, PROVIDERS, Level, Session, missing, proto, source
 from rewriter.validation.verdict import Fault, Finding, ProviderResult, ValidationReport, Where, judge, verdict

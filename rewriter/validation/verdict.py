@@ -134,7 +134,7 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed], *, noise_
     worst = max(clear, key=lambda finding: finding.excess, default=Finding(Difference()))
     if noisy and worst.excess <= 1 and not noise_passes:
         own, error = _own_noise(max(noisy, key=lambda finding: finding.excess))
-        raise CouldNotValidate(f"{own}, so a difference {error} proves nothing: give real data as inputs.")
+        raise CouldNotValidate(f"{own}, so that ours, which differs {error}, proves nothing: give real data as inputs.")
     is_number, notes = math.isfinite(worst.difference.absolute), _notes(findings)
     return ProviderResult(
         name=provider,
@@ -153,9 +153,9 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed], *, noise_
 
 
 def _own_noise(finding: Finding) -> tuple[str, str]:
-    """How the original's output differs from itself, a sentence without its end, and how the rewritten model's does."""
+    """How the original's output differs from itself, a sentence without its end, and how the rewritten one's does."""
     most, noise = finding.difference, finding.noise
-    own, error = f"by {noise.level:.1e} of its scale", f"of {most.relative:.1e}"
+    own, error = f"by {noise.level:.1e} of its scale", f"by {most.relative:.1e}"
     if most.share <= noise.share:
         own, error = f"in {_percent(noise.share)} of its elements", f"in {_percent(most.share)}"
     output = finding.where.output if finding.where else ""
@@ -166,11 +166,11 @@ def _own_noise(finding: Finding) -> tuple[str, str]:
 def _notes(findings: list[Finding]) -> list[str]:
     """What was accepted since the original differs from itself: the largest of it."""
     noisy = max((finding for finding in findings if finding.is_noise), key=lambda finding: finding.excess, default=None)
-    tied = max(findings, key=lambda finding: finding.ties)
+    tied = max(findings, key=lambda finding: finding.ties, default=Finding(Difference()))
     notes = []
     if noisy is not None:
         own, error = _own_noise(noisy)
-        notes.append(f"{own}, the rewritten model's has a difference {error}.")
+        notes.append(f"{own}; the rewritten model's differs {error}.")
     if tied.ties and tied.where:
         notes.append(
             f"Output {tied.where.output} differs in {_percent(tied.ties)} of its elements, each time to what the "

@@ -53,8 +53,7 @@ def coarse_inputs(model: ModelProto) -> dict[str, DType]:
 
 def widened(model: ModelProto, *, rounded: bool) -> ModelProto:
     """The model in float32, its interface too; ``rounded``: to what each value could hold before."""
-    wide = ModelProto()
-    wide.CopyFrom(inline_local_functions(model) if model.functions else model)
+    wide = _inlined(model)
     coarse = _coarse_values(wide) if rounded else {}
     taken = {name for node in every_node_proto(wide.graph) for name in (*node.input, *node.output)} | set(coarse)
     for graph in [*every_graph(wide.graph)]:
@@ -71,6 +70,18 @@ def every_graph(graph: GraphProto) -> Iterator[GraphProto]:
         for body in body_protos(node):
             yield from every_graph(body)
     yield graph
+
+
+def _inlined(model: ModelProto) -> ModelProto:
+    """A copy without functions; weights, which may be over the limit of protobuf, do not go through onnx's inliner."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    if not copy.functions:
+        return copy
+    del copy.graph.initializer[:]
+    inlined: ModelProto = inline_local_functions(copy)
+    inlined.graph.initializer.extend(model.graph.initializer)
+    return inlined
 
 
 def _attribute_type(attr: AttributeProto) -> int:

@@ -14,7 +14,7 @@ from rewriter import CouldNotValidate
 from rewriter.validation import session as runtime
 from rewriter.validation.compare import difference
 from rewriter.validation.noise import NOISE_FACTOR
-from rewriter.validation.reference import nudged
+from rewriter.validation.nudge import nudged
 from tests.support.validating import (
     BOTH,
     NHWC,

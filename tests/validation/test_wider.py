@@ -10,8 +10,10 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rewriter import rewrite, validate
 from rewriter.errors import RunFailed
-from rewriter.validation.own_constants import shaken
-from rewriter.validation.reference import nudged
+from rewriter.validation.constants import shaken
+from rewriter.validation.inputs import InputRequest
+from rewriter.validation.nudge import nudged
+from rewriter.validation.reference import make_reference
 from rewriter.validation.session import Session
 from rewriter.validation.wider import coarse_inputs, coarse_types, widened
 from tests.support.float16 import in_float16
@@ -99,6 +101,7 @@ def test_without_rounding_and_with_all_of_it(make: type) -> None:
     feed = {name: x.astype(np.float32) if x.dtype == HALF else x for name, x in FEEDS[make].items()}
     assert coarse_types(half) == {FLOAT16}
     fine, rounded = (results(widened(half, rounded=rounded), feed) for rounded in (False, True))
+    assert coarse_types(widened(half, rounded=False)) == set()
     assert any((one != one.astype(HALF)).any() for one in fine)
     for one, other, original in zip(fine, rounded, results(half, FEEDS[make]), strict=True):
         assert one.dtype == other.dtype == np.float32
@@ -140,6 +143,10 @@ def test_inputs_are_nudged_in_the_type_that_they_are_cast_to() -> None:
     assert moved["x"].dtype == np.float32
     assert (moved["x"].astype(HALF) != feed["x"].astype(HALF)).all()
     assert (moved["z"].astype(HALF) == feed["z"].astype(HALF)).mean() > 0.9
+    net = in_float16(of_a_conv(), keep_io=True)
+    reference = make_reference(net.SerializeToString(), "cpu", InputRequest(1, 0, {}, {}))
+    (around,) = reference.nudged(np.random.default_rng(0))
+    assert (around["x"].astype(HALF) != reference.feeds[0]["x"].astype(HALF)).all()
 
 
 def test_the_tolerance_is_that_of_float16_on_the_way_to_a_float32_output() -> None:
