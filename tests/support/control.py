@@ -221,7 +221,7 @@ MODELS: list[tuple[Callable[[], ModelProto], Feeds, tuple[int, int, int]]] = [
     (loop_of_unknown_rank, TRIPS, (1, 1, 0)),
     (loop_of_sequences, TRIPS, (1, 1, 0)),
     (if_in_loop, ({"c": TRUE, "n": np.asarray(3)}, {"c": FALSE, "n": np.asarray(2)}), (0, 3, 0)),
-    (scan_of_convs, ({},), (0, 2, 0)),
+    (scan_of_convs, ({},), (1, 3, 0)),
     (scan_of_rows, ({},), (0, 2, 0)),
     (odd_in_loop, TRIPS, (2, 2, 0)),
     (shadowed_constant, CHOICES, (0, 2, 0)),
