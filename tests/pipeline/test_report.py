@@ -1,5 +1,6 @@
-"""What is printed for people: names and paths as they are, whatever rich would make of them."""
+"""What is printed for people: names and paths as they are, whatever rich would make of them; a screen at most."""
 
+import re
 from pathlib import Path
 
 import onnx
@@ -64,12 +65,13 @@ def test_what_remains_is_told_by_cause(capsys: pytest.CaptureFixture[str], monke
     argv = [str(KINDS["torch_sam"]), "--to", "nchw", "--no-validate", "--dry-run"]
     assert main(argv) == 0
     brief = capsys.readouterr().out
-    assert "5 x, 2,496 bytes: MatMul needs its last two axes last (as transpose_2, made by Transpose" in brief
-    assert "and 1 more (-v)" in brief
+    cause = re.search(r"(\d+) x, [\d,]+ bytes: MatMul needs its last two axes last \(as .+, made by .+\)", brief)
+    assert cause is not None
+    assert "more (-v)" in brief
     assert "Times in ms" not in brief
     assert main([*argv, "-v"]) == 0
     full = capsys.readouterr().out
-    assert full.count("needs its last two axes last") == 5
+    assert full.count("needs its last two axes last") == int(cause[1])
     assert "read/infer_shapes" in full
 
 
