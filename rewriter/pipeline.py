@@ -25,6 +25,7 @@ from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
 from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
+from rewriter.faults.find import refuse_broken
 from rewriter.files.reader import load
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
@@ -86,6 +87,7 @@ def rewrite(
     seconds: dict[str, float] = {}
     with timed(seconds, "load"):
         original = model if isinstance(model, ModelProto) else load(model)
+        refuse_broken(original)
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
     recorded = recorded_layouts(original)
     request = Request(to, spelled, choices, recorded, keep_io, input_shapes or {}, time_limit)
@@ -103,6 +105,7 @@ def plan_of(model: ModelProto, to: str) -> Work:
 
     Raises what ``rewrite`` does.
     """
+    refuse_broken(model)
     with blaming(model):
         spelled = dialects.make(dialects.DEFAULTS[to])
         work = start(model, Request(to, spelled, recorded=recorded_layouts(model), own_weights=True))
