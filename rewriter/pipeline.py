@@ -25,6 +25,7 @@ from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
 from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
+from rewriter.faults.axes import inferred_axes_fault
 from rewriter.faults.find import refuse_broken
 from rewriter.files.reader import load
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
@@ -187,7 +188,7 @@ def blaming(model: ModelProto) -> Iterator[None]:
     except UsageError:
         raise
     except Exception as error:  # an invalid model may break anything
-        fault = onnx_fault(model)
+        fault = onnx_fault(model) or inferred_axes_fault(model)
         if fault is None:
             raise
         raise UsageError(f"the model is not valid ONNX: {fault}") from error

@@ -8,6 +8,8 @@ from passes import dialects
 from passes.ir.declared import body_protos, opset_of, shape_of
 from passes.ir.graph import is_standard
 from rewriter.faults.walk import called
+from rewriter.shapes.check import skeleton
+from rewriter.shapes.infer import infer
 
 KERNELS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "DeformConv": 1, "QLinearConv": 3}  # their place
 POOLS = {"AveragePool", "LpPool", "MaxPool", "MaxUnpool"}
@@ -22,6 +24,12 @@ def axes_fault(model: ModelProto, ranks: Ranks | None = None) -> str | None:
     ranks, opset = told_ranks(model) if ranks is None else ranks, opset_of(model)
     faults = (_node_fault(node, ranks, opset) for node in every_node(model.graph.node))
     return next((fault for fault in faults if fault), None)
+
+
+def inferred_axes_fault(model: ModelProto) -> str | None:
+    """The same with the ranks that inference finds, which costs more."""
+    shapes = {name: shape_of(value) for name, value in infer(skeleton(model)).items()}
+    return axes_fault(model, {name: len(shape) for name, shape in shapes.items() if shape is not None})
 
 
 def every_node(nodes: Iterable[NodeProto]) -> Iterable[NodeProto]:
@@ -92,4 +100,4 @@ def _told(rank: int | None, kernel: int | None, sizes: Mapping[str, tuple[int, i
 
 
 Check = Callable[[NodeProto, Attributes, int | None, Ranks], str | None]
-CHECKS: dict[str, Check] = {"Transpose": _transpose} | dict.fromkeys((*KERNELS, *POOLS), _window)
+CHECKS: dict[str, Check] = {"Transpose": _transpose, **dict.fromkeys((*KERNELS, *POOLS), _window)}

@@ -20,7 +20,9 @@ def functions_fault(model: ModelProto) -> str | None:
         return None
     known = {(function.domain, function.name): _calls(function.node) for function in model.functions}
     try:
-        order = [*TopologicalSorter({name: calls.keys() & known.keys() for name, calls in known.items()}).static_order()]
+        order = [
+            *TopologicalSorter({name: calls.keys() & known.keys() for name, calls in known.items()}).static_order()
+        ]
     except CycleError as error:
         return f"function {error.args[1][0][1]!r} calls itself"
     sizes: dict[Name, int] = {}
@@ -31,7 +33,9 @@ def functions_fault(model: ModelProto) -> str | None:
     size, deepest = _size(_calls(model.graph.node), sizes), max(depths.values())
     if size > MOST_NODES:
         return f"its functions, one in another, stand for more than {MOST_NODES:,} operators"
-    return f"its functions are {deepest} deep in one another, more than {MOST_NESTED}" if deepest > MOST_NESTED else None
+    return (
+        f"its functions are {deepest} deep in one another, more than {MOST_NESTED}" if deepest > MOST_NESTED else None
+    )
 
 
 def _calls(nodes: Iterable[NodeProto]) -> Counter[Name]:
@@ -46,5 +50,3 @@ def _calls(nodes: Iterable[NodeProto]) -> Counter[Name]:
 
 def _size(calls: Counter[Name], sizes: dict[Name, int]) -> int:
     return sum(times * sizes.get(name, 1) for name, times in calls.items())
-
-

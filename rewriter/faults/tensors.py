@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
 
-from rewriter.faults.walk import Found, called
+from rewriter.faults.walk import Found
 
 MOST_ELEMENTS = 2**63 - 1  # what fits the type of a dimension, and of their product
 MOST_DENSE_BYTES = 2**31 - 1  # of a tensor in a protobuf; a sparse one is written densely
@@ -17,7 +17,7 @@ COMPLEX = (TensorProto.COMPLEX64, TensorProto.COMPLEX128)  # two numbers for eac
 
 def tensor_fault(found: Found) -> str | None:
     """What is wrong with the type, dims or data of a tensor."""
-    return fault_of(found.message, called(found.message) if found.message.name else found.name)
+    return fault_of(found.message, found.name)
 
 
 def fault_of(tensor: TensorProto, name: str) -> str | None:
@@ -26,6 +26,8 @@ def fault_of(tensor: TensorProto, name: str) -> str | None:
     if (fault := dims_fault(tensor.dims, name)) or tensor.data_location == TensorProto.EXTERNAL:
         return fault
     size, type_name = prod(tensor.dims), KNOWN[tensor.data_type]
+    if tensor.HasField("raw_data") and tensor.data_type == TensorProto.STRING:
+        return f"{name} holds strings as raw data, which ONNX does not allow"
     if tensor.HasField("raw_data"):
         there, needed, unit = len(tensor.raw_data), _raw_bytes(tensor.data_type, size), "bytes"
     else:
@@ -76,7 +78,7 @@ def type_fault(found: Found) -> str | None:
 
 def _raw_bytes(data_type: int, size: int) -> int:
     bits = BITS.get(KNOWN[data_type]) or 8 * np.dtype(helper.tensor_dtype_to_np_dtype(data_type)).itemsize
-    return -1 if data_type == TensorProto.STRING else (size * bits + 7) // 8
+    return (size * bits + 7) // 8
 
 
 def _entries(data_type: int, size: int) -> int:

@@ -1,5 +1,7 @@
 """Names and other strings, which are UTF-8."""
 
+from collections.abc import Iterable
+
 from google.protobuf.descriptor import FieldDescriptor
 from onnx import AttributeProto, TensorProto
 
@@ -29,8 +31,8 @@ def string_data_fault(found: Found) -> str | None:
     return _first_not_text(found, "string_data", tensor.string_data if tensor.data_type == tensor.STRING else ())
 
 
-def _first_not_text(found: Found, what: str, texts: "tuple[bytes, ...] | object") -> str | None:
-    for one in texts:  # type: ignore[attr-defined]
+def _first_not_text(found: Found, what: str, texts: Iterable[bytes]) -> str | None:
+    for one in texts:
         try:
             one.decode()
         except UnicodeDecodeError:

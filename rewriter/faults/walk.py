@@ -30,7 +30,7 @@ def every_message(model: ModelProto) -> Iterator[Found]:
     left: list[tuple[Message, Message, bool]] = [(model, model, False)]
     while left:
         message, owner, inside = left.pop()
-        owner = message if isinstance(message, NAMED) else owner
+        owner = message if isinstance(message, NAMED) and _has_name(message) else owner
         inside = inside or isinstance(message, FunctionProto)
         fields = _light_fields(message) if isinstance(message, TensorProto) else message.ListFields()
         yield Found(message, fields, owner, inside)
@@ -49,6 +49,11 @@ def called(message: Any) -> str:
         return f"sparse tensor {message.values.name!r}"
     kinds = {FunctionProto: "function", TensorProto: "tensor", ValueInfoProto: "value"}
     return f"{kinds[type(message)]} {message.name!r}" if type(message) in kinds else "the model"
+
+
+def _has_name(message: Message) -> bool:
+    """Whether it has; a tensor that is an attribute needs none, and a node without one is called by its output."""
+    return not isinstance(message, TensorProto) or bool(message.name)
 
 
 def _light_fields(tensor: TensorProto) -> list[tuple[FieldDescriptor, Any]]:
