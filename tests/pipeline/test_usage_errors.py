@@ -93,7 +93,7 @@ INVALID = [
     (dangling, "'nowhere'"),
     (cycle, "'y'"),
     (output_of_no_node, "'nowhere'"),
-    (too_little_data, "tensor name: w"),
+    (too_little_data, "tensor 'w' has 4 bytes"),
     (broken_record, LAYOUTS_KEY),
 ]
 
