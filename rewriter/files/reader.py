@@ -1,13 +1,13 @@
 """What a run reads: models with their weights beside them, and arrays."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import ModelProto, external_data_helper
 
@@ -21,18 +21,29 @@ def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
     raises."""
     path = Path(path)
     check_file(path)
-    try:
+    with _readable(path):
         model = onnx.load(path, load_external_data=False)
-        if on_read is not None:
-            on_read([path, *external_files(model, path.parent)])
+        files = [path, *external_files(model, path.parent)]
+    if on_read is not None:
+        on_read(files)
+    with _readable(path):
         external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except FileNotFoundError as error:
-        raise UsageError(f"{error.filename or path}: no such file") from None
-    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise UsageError(f"{path}: not a readable ONNX model ({error})") from None
     if not model.graph.node and not model.graph.output:
         raise UsageError(f"{path}: not an ONNX model (it has no graph)")
     return model
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raises UsageError for whatever a broken file brings about in its readers."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UsageError(f"{error.filename or path}: no such file") from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{path}: not readable ({error})") from None
 
 
 def external_files(model: ModelProto, folder: Path) -> list[Path]:
@@ -59,11 +70,8 @@ def check_file(path: Path) -> None:
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a .npz file by name. Raises UsageError if it is none."""
     check_file(path)
-    try:
-        with path.open("rb") as file:
-            arrays = dict(np.load(file, allow_pickle=False).items())
-    except Exception as error:  # whatever a broken file brings about in numpy, zipfile and zlib
-        raise UsageError(f"{path}: not a readable .npz file ({error})") from None
+    with _readable(path), path.open("rb") as file:
+        arrays = dict(np.load(file, allow_pickle=False).items())
     if not arrays:
         raise UsageError(f"{path}: there are no arrays in it")
     return arrays

@@ -3,6 +3,7 @@
 All begin as one Conv whose kernel is a weight, too large for shape inference to be shown.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -376,6 +377,58 @@ def test_sound_but_not_to_be_run(tmp_path: Path, spoil: Spoil, capsys: pytest.Ca
     assert convert(path) == NOT_VALIDATED
     error(capsys)
     assert folder(path) == {"net.onnx"}
+
+
+EXTERNAL = [
+    ({"location": "x" * 5_000}, "not readable"),
+    ({"location": "a/" * 2_500 + "x"}, "not readable"),
+    ({"location": "../data"}, "not readable"),
+    ({"location": "/etc/passwd"}, "not readable"),
+    ({"location": "nowhere"}, "nowhere"),
+    ({"location": ""}, "not readable"),
+    ({"location": "a\0b"}, "not readable"),
+    ({"location": "folder"}, "not readable"),
+    ({"location": "pipe"}, "not readable"),
+    ({"location": "link"}, "not readable"),
+    ({}, "not readable"),
+    ({"location": "data", "offset": "9999999"}, "not readable"),
+    ({"location": "data", "offset": "-1"}, "not readable"),
+    ({"location": "data", "offset": "1e3"}, "not readable"),
+    ({"location": "data", "length": str(2**62)}, "not readable"),
+    ({"location": "data", "length": "12"}, "tensor 'w' has 12 bytes"),
+    ({"location": "data"}, "tensor 'w' has 99 bytes"),
+]
+
+
+@pytest.mark.parametrize(("entries", "message"), EXTERNAL, ids=range(len(EXTERNAL)))
+def test_broken_external_data(
+    tmp_path: Path, entries: dict[str, str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, path = net(), tmp_path / "net.onnx"
+    weight = made.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    for key, entry in entries.items():
+        weight.external_data.add(key=key, value=entry)
+    path.write_bytes(made.SerializeToString())
+    (tmp_path / "data").write_bytes(b"\0" * 99)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("data")
+    before = folder(path)
+    assert convert(path) == USAGE
+    assert message in error(capsys)
+    assert folder(path) == before
+
+
+@pytest.mark.parametrize("ending", ["onnx", "json", "textproto", "onnxtxt", "prototxt", "txt"])
+@pytest.mark.parametrize("data", [b"{", b"[" * 100_000, b"\xff\xfe", b"<ir_version: 8", b"graph { node { }"])
+def test_files_of_other_formats(tmp_path: Path, ending: str, data: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """onnx reads several, by their endings."""
+    path = tmp_path / f"net.{ending}"
+    path.write_bytes(data)
+    assert convert(path) == USAGE
+    assert str(path) in error(capsys)
 
 
 def test_what_looks_broken_but_is_not(tmp_path: Path) -> None:
