@@ -34,7 +34,7 @@ def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: Path, kind: str = "ONNX model") -> Iterator[None]:
     """Raises UsageError for whatever a broken file brings about in its readers."""
     try:
         yield
@@ -43,7 +43,7 @@ def _readable(path: Path) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        raise UsageError(f"{path}: not readable ({error})") from None
+        raise UsageError(f"{path}: not a readable {kind} ({error})") from None
 
 
 def external_files(model: ModelProto, folder: Path) -> list[Path]:
@@ -70,7 +70,7 @@ def check_file(path: Path) -> None:
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a .npz file by name. Raises UsageError if it is none."""
     check_file(path)
-    with _readable(path), path.open("rb") as file:
+    with _readable(path, ".npz file"), path.open("rb") as file:
         arrays = dict(np.load(file, allow_pickle=False).items())
     if not arrays:
         raise UsageError(f"{path}: there are no arrays in it")
