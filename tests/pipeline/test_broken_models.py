@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import AttributeProto, ModelProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
 from rewriter.faults.find import refuse_broken
 from rewriter.interface import LAYOUTS_KEY
@@ -124,6 +124,12 @@ def pooled(**attrs: object) -> Spoil:
         m.graph.output.append(value("p", None))
 
     return spoil
+
+
+def inner_perm(m: ModelProto) -> None:
+    """A Transpose of a value whose rank only inference tells; onnx does not mind."""
+    m.graph.node.append(node("Transpose", ["c"], ["t"], "transpose", perm=[0, 1, 2]))
+    m.graph.output.append(value("t", None))
 
 
 def inner_rank(m: ModelProto) -> None:
@@ -269,6 +275,17 @@ def bombs(n: int) -> Spoil:
     return functions(*([i + 1, i + 1] for i in range(n)), [])
 
 
+def bomb_in_bodies(m: ModelProto) -> None:
+    """The same, each call in the branch of an If."""
+    bombs(24)(m)
+    for function in m.functions[:-1]:
+        calls = [graph([node(call.op_type, ["a"], ["o"], domain="d")], {}, {"o": None}) for call in function.node]
+        del function.node[:]
+        flag = helper.make_tensor("flag", TensorProto.BOOL, [], [True])
+        function.node.append(node("Constant", [], ["flag"], value=flag))
+        function.node.append(node("If", ["flag"], ["b"], then_branch=calls[0], else_branch=calls[1]))
+
+
 def chain(n: int) -> Spoil:
     return functions(*([i + 1] for i in range(n)), [])
 
@@ -333,6 +350,7 @@ CASES = [
     *((spoil, "(Transpose): perm") for spoil in PERMS),
     *((spoil, "(MaxPool)") for spoil in POOLS),
     (inner_rank, "second"),
+    (inner_perm, "perm [0, 1, 2] is of 3 axes, its input has 4"),
     *((spoil, "tensor 'w' has") for spoil in DATA),
     (strings, "tensor 'w' holds strings as raw data"),
     (constant_node, "tensor 'const_value' has 2 bytes, [5] of type FLOAT needs 20"),
@@ -344,6 +362,7 @@ CASES = [
     (of_no_type, "attribute 'pads' of node 'conv' (Conv) has no type"),
     *((functions(*calls), "calls itself") for calls in (["0"], ["1", "0"], ["01", "2", "1"])),
     *((bombs(n), "stand for more than 1,000,000 operators") for n in (24, 62, 300)),
+    (bomb_in_bodies, "stand for more than 1,000,000 operators"),
     (chain(300), "its functions are 301 deep in one another"),
     *((spoil, LAYOUTS_KEY) for spoil in (deep_record, deep_object)),
     (unknown_function, "node 'call' (Nonsense): the domain rewriter.nhwc has no such operator"),
@@ -431,6 +450,12 @@ def test_files_of_other_formats(tmp_path: Path, ending: str, data: bytes, capsys
     assert str(path) in error(capsys)
 
 
+def other_names() -> GraphProto:
+    """A body that calls values as weights outside are called, which have other ranks."""
+    nodes = [node("Transpose", ["s"], ["w"], perm=[0, 2, 1]), node("Transpose", ["w"], ["o"], perm=[0, 2, 1])]
+    return graph([node("Identity", ["three"], ["s"]), *nodes], {}, {"o": None}, {"three": random(2, 3, 5)})
+
+
 def test_what_looks_broken_but_is_not(tmp_path: Path) -> None:
     """Data in typed fields, elements that share bytes, no elements, bytes that are no text, functions that refer."""
     made = net()
@@ -448,6 +473,7 @@ def test_what_looks_broken_but_is_not(tmp_path: Path) -> None:
         ]
     )
     made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -1  # as some exporters write an open size
+    made.graph.node.append(node("If", ["flag"], ["o"], then_branch=other_names(), else_branch=other_names()))
     refuse_broken(made)
     for path in [*COMMITTED.values(), *LIGHT.values()]:
         refuse_broken(onnx.load(path))

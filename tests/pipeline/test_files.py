@@ -117,6 +117,14 @@ def test_the_weights_of_another_model_have_another_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("name", ["m.onnx", "m.model"])
+def test_the_weights_in_use_stay(tmp_path: Path, name: str) -> None:
+    """Whatever the model's file is called."""
+    writer.save(with_weights(1.0), tmp_path / name)
+    assert number_in(tmp_path / name) == 1.0
+
+
+@pytest.mark.usefixtures("beside")
 def test_a_copy_of_a_model_keeps_its_weights(tmp_path: Path) -> None:
     path, copy = tmp_path / "m.onnx", tmp_path / "copy.onnx"
     writer.save(with_weights(1.0), path)

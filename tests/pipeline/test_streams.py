@@ -61,6 +61,44 @@ def test_a_full_disk_behind_stdout(path: Path, more: str) -> None:
     assert done.stderr == b"error: [Errno 28] No space left on device\n"
 
 
+PRINTS = """
+import argparse, sys
+from rewriter.command import add_verbosity, finished
+parser = argparse.ArgumentParser()
+add_verbosity(parser)
+def run(args):
+    with open(sys.executable, "rb") as file:
+        assert file.fileno() > 2
+    print("little")
+    return 0
+sys.exit(finished(run, parser, []))
+"""
+
+
+def prints(redirected: str) -> tuple[int, bytes]:
+    """Exit code and stderr of a command that prints so little that it stays in the buffer to the end."""
+    done = subprocess.run(["sh", "-c", f'"{sys.executable}" -c "$CODE" {redirected}'], cwd=ROOT, capture_output=True,
+                          env={**os.environ, "CODE": PRINTS})  # fmt: skip
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_closed_stream(closed: str) -> None:
+    assert prints(closed) == (0, b"")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_what_is_still_in_the_buffer(tmp_path: Path) -> None:
+    """Its loss is told, once, and has the code of every file that cannot be written."""
+    os.mknod(tmp_path / "full", 0o600 | 0o020000, os.makedev(1, 7))
+    assert prints(f"> {tmp_path}/full") == (USAGE, b"error: [Errno 28] No space left on device\n")
+
+
+def test_a_reader_that_leaves_before_the_end() -> None:
+    code, fault = prints("| (exec <&-; sleep 1)")
+    assert (code, fault) == (0, b"")
+
+
 NAMES = ["[/x]", "[red]x", "[bold", "\u00e9\u6f22", "a b", "<b>&'\"", "x\ny"]
 
 
