@@ -1,7 +1,23 @@
-"""What the options of the command line can be. Nothing is imported here: ``--help`` must not wait for onnx."""
+"""What the options of the command line can be. Nothing heavy is imported here: ``--help`` must not wait for onnx."""
+
+from math import inf
 
 TARGETS = ("nhwc", "nchw")
 DIALECTS = ("function", "onnx")
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
 PROVIDERS = ("cpu", "cuda")
+MOST_RUNS = 10_000  # of validation: the results of all are kept
+
+
+def number_fault(runs: int, seed: int, rtol: float | None, atol: float | None) -> str | None:
+    """Which of these is none with which validation would prove anything, and what to give."""
+    if not 1 <= runs <= MOST_RUNS:
+        return f"runs is {runs}; give a number from 1 to {MOST_RUNS:,}"
+    if seed < 0:
+        return f"seed is {seed}; give 0 or more"
+    if rtol is not None and not 0 <= rtol < 1:
+        return f"rtol is {rtol}; give a fraction of an output's scale, from 0 to less than 1"
+    if atol is not None and not 0 <= atol < inf:
+        return f"atol is {atol}; give a number from 0 on"
+    return None

@@ -5,28 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rewriter
-from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS
-from rewriter.errors import CouldNotValidate, DoesNotRun, ResultDiffers, RewriterError, UsageError, VerificationError
+from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS, number_fault
+from rewriter.command import OK, add_verbosity, finished
+from rewriter.errors import DoesNotRun, ResultDiffers, UsageError
+from rewriter.files.outputs import check_outputs, refuse_read
+from rewriter.files.whole import write_whole
 from rewriter.layouts import parse_choice
-from rewriter.version import __version__
 
-OK, USAGE = 0, 2
-CODES: dict[type[Exception], int] = {
-    VerificationError: 1,
-    ResultDiffers: 1,
-    DoesNotRun: 1,
-    CouldNotValidate: 3,
-}  # all else that can be told: USAGE
+MOST_SIZE = 2**31 - 1  # of an axis that is given
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
-run in onnxruntime, or fails our own verification, nothing written; 2 bad usage, unreadable or unsupported model,
-unknown name; 3 could not be validated, nothing written."""
+run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
+could not be validated; 4 an internal error, or out of memory; 130 interrupted. A model is written with 0 only."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,44 +64,27 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def add_verbosity(group: argparse._ActionsContainer) -> None:
-    """The options of every command."""
-    group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    group.add_argument("-v", "--verbose", action="count", default=0, help="print more; -vv: tracebacks of errors")
-    group.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is documented in ``--help``."""
-    return finished(run, parser().parse_args(argv))
-
-
-def finished(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """The exit code of a command; what can be told is told in a sentence, with ``-vv`` its traceback, too."""
-    try:
-        return run(args)
-    except (RewriterError, OSError) as error:
-        if args.verbose >= 2:
-            traceback.print_exception(error)
-        print(f"error: {error}", file=sys.stderr)
-        return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
+    return finished(run, parser(), argv)
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert, validate, write. Raises UsageError before anything heavy is imported, if an option is wrong."""
-    output = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
-    if output.resolve() == args.model.resolve():
-        raise UsageError(f"--output {output} is the input; give another path")
-    if args.json and args.json.resolve() in (args.model.resolve(), output.resolve()):
-        raise UsageError(f"--json {args.json} is a model; give another path")
     shapes = dict(_shape(text) for text in args.input_shape)
     layouts = dict(_layout(text) for text in args.layout)
     providers = _providers(args.providers)
-    arrays = None if args.no_validate else _arrays(args.inputs)
+    if fault := number_fault(args.runs, args.seed, args.rtol, args.atol):
+        raise UsageError(f"--{fault}")
+    outputs = _outputs(args)
+    refuse_read(outputs, [args.model, *filter(None, [args.inputs])])
+    check_outputs(outputs)
+    from rewriter.files.reader import load_arrays
     from rewriter.files.writer import save
     from rewriter.report import text as render
 
-    console = render.plain_console(quiet=args.quiet or str(args.json) == "-")
+    arrays = None if args.no_validate else load_arrays(args.inputs) if args.inputs else {}
+    console = render.plain_console(quiet=args.quiet or _is_stdout(args.json))
     result = rewriter.rewrite(
         args.model,
         args.to,
@@ -116,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         input_shapes=shapes,
         explain=args.explain,
         measure_on=arrays,
+        on_read=partial(refuse_read, outputs),
     )
     render.rewritten(console, args.model, result.report, args.verbose)
     verdict = None
@@ -123,16 +103,33 @@ def run(args: argparse.Namespace) -> int:
         with console.status("validating with onnxruntime"):
             verdict = _validate(args, result, shapes, arrays, providers)
         render.validated(console, verdict)
-    _write_json(args.json, result, verdict)
     if verdict is not None and verdict.fault is not None:
+        _write_json(args.json, result, verdict)
         kind = ResultDiffers if verdict.fault == "differs from the original" else DoesNotRun
         raise kind(f"{args.model}: the result {verdict.fault}; nothing was written")
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
-        return OK
-    save(result.model, output)
-    render.wrote(console, output)
+    else:
+        save(result.model, outputs["--output"])
+        render.wrote(console, outputs["--output"])
+    _write_json(args.json, result, verdict)
     return OK
+
+
+def _outputs(args: argparse.Namespace) -> dict[str, Path]:
+    """The files that are going to be written, by option. Raises UsageError if stdout is to be, and is closed."""
+    outputs = {}
+    if not args.dry_run:
+        outputs["--output"] = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
+    if args.json and not _is_stdout(args.json):
+        outputs["--json"] = args.json
+    if _is_stdout(args.json) and sys.__stdout__ is None:
+        raise UsageError("--json -: stdout is closed; give a path")
+    return outputs
+
+
+def _is_stdout(path: Path | None) -> bool:
+    return str(path) == "-"
 
 
 def _validate(
@@ -156,18 +153,6 @@ def _validate(
     )
 
 
-def _arrays(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            return dict(data)
-    except (ValueError, OSError) as error:
-        raise UsageError(f"--inputs {path}: not a readable .npz file ({error})") from None
-
-
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.rpartition("=")
     if not equals or not name:
@@ -183,10 +168,9 @@ def _layout(text: str) -> tuple[str, str]:
 
 def _shape(text: str) -> tuple[str, list[int]]:
     name, value = _pair(text, "--input-shape")
-    try:
-        return name, [int(size) for size in value.split(",")]
-    except ValueError:
-        raise UsageError(f"--input-shape {text}: write NAME=1,3,224,224") from None
+    if not all(size.isdecimal() and int(size) <= MOST_SIZE for size in value.split(",")):
+        raise UsageError(f"--input-shape {text}: write NAME=1,3,224,224, sizes from 0 to {MOST_SIZE:,}")
+    return name, [int(size) for size in value.split(",")]
 
 
 def _providers(text: str | None) -> list[str] | None:
@@ -202,7 +186,7 @@ def _write_json(path: Path | None, result: rewriter.RewriteResult, verdict: rewr
         return
     data = {"rewrite": result.report.to_json(), "validation": verdict.to_json() if verdict else None}
     text = json.dumps(data, indent=2) + "\n"
-    if str(path) == "-":
+    if _is_stdout(path):
         sys.stdout.write(text)
     else:
-        path.write_text(text)
+        write_whole(path, text)

@@ -98,7 +98,7 @@ def read_record(model: ModelProto) -> dict[str, Mapping[str, Any]]:
     """What ``record`` wrote; empty if the model was never rewritten. Raises UsageError if that is broken."""
     text = next((entry.value for entry in model.metadata_props if entry.key == LAYOUTS_KEY), "{}")
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in (*model.graph.input, *model.graph.output)}
-    with suppress(ValueError, KeyError, TypeError, AttributeError):
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         recorded: dict[str, Mapping[str, Any]] = json.loads(text)
         if all(sorted(entry["perm"]) == [*range(ranks[name])] and "from" in entry for name, entry in recorded.items()):
             return recorded

@@ -25,7 +25,9 @@ from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
 from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
-from rewriter.files.reader import load
+from rewriter.faults.axes import inferred_axes_fault
+from rewriter.faults.find import refuse_broken
+from rewriter.files.reader import OnRead, load
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
 from rewriter.report.build import make_report
@@ -66,6 +68,7 @@ def rewrite(
     time_limit: float = 60.0,
     explain: Sequence[str] = (),
     measure_on: Mapping[str, Array] | None = None,
+    on_read: OnRead | None = None,
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
@@ -76,7 +79,8 @@ def rewrite(
     none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
     ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers; else
-    they are guessed. Sizes serve to price plans; dynamic dims stay so.
+    they are guessed. Sizes serve to price plans; dynamic dims stay so. ``on_read``: is told the files of the model,
+    before anything else is done with them.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
@@ -85,7 +89,8 @@ def rewrite(
     choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
     with timed(seconds, "load"):
-        original = model if isinstance(model, ModelProto) else load(model)
+        original = model if isinstance(model, ModelProto) else load(model, on_read)
+        refuse_broken(original)
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
     recorded = recorded_layouts(original)
     request = Request(to, spelled, choices, recorded, keep_io, input_shapes or {}, time_limit)
@@ -103,6 +108,7 @@ def plan_of(model: ModelProto, to: str) -> Work:
 
     Raises what ``rewrite`` does.
     """
+    refuse_broken(model)
     with blaming(model):
         spelled = dialects.make(dialects.DEFAULTS[to])
         work = start(model, Request(to, spelled, recorded=recorded_layouts(model), own_weights=True))
@@ -184,7 +190,7 @@ def blaming(model: ModelProto) -> Iterator[None]:
     except UsageError:
         raise
     except Exception as error:  # an invalid model may break anything
-        fault = onnx_fault(model)
+        fault = onnx_fault(model) or inferred_axes_fault(model)
         if fault is None:
             raise
         raise UsageError(f"the model is not valid ONNX: {fault}") from error

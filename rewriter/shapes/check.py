@@ -45,11 +45,22 @@ def onnx_fault(model: ModelProto) -> str | None:
     """What onnx's checker or its strict shape inference says against the model, in one line."""
     bare = skeleton(model)
     try:
-        onnx.checker.check_model(bare)
+        onnx.checker.check_model(_with_shapes(bare))
         onnx.shape_inference.infer_shapes(with_stand_ins(bare), strict_mode=True, data_prop=True)
     except Exception as error:  # the checker raises ValidationError, inference InferenceError or RuntimeError
         return None if UNTYPED in str(error) else " ".join(str(error).partition("==>")[0].split())
     return None
+
+
+def _with_shapes(bare: ModelProto) -> ModelProto:
+    """The skeleton with some shape for every output, which the checker insists on before it looks at anything else."""
+    if all(shape_of(value) is not None for value in bare.graph.output):
+        return bare
+    shaped = ModelProto()
+    shaped.CopyFrom(bare)
+    for value in (value for value in shaped.graph.output if value.type.HasField("tensor_type")):
+        value.type.tensor_type.shape.SetInParent()
+    return shaped
 
 
 def skeleton(model: ModelProto) -> ModelProto:

@@ -1,5 +1,6 @@
 """The inputs that both models are run on: the caller's, and random ones of sizes at which the original runs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from rewriter.validation.compare import RTOL, Array
 from rewriter.validation.session import Feed, Session, dtype_of
 
 Shapes = dict[str, tuple[int, ...]]
+MOST_ELEMENTS = 2**31  # of an input that is made up
 SIZES = (64, 96, 32, 224, 256)  # what an open dimension other than the batch may be, in the order of trying
 
 
@@ -42,6 +44,9 @@ def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
     for name, dtype in dtypes.items():
         if name in arrays and dtype is not None and dtype not in (np.object_, arrays[name].dtype):
             raise CouldNotValidate(f"The data for input {name} is {arrays[name].dtype}: convert it to {dtype}.")
+    for name, array in arrays.items():
+        if array.size and array.dtype in RTOL and np.isnan(array.astype(np.float64)).all():
+            raise CouldNotValidate(f"The data for input {name} is all NaN, which proves nothing: give real data.")
     if len(arrays) == len(dtypes):
         return [dict(arrays)]
     shapes = {name: tuple(shape) for name, shape in request.shapes.items()}
@@ -109,6 +114,10 @@ def _feed(inputs: list[Any], shapes: Shapes, arrays: Mapping[str, Array], rng: n
 
 def _random(spec: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     dtype = dtype_of(spec.type)
+    if min(shape, default=1) < 0 or math.prod(shape) > MOST_ELEMENTS:
+        raise CouldNotValidate(
+            f"Input {spec.name} of shape {list(shape)} cannot be made up: give a size that can be (--input-shape)."
+        )
     if dtype in RTOL:
         return rng.standard_normal(shape).astype(dtype)
     if dtype in (np.uint8, np.int8):  # image data

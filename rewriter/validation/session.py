@@ -119,12 +119,19 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
     if not isinstance(model, onnx.ModelProto):
         if not Path(model).is_file():
             raise CouldNotValidate(f"There is no model file {model}: check the path.")
-        return str(model)
+        if _is_text(str(model)):
+            return str(model)
+        model = load(model)
     if writer.weight_bytes(model) < writer.TWO_GIB:
         return bytes(model.SerializeToString())
     path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model.onnx"
     writer.save(model, path)
     return str(path)
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8: onnxruntime takes no other."""
+    return path == path.encode(errors="replace").decode()
 
 
 def proto(model: bytes | str) -> onnx.ModelProto:

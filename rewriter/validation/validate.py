@@ -22,9 +22,11 @@ from typing import Any
 
 from onnx import ModelProto
 
+from rewriter.choices import number_fault
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
+from rewriter.validation.degenerate import notes_on
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.layouts import Layouts, original_index, recorded, stored
 from rewriter.validation.noise import Noise
@@ -75,8 +77,10 @@ def validate(
     Raises ``CouldNotValidate`` where there is no verdict: a provider that was asked for is missing, the original does
     not run or is too noisy, an argument does not fit. A rewritten model that does not run is a verdict.
     """
-    if runs < 1 or (providers is not None and not providers):
-        raise CouldNotValidate("There is nothing to run: ask for at least one run and one provider.")
+    if providers is not None and not providers:
+        raise CouldNotValidate("There is nothing to run: ask for at least one provider.")
+    if fault := number_fault(runs, seed, rtol, atol):
+        raise CouldNotValidate(f"The argument {fault}.")
     results: list[ProviderResult] = []
     with contextlib.ExitStack() as stack:
         request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
@@ -101,6 +105,7 @@ def _validate_on(provider: str, task: Task) -> ProviderResult:
     with _running_original(provider):
         reference = make_reference(task.original, provider, task.request)
     _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
+    degenerate = notes_on(reference.outputs, reference.values)
     findings, wide = _findings(provider, task, reference), None
     if reference.coarse is not None and all(finding.where for finding in findings):
         wide = _in_float32(provider, task, reference.coarse)
@@ -112,7 +117,8 @@ def _validate_on(provider: str, task: Task) -> ProviderResult:
         _hear_constants(provider, task, reference)
         findings = _findings(provider, task, reference)
     result = verdict(provider, findings, reference.feeds, noise_passes=wide is not None)
-    return replace(result, notes=[*result.notes, wide.reason, *wide.notes]) if wide else result
+    widely = [wide.reason, *wide.notes] if wide else []
+    return replace(result, notes=[*dict.fromkeys([*result.notes, *widely, *degenerate])])
 
 
 @contextlib.contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from rewriter.cli import OK, add_verbosity, finished
-from rewriter.errors import UsageError
+from rewriter.command import OK, add_verbosity, finished
 from rewriter.weights.frameworks import FRAMEWORKS, TARGETS
 
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
@@ -19,7 +19,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m rewriter.weights",
         description="Write the weights of an ONNX or TFLite model in the layout of another framework, and a manifest "
         "that says what was done to each and what padding each layer needs there.",
-        epilog="exit codes: 0 written; 2 bad usage, unreadable or unsupported model, nothing written.",
+        epilog="exit codes: 0 written; else nothing is: 2 bad usage, unreadable, broken or unsupported model; 4 an "
+        "internal error, or out of memory; 130 interrupted.",
     )
     p.add_argument("model", metavar="MODEL", type=Path, help="an .onnx file, or a .tflite one (extra: tflite)")
     p.add_argument("--for", dest="target", required=True, choices=TARGETS, help="the framework to write for")
@@ -34,11 +35,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is documented in ``--help``."""
-    return finished(run, parser().parse_args(argv))
+    return finished(run, parser(), argv)
 
 
 def run(args: argparse.Namespace) -> int:
     """Export and write. All but the parser is imported here: ``--help`` must not wait for it."""
+    from rewriter.files.outputs import check_outputs, refuse_read
     from rewriter.files.reader import load
     from rewriter.report.text import plain_console, wrote
     from rewriter.weights import export_weights, save_weights
@@ -49,9 +51,11 @@ def run(args: argparse.Namespace) -> int:
     console = plain_console(args.quiet)
     output = args.output or args.model.with_name(f"{args.model.stem}.{args.target}.safetensors")
     writer(output)
-    if args.model.resolve() in (output.resolve(), output.with_suffix(".json").resolve()):
-        raise UsageError(f"--output {output} is the input; give another path")
-    model = load_tflite(args.model) if args.model.suffix == ".tflite" else load(args.model)
+    outputs = {"--output": output, "the manifest": output.with_suffix(".json")}
+    refuse_read(outputs, [args.model])
+    check_outputs(outputs)
+    on_read = partial(refuse_read, outputs)
+    model = load_tflite(args.model) if args.model.suffix == ".tflite" else load(args.model, on_read)
     options = {option: getattr(args, option) for _, option, _ in OPTIONS}
     export = export_weights(model, args.target, name=args.model.name, **options)
     exported(console, args.model, export, args.verbose)

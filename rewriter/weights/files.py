@@ -12,7 +12,7 @@ import numpy as np
 import safetensors.numpy
 
 from rewriter.errors import UsageError
-from rewriter.files.writer import folder_beside
+from rewriter.files.whole import folder_beside
 from rewriter.weights.export import Export
 from rewriter.weights.frameworks import FRAMEWORKS
 from rewriter.weights.letters import Array

@@ -10,6 +10,7 @@ from pathlib import Path
 from onnx import ModelProto
 
 from rewriter.errors import UsageError
+from rewriter.files.reader import check_file
 
 OPSET = 17
 IDENTIFIER = b"TFL3"  # at byte 4: https://flatbuffers.dev/, "file identifier"; schema.fbs of TFLite
@@ -17,11 +18,9 @@ IDENTIFIER = b"TFL3"  # at byte 4: https://flatbuffers.dev/, "file identifier"; 
 
 def load_tflite(path: Path) -> ModelProto:
     """The model of a .tflite file. Raises UsageError if it is none, or without tf2onnx."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+    check_file(path)
+    with path.open("rb") as file:
+        head = file.read(8)
     if head[4:] != IDENTIFIER:
         raise UsageError(f"{path}: not a TFLite model")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -93,7 +93,7 @@ INVALID = [
     (dangling, "'nowhere'"),
     (cycle, "'y'"),
     (output_of_no_node, "'nowhere'"),
-    (too_little_data, "tensor name: w"),
+    (too_little_data, "tensor 'w' has 4 bytes"),
     (broken_record, LAYOUTS_KEY),
 ]
 
@@ -125,6 +125,19 @@ MISTAKES = [
     (["--input-shape", "nope=1,3,5,7"], "no input or output 'nope'"),
     (["--input-shape", "x"], "--input-shape x: write NAME=VALUE"),
     (["--input-shape", "x=1,3,a,7"], "--input-shape x=1,3,a,7: write NAME=1,3,224,224"),
+    (["--input-shape", "x=1,3,-5,7"], "write NAME=1,3,224,224, sizes from 0 to 2,147,483,647"),
+    (["--input-shape", f"x=1,3,{10**30},7"], "write NAME=1,3,224,224, sizes from 0 to 2,147,483,647"),
+    (["--input-shape", "x=1,3,\u00b2,7"], "write NAME=1,3,224,224, sizes from 0 to 2,147,483,647"),
+    (["--seed", "-1"], "--seed is -1; give 0 or more"),
+    (["--runs", "0"], "--runs is 0; give a number from 1 to 10,000"),
+    (["--runs", "1000000000"], "--runs is 1000000000; give a number from 1 to 10,000"),
+    (["--rtol", "-1"], "--rtol is -1.0; give a fraction of an output's scale, from 0 to less than 1"),
+    (["--rtol", "1"], "--rtol is 1.0; give a fraction"),
+    (["--rtol", "nan"], "--rtol is nan; give a fraction"),
+    (["--rtol", "inf"], "--rtol is inf; give a fraction"),
+    (["--atol", "-0.1"], "--atol is -0.1; give a number from 0 on"),
+    (["--atol", "inf"], "--atol is inf; give a number from 0 on"),
+    (["--atol", "nan"], "--atol is nan; give a number from 0 on"),
     (["--inputs", "nowhere.npz"], "nowhere.npz"),
     (["--providers", "tpu"], "--providers tpu: 'tpu' is not one of cpu, cuda"),
 ]

@@ -146,6 +146,6 @@ def test_sequences_are_compared_item_by_item() -> None:
 
 def test_empty_optional_outputs_are_equal() -> None:
     kind = helper.make_tensor_type_proto(FLOAT, [2, 3])
-    empty = model([node("Optional", [], ["y"], type=kind)], [2, 3])
-    empty.graph.output[0].CopyFrom(helper.make_value_info("y", helper.make_optional_type_proto(kind)))
+    empty = model([node("Optional", [], ["z"], type=kind), node("Neg", ["x"], ["y"])], [2, 3])
+    empty.graph.output.append(helper.make_value_info("z", helper.make_optional_type_proto(kind)))
     assert on_cpu(empty, empty).ok

@@ -81,7 +81,7 @@ def test_rewritten_that_does_not_load_or_run(tmp_path: Path) -> None:
 
 
 def test_nothing_to_run_is_no_pass() -> None:
-    with pytest.raises(CouldNotValidate, match="nothing to run"):
+    with pytest.raises(CouldNotValidate, match="runs is 0; give a number from 1"):
         on_cpu(conv(), conv(), runs=0)
     with pytest.raises(CouldNotValidate, match="nothing to run"):
         validate(conv(), conv(), providers=[])

@@ -101,7 +101,7 @@ def test_quiet(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["net.onnx", "--for", "flax", "-o", "net.onnx"], ".safetensors or .npz"),
         (["none.onnx", "--for", "flax"], "no such file"),
         (["text.onnx", "--for", "flax"], "not a readable ONNX model"),
-        (["none.tflite", "--for", "flax"], "No such file"),
+        (["none.tflite", "--for", "flax"], "no such file"),
         (["text.tflite", "--for", "flax"], "not a TFLite model"),
         (["net.onnx", "--for", "pytorch", "--transpose-kernel"], "transpose_kernel is Flax's"),
     ],

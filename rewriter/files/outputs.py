@@ -1,0 +1,81 @@
+"""What a run may write: nothing that it reads, no other model's weights, no device, nothing that cannot be written."""
+
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
+
+from rewriter.errors import UsageError
+from rewriter.files.weights_files import user_of
+
+Identity = tuple[int, int]  # device and inode: the same for all names and links of a file
+
+
+def check_outputs(outputs: Mapping[str, Path]) -> None:
+    """Raises UsageError if one of the files, by the options that name them, must not or cannot be written."""
+    for option, path in outputs.items():
+        try:
+            _check_place(option, path)
+        except OSError as error:
+            raise UsageError(f"{option} {path} cannot be written ({error.strerror})") from None
+    for (option, path), (other, again) in combinations(outputs.items(), 2):
+        if os.path.realpath(path) == os.path.realpath(again) or (identity(path) or 1) == identity(again):
+            raise UsageError(f"{option} {path} and {other} are one file; give another path")
+
+
+def refuse_read(outputs: Mapping[str, Path], read: Iterable[Path]) -> None:
+    """Raises UsageError if one of the files that are written is one of those that are read, under any name."""
+    known = {identity(path) for path in read} - {None}
+    for option, path in outputs.items():
+        if identity(path) in known:
+            raise UsageError(f"{option} {path} is the input, or a part of it; give another path")
+
+
+def identity(path: Path) -> Identity | None:
+    """Which file a path leads to, ``None`` if to none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_place(option: str, path: Path) -> None:
+    """Raises UsageError or OSError."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{option} {path} is a directory; give the path of a file")
+    if not stat.S_ISREG(mode):
+        raise UsageError(
+            f"{option} {path} is a device, a pipe or a socket, which no file may replace; give another path"
+        )
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    for name in path.absolute().relative_to(folder).parts:
+        with suppress(FileNotFoundError):  # other errors say that there can be no such file
+            (folder / name).stat()
+    with tempfile.TemporaryFile(dir=folder):  # the only sure way to know that files can be written there
+        pass
+    if path.exists() and not _is_complete(path) and (user := user_of(path)):
+        raise UsageError(f"{option} {path} holds weights of {user}; give another path")
+
+
+def _is_complete(path: Path) -> bool:
+    """Whether a file is a model or a report, and so not another model's weights."""
+    import onnx  # where it is needed: other faults are told without it
+    from google.protobuf.message import DecodeError
+
+    with path.open("rb") as file:
+        first = file.read(1)
+    try:
+        if first == b"{":
+            return bool(json.loads(path.read_bytes()))
+        return first == b"\x08" and onnx.load_model_from_string(path.read_bytes()).HasField("graph")
+    except (ValueError, RecursionError, DecodeError):
+        return False
