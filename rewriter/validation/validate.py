@@ -81,24 +81,27 @@ def validate(
         raise CouldNotValidate("There is nothing to run: ask for at least one provider.")
     if fault := number_fault(runs, seed, rtol, atol):
         raise CouldNotValidate(f"The argument {fault}.")
-    results: list[ProviderResult] = []
     with contextlib.ExitStack() as stack:
         request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
         task = Task(source(original, stack), source(rewritten, stack), layouts, request, rtol, atol or 0.0)
-        for provider in PROVIDERS if providers is None else providers:
-            fault = missing(provider) if providers is None else None  # who did not ask for it need not cure it
-            if fault is not None:
-                results.append(ProviderResult(provider, "unavailable", f"{fault}."))
-                continue
-            try:
-                results.append(_validate_on(provider, task))
-            except CouldNotValidate as error:
-                if providers is not None:
-                    raise
-                results.append(ProviderResult(provider, "unavailable", str(error)))
+        if providers is None:
+            results = [_validate_if_there(provider, task) for provider in PROVIDERS]
+        else:
+            results = [_validate_on(provider, task) for provider in providers]
     if all(result.status == "unavailable" for result in results):
         raise CouldNotValidate(results[0].reason)
     return ValidationReport(results)
+
+
+def _validate_if_there(provider: str, task: Task) -> ProviderResult:
+    """The verdict, or why there is none: who did not ask for a provider need not cure what it lacks."""
+    fault = missing(provider)
+    if fault is not None:
+        return ProviderResult(provider, "unavailable", f"{fault}.")
+    try:
+        return _validate_on(provider, task)
+    except CouldNotValidate as error:
+        return ProviderResult(provider, "unavailable", str(error))
 
 
 def _validate_on(provider: str, task: Task) -> ProviderResult:
