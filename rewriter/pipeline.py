@@ -27,6 +27,7 @@ from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.axes import inferred_axes_fault
 from rewriter.faults.find import refuse_broken
+from rewriter.faults.run import run_fault
 from rewriter.files.reader import OnRead, load
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
@@ -94,7 +95,7 @@ def rewrite(
     spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
     recorded = recorded_layouts(original)
     request = Request(to, spelled, choices, recorded, keep_io, input_shapes or {}, time_limit)
-    with blaming(original):
+    with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
         result = _convert(work, original, explain)
     if original is not model:
@@ -109,7 +110,7 @@ def plan_of(model: ModelProto, to: str) -> Work:
     Raises what ``rewrite`` does.
     """
     refuse_broken(model)
-    with blaming(model):
+    with blaming(model, InputRequest(1, 0, {}, {})):
         spelled = dialects.make(dialects.DEFAULTS[to])
         work = start(model, Request(to, spelled, recorded=recorded_layouts(model), own_weights=True))
         run_passes(work, READ, NORMALIZE, PLAN)
@@ -183,17 +184,17 @@ def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]
 
 
 @contextmanager
-def blaming(model: ModelProto) -> Iterator[None]:
-    """Whatever goes wrong is the model's fault, if onnx finds one in it."""
+def blaming(model: ModelProto, request: InputRequest) -> Iterator[None]:
+    """Whatever goes wrong is the model's fault, if onnx finds one in it, or onnxruntime does not run it."""
     try:
         yield
     except UsageError:
         raise
     except Exception as error:  # an invalid model may break anything
-        fault = onnx_fault(model) or inferred_axes_fault(model)
+        fault = onnx_fault(model) or inferred_axes_fault(model) or run_fault(model, request)
         if fault is None:
             raise
-        raise UsageError(f"the model is not valid ONNX: {fault}") from error
+        raise UsageError(f"the model is not valid: {fault}") from error
 
 
 @contextmanager

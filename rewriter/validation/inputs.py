@@ -65,7 +65,7 @@ def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) ->
     if second_choices[0] == first_choices[0]:
         return first_choices[:1]  # nothing is open; if it does not run, the caller learns why
     sizes: list[Shapes] = []
-    errors: dict[str, str] = {}  # by what was tried
+    errors: dict[str, RunFailed] = {}  # by what was tried
     for choices in (first_choices, second_choices):
         for shapes in choices:
             if shapes in sizes or _text(shapes) in errors:
@@ -73,7 +73,7 @@ def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) ->
             try:
                 session.run(_feed(session.inputs, shapes, arrays, np.random.default_rng(0)))
             except RunFailed as error:
-                errors[_text(shapes)] = str(error)
+                errors[_text(shapes)] = error
             else:
                 sizes.append(shapes)
                 break
@@ -82,7 +82,7 @@ def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) ->
             raise CouldNotValidate(
                 f"The original does not run at {text} ({fault}), nor at the other sizes that "
                 "were tried: give the right ones with --input-shape NAME=..."
-            )
+            ) from fault
     return sizes
 
 

@@ -497,3 +497,30 @@ def _seconds(made: ModelProto) -> float:
         refuse_broken(made)
         times.append(time.perf_counter() - begin)
     return min(times)
+
+
+def no_kernel(m: ModelProto) -> None:
+    """A size of a kernel is 0, which onnx does not see where it does not know the data's shape."""
+    attrs = (attr for each in m.graph.node for attr in each.attribute if attr.name == "kernel_shape")
+    next(attrs).ints[0] = 0
+
+
+def no_axis(m: ModelProto) -> None:
+    """An axis beyond the last one."""
+    axes = next(each.input[1] for each in m.graph.node if each.op_type == "Unsqueeze")
+    held = next(tensor for tensor in m.graph.initializer if tensor.name == axes)
+    held.CopyFrom(numpy_helper.from_array(ints(99), axes))
+
+
+@pytest.mark.parametrize("more", [(), ("--no-validate",)], ids=lambda more: " ".join(more))
+@pytest.mark.parametrize("spoil", [no_kernel, no_axis])
+def test_what_only_onnxruntime_finds(
+    tmp_path: Path, spoil: Spoil, more: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rewriter fails on such a model, and is not to blame."""
+    made, path = onnx.load(COMMITTED["keras_conv1d"]), tmp_path / "net.onnx"
+    spoil(made)
+    onnx.save(made, path)
+    assert convert(path, *more, to="nchw") == USAGE
+    assert "the model is not valid: it does not run in onnxruntime" in error(capsys)
+    assert folder(path) == {"net.onnx"}

@@ -77,8 +77,9 @@ sys.exit(finished(run, parser, []))
 
 def prints(redirected: str) -> tuple[int, bytes]:
     """Exit code and stderr of a command that prints so little that it stays in the buffer to the end."""
-    done = subprocess.run(["sh", "-c", f'"{sys.executable}" -c "$CODE" {redirected}'], cwd=ROOT, capture_output=True,
-                          env={**os.environ, "CODE": PRINTS})  # fmt: skip
+    line = f'"{sys.executable}" -c "$CODE" {redirected}'
+    env = {**os.environ, "CODE": PRINTS, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, env=env)
     return done.returncode, done.stderr
 
 
