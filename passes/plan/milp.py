@@ -1,6 +1,6 @@
 """An integer program as it is written down, solved by HiGHS to a zero gap."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import highspy
 import numpy as np
@@ -43,18 +43,16 @@ class IntegerProgram:
         self._starts.append(len(self._data))
         self._bounds.append((at_least, at_most))
 
-    def solve(
-        self, integers: int, time_limit: float, forbidden: Collection[int]
-    ) -> tuple[NDArray[np.float64], float, bool]:
+    def solve(self, integers: int, time_limit: float) -> tuple[NDArray[np.float64], float, bool]:
         """The values of the variables, a lower bound on the costs without ties, and whether the two meet.
 
-        The first ``integers`` variables are integers; those ``forbidden`` are 0. Raises PlanError if there is no
-        solution, or none is found within ``time_limit`` seconds.
+        The first ``integers`` variables are integers. Raises PlanError if there is no solution, or none is found within
+        ``time_limit`` seconds.
         """
         highs = highspy.Highs()
         for option, value in {**OPTIONS, "time_limit": time_limit}.items():
             highs.setOptionValue(option, value)
-        highs.passModel(self._model(integers, forbidden))
+        highs.passModel(self._model(integers))
         highs.run()
         status, info = highs.getModelStatus(), highs.getInfo()
         if status == highspy.HighsModelStatus.kInfeasible:
@@ -64,14 +62,14 @@ class IntegerProgram:
         values = np.asarray(highs.getSolution().col_value)
         return values, max(info.mip_dual_bound - self.ties, 0.0), status == highspy.HighsModelStatus.kOptimal
 
-    def _model(self, integers: int, forbidden: Collection[int]) -> highspy.HighsLp:
+    def _model(self, integers: int) -> highspy.HighsLp:
         count, (lower, upper) = len(self.costs), np.asarray(self._bounds).reshape(-1, 2).T
         variables, kinds = np.arange(count), (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = count, len(self._bounds)
         model.col_cost_ = np.asarray(self.costs)
         model.col_lower_ = (variables == ONE).astype(float)
-        model.col_upper_ = (~np.isin(variables, [*forbidden])).astype(float)
+        model.col_upper_ = np.ones(count)
         model.row_lower_, model.row_upper_ = lower, upper
         model.integrality_ = [kinds[variable < integers] for variable in range(count)]
         model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise

@@ -42,5 +42,5 @@ def conv_transpose(node: Node, layout: Layout) -> Move:
     return image(node, layout)
 
 
-register("Conv", Rule(conv, (IN(0), OUT(0)), image=True, labels=image_axes))
+register("Conv", Rule(conv, (IN(0), OUT(0)), together=True, image=True, labels=image_axes))
 register("ConvTranspose", Rule(conv_transpose, image=True, labels=image_axes))

@@ -26,6 +26,7 @@ class Rule:
     slots: "tuple[Slot, ...] | Callable[[Node], tuple[Slot, ...]]" = (IN(0),)
     inverse: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the slot
     image: bool = False  # its input axes are batch, channel, spatial...
+    together: bool = False  # it takes its slots' axes in one order only
     always_rewrite: bool = False  # the file's form is not to stay, even where its layout does
     labels: LabelsFn = same_axes  # which axes of inputs and outputs are the same
 
