@@ -6,14 +6,15 @@ would allow too many combinations (Einsum), the perms that the model suggests ar
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, cached_property, partial
 from itertools import permutations, product
 from math import prod
 
 from passes.plan.answers import Answers
 from passes.plan.flat_graph import MOST_PERMS, FlatGraph, RuledNode
-from passes.rules.api import ANY, IN, Layout, Move, Refusal, Slot, natural, perm, permuted
+from passes.rules.api import ANY, IN, Layout, Move, Perm, Refusal, Slot, natural, perm, permuted
 
 MOST_COMBINATIONS = 1000  # of layouts of the independent slots of one node
 
@@ -33,7 +34,8 @@ class Candidates:
         self._graph, self._ends, self._answers = graph, ends, Answers()
         self._beyond: dict[str, dict[Layout, None]] = {}  # layouts that rules make, besides those of the rank
         self._queue: deque[tuple[str, Layout]] = deque()
-        self._looks = [ruled.node.appearance for ruled in graph.nodes]
+        numbers: dict[Hashable, int] = {}
+        self._looks = [numbers.setdefault(ruled.node.appearance, len(numbers)) for ruled in graph.nodes]
         self._found = [self._start(i) for i in range(len(graph.nodes))]
         while self._queue:
             name, layout = self._queue.popleft()
@@ -76,7 +78,7 @@ class Candidates:
         options = [self._of_rank(ruled.rank(slot)) for slot in ruled.slots]
         if len(options) == 1 and (ruled.rank(ruled.slots[0]) or 0) > MOST_PERMS:
             options = [[*dict.fromkeys([*options[0], *self._from_others(ruled)])]]
-        if prod(map(len, options)) > MOST_COMBINATIONS and not (ruled.rule and ruled.rule.together):
+        if prod(map(len, options)) > MOST_COMBINATIONS and not (ruled.rule and ruled.rule.partner):
             options = [self._suggest(ruled.rank(slot)) for slot in ruled.slots]
         for layouts in combinations(ruled, options):
             for move in answered(ruled, layouts):
@@ -118,7 +120,8 @@ class Candidates:
     def _tried(self, ruled: RuledNode, slot: Slot, layout: Layout) -> Iterator[tuple[Layout, ...]]:
         """The layouts of the independent slots that may give ``layout`` at ``slot``."""
         if slot not in ruled.slots and len(ruled.slots) == 1:
-            yield from ((other,) for other in guessed(ruled, slot, layout))
+            asked = self._of_rank(ruled.rank(ruled.slots[0]))
+            yield from ((other,) for other in guessed(ruled, slot, layout) if other not in asked)
         elif ruled.slots:
             alike = (([layout] if ruled.rank(s) == layout.rank else []) for s in ruled.slots)
             offered = ([*self._of_rank(ruled.rank(s)), *self._beyond.get(ruled.value(s), ())] for s in ruled.slots)
@@ -162,8 +165,13 @@ def guessed(ruled: RuledNode, slot: Slot, layout: Layout) -> list[Layout]:
 
 def combinations(ruled: RuledNode, options: Sequence[Sequence[Layout]]) -> Iterator[tuple[Layout, ...]]:
     """One layout for each independent slot."""
-    if ruled.rule is None or not options or not ruled.rule.together:
+    if ruled.rule is None or ruled.rule.partner is None:
         yield from product(*options) if options else ()
         return
-    for p in dict.fromkeys(layout.axis_perm for layout in options[0]):
-        yield from product(*([layout for layout in some if layout.axis_perm == p] for some in options))
+    by_perm: dict[Perm, list[Layout]] = {}
+    for layout in options[0]:
+        by_perm.setdefault(layout.axis_perm, []).append(layout)
+    for layout in options[1]:
+        with suppress(Refusal):
+            p = ruled.rule.partner(ruled.node, layout)
+            yield from ((other, layout) for other in by_perm.get(p, ()))

@@ -27,7 +27,7 @@ class Reduced:
         fixed: dict[str, set[int]] = {}
         for name, layout in (*program.inputs.items(), *program.outputs.items()):
             fixed.setdefault(name, set()).add(self.number(layout))
-        folding = Folding(self.cells, fixed, self.bytes_kind, self.along_kind)
+        folding = Folding(self.cells, fixed, (self.bytes_kind, self.along_kind), self._form)
         self.rows = [[*folding.rows(cell)] for cell in self.cells]
 
     def number(self, layout: Layout) -> int:

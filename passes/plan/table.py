@@ -52,6 +52,11 @@ class Table:
         return found
 
     @cached_property
+    def is_uniform(self) -> bool:
+        """Whether all columns are in one layout always."""
+        return all(len(set(key)) == 1 and WHATEVER not in key for key in self.rows)
+
+    @cached_property
     def passed(self) -> Mapping[int, int] | None:
         """For a node that passes on one value as it comes, the layout made by layout read; else ``None``."""
         if any(len(key) != 2 or WHATEVER in key or row.copies for key, row in self.rows.items()):

@@ -1,7 +1,7 @@
 """The least that any plan can move, the slow way: every layout is offered to every value at once, and all is solved.
 
-No layout is left out because another may do as well, no node stands for others, no answer of a rule is taken for that of
-another node. Only rules, prices and the solver are those of the tool.
+No layout is left out because another may do as well, no node stands for others, no answer of a rule is taken for that
+of another node. Only rules, prices and the solver are those of the tool.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class Offered:
         self.layouts = {name: {*self._of_rank(rank_of(t))} for name, t in flat.tensors.items()}
         self.found: list[dict[tuple[Layout, ...], Move]] = [{} for _ in flat.nodes]
         self.asked: list[set[tuple[Layout, ...]]] = [set() for _ in flat.nodes]
-        while any([self._ask(i) for i in range(len(flat.nodes))]):
+        while sum(self._ask(i) for i in range(len(flat.nodes))):
             pass
         self.moves = [self._made(i) for i in range(len(flat.nodes))]
 
@@ -90,8 +90,8 @@ class Offered:
             options = [{ruled.node.natural(s), *self.suggested.get(ruled.rank(s), ())} for s in ruled.slots]
         yield from product(*options)
         if len(ruled.slots) == 1:
-            others = [slot for slot in ruled.live if slot not in ruled.slots]
-            for slot, layout in ((slot, layout) for slot in others for layout in known[slot]):
+            others = known.keys() - set(ruled.slots)
+            for slot, layout in ((other, layout) for other in others for layout in known[other]):
                 with suppress(Refusal):
                     yield from ((one,) for one in ruled.likely(slot, layout))
 
@@ -137,7 +137,8 @@ class _Program:
     def solve(self, seconds: float) -> float:
         values, bound, optimal = self.program.solve(self.chosen, seconds)
         cost = float(np.asarray(self.program.costs) @ np.round(values, 6))
-        assert optimal and abs(cost - bound) < 1, (cost, bound)
+        if not optimal or abs(cost - bound) > 1:
+            raise AssertionError(f"the best plan found moves {cost} bytes, the least is {bound}")
         return round(cost)
 
     def price(self, name: str) -> float:
@@ -161,13 +162,12 @@ class _Program:
         """Each order of the bytes that is needed and not stored costs a Transpose; orders along axes never change."""
         shape, paid = self.flat.tensors[name].shape, dict[Hashable, int]()
         for need in needs:
-            for order in dict.fromkeys(layout.memory_order(shape) for layout in need):
+            orders = {layout: layout.memory_order(shape) for layout in (*need, *self.stored[name])}
+            for order in dict.fromkeys(orders[layout] for layout in need):
                 if order not in paid:
                     paid[order] = self.program.variable(self.price(name))
-                stored = [
-                    v for one, some in self.stored[name].items() if one.memory_order(shape) == order for v in some
-                ]
-                wanted = [v for one, some in need.items() if one.memory_order(shape) == order for v in some]
+                stored = [v for one, some in self.stored[name].items() if orders[one] == order for v in some]
+                wanted = [v for one, some in need.items() if orders[one] == order for v in some]
                 self.program.constrain([paid[order], *stored], wanted, at_least=0)
             never = self._exactly if self._is_pair(name) else self._along
             for kind in dict.fromkeys(map(never, need)):
