@@ -75,16 +75,24 @@ class Candidates:
     def _first_moves(self, ruled: RuledNode) -> tuple[Moves, Beyond]:
         stay = ruled.node.move()
         moves = {} if ruled.rule is not None and ruled.rule.always_rewrite else {(stay.inputs, stay.outputs): stay}
-        options = [self._of_rank(ruled.rank(slot)) for slot in ruled.slots]
+        options = self._options(ruled)
         if len(options) == 1 and (ruled.rank(ruled.slots[0]) or 0) > MOST_PERMS:
             options = [[*dict.fromkeys([*options[0], *self._from_others(ruled)])]]
-        if prod(map(len, options)) > MOST_COMBINATIONS and not (ruled.rule and ruled.rule.partner):
-            options = [self._suggest(ruled.rank(slot)) for slot in ruled.slots]
         for layouts in combinations(ruled, options):
             for move in answered(ruled, layouts):
                 moves.setdefault((move.inputs, move.outputs), move)
         moves = moves or {(stay.inputs, stay.outputs): stay}
         return moves, self._new(ruled, moves.values())
+
+    def _options(self, ruled: RuledNode) -> list[Sequence[Layout]]:
+        """The layouts of each independent slot that its rank suggests; fewer where there are too many combinations."""
+        suggest = self._suggest if self.is_limited(ruled) else self._of_rank
+        return [suggest(ruled.rank(slot)) for slot in ruled.slots]
+
+    def is_limited(self, ruled: RuledNode) -> bool:
+        """Whether only those perms of a node's values are combined that the model suggests."""
+        combined = prod(len(self._of_rank(ruled.rank(slot))) for slot in ruled.slots)
+        return combined > MOST_COMBINATIONS and (ruled.rule is None or ruled.rule.partner is None)
 
     def _from_others(self, ruled: RuledNode) -> Iterator[Layout]:
         """The layouts of the one independent slot that the ranks of the other values suggest."""
@@ -124,7 +132,8 @@ class Candidates:
             yield from ((other,) for other in guessed(ruled, slot, layout) if other not in asked)
         elif ruled.slots:
             alike = (([layout] if ruled.rank(s) == layout.rank else []) for s in ruled.slots)
-            offered = ([*self._of_rank(ruled.rank(s)), *self._beyond.get(ruled.value(s), ())] for s in ruled.slots)
+            usual = zip(ruled.slots, self._options(ruled), strict=True)
+            offered = ([*some, *self._beyond.get(ruled.value(s), ())] for s, some in usual)
             worth = [[*dict.fromkeys([*some, *more])] for some, more in zip(offered, alike, strict=True)]
             options = [[layout] if s == slot else some for s, some in zip(ruled.slots, worth, strict=True)]
             yield from combinations(ruled, options)

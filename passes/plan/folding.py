@@ -136,6 +136,7 @@ class _Fold:
         self.onto: dict[Place, int] = {}
         self._folding = folding
         self._targets: set[Place] = set()
+        self._settled: set[tuple[Cell, Key]] = set()
         self._queue: deque[Place] = deque()
 
     def spread(self, group: str, layout: int, onto: int) -> bool:
@@ -146,8 +147,12 @@ class _Fold:
             group, layout = self._queue.popleft()
             for cell, column in self._folding.touching[group]:
                 for key in cell.table.having.get((column, layout), ()):
-                    if self._folding.is_left(cell, key) and not self._has_like(cell, column, key):
+                    if (cell, key) in self._settled or not self._folding.is_left(cell, key):
+                        continue
+                    if not self._has_like(cell, column, key):
                         return False
+                    if all(place in self.onto for place in zip(cell.values, key, strict=True)):
+                        self._settled.add((cell, key))
         return True
 
     def _add(self, group: str, layout: int, onto: int) -> bool:
@@ -168,7 +173,7 @@ class _Fold:
     def _has_like(self, cell: Cell, column: int, key: Key) -> bool:
         """Whether a row can be replaced by another, folding more if need be."""
         places, rows = [*zip(cell.values, key, strict=True)], cell.table.rows
-        target = tuple(self.onto.get(place, place[1]) for place in places)
+        target = tuple([self.onto.get(place, place[1]) for place in places])
         if target in rows and does_as_well(rows[target], rows[key]):
             return True
         best, fewest = key, len(key) + 1

@@ -14,7 +14,7 @@ from passes.rules.api import OUT, Layout, Move, Node, Slot
 
 
 class Program:
-    """The ``moves`` of each node of a sorted graph, and prices.
+    """The ``moves`` of each node of a sorted graph, and prices; ``limited``: nodes that could make others, too.
 
     ``ends`` are the layouts of graph inputs and outputs (the original's where nothing is said), ``sizes`` those of
     symbolic dims (for pricing only).
@@ -29,7 +29,9 @@ class Program:
         cost: CostModel = ONNXRUNTIME_CPU,
     ) -> None:
         self.graph, self.ends, self.flat = graph, ends, FlatGraph(graph, dialect)
-        self.moves = Candidates(self.flat, ends).moves
+        candidates = Candidates(self.flat, ends)
+        self.moves = candidates.moves
+        self.limited = [str(ruled) for ruled in self.flat.nodes if candidates.is_limited(ruled)]
         given = {name: t for name, t in self.flat.tensors.items() if name not in self.flat.makers}
         self.inputs = {name: ends.get(name) or natural_layout(t) for name, t in given.items()}
         self.outputs = {t.name: ends.get(t.name) or natural_layout(t) for t in graph.outputs}

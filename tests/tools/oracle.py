@@ -1,5 +1,6 @@
-"""Plans against the least that there is: ``python -m tests.tools.oracle GRAPHS [first seed]`` on random graphs, with layouts
-at their ends that nobody would ask for; ``python -m tests.tools.oracle FILE...`` on models, in every direction.
+"""Plans against the least that there is: random graphs with any layouts at their ends, models in every direction.
+
+``python -m tests.tools.oracle GRAPHS [first seed]``, or ``python -m tests.tools.oracle FILE...``.
 """
 
 import sys
@@ -10,9 +11,9 @@ from pathlib import Path
 import onnx
 
 from passes import dialects
+from passes.pipeline import NORMALIZE, PLAN, READ, Request
 from passes.plan.plan import make_plan
 from passes.plan.program import Program
-from passes.pipeline import NORMALIZE, PLAN, READ, Request
 from rewriter.pipeline import run_passes, start
 from tests.support.growing import grown
 from tests.support.makers import ALL
