@@ -6,7 +6,7 @@ would allow too many combinations (Einsum), the perms that the model suggests ar
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from itertools import permutations, product
@@ -33,16 +33,19 @@ class Candidates:
     def __init__(self, graph: FlatGraph, ends: Mapping[str, Layout]) -> None:
         self._graph, self._ends, self._answers = graph, ends, Answers()
         self._beyond: dict[str, dict[Layout, None]] = {}  # layouts that rules make, besides those of the rank
+        self._by_rank: dict[int | None, Collection[Layout]] = {}
         self._queue: deque[tuple[str, Layout]] = deque()
         numbers: dict[Hashable, int] = {}
         self._looks = [numbers.setdefault(ruled.node.appearance, len(numbers)) for ruled in graph.nodes]
         self._found = [self._start(i) for i in range(len(graph.nodes))]
+        self._more: list[Moves] = [{} for _ in graph.nodes]  # of layouts beyond those of the rank
         while self._queue:
             name, layout = self._queue.popleft()
             for i, slot in graph.touching.get(name, ()):
                 self._spread(i, slot, layout)
-        demanded = {id(found): self._demanded(i) for i, found in enumerate(self._found)}
-        self.moves = [demanded[id(found)] for found in self._found]
+        alike = [(id(self._found[i]), *map(id, more.values())) for i, more in enumerate(self._more)]
+        demanded = {alike[i]: self._demanded(i) for i in dict(zip(alike, range(len(alike)), strict=True)).values()}
+        self.moves = [demanded[key] for key in alike]
 
     def _of_rank(self, rank: int | None) -> Sequence[Layout]:
         return self._suggest(rank) if rank is None or rank > MOST_PERMS else every_perm(rank)
@@ -102,9 +105,14 @@ class Candidates:
 
     def _new(self, ruled: RuledNode, moves: Iterable[Move]) -> Beyond:
         """The layouts of moves that the ranks of the values alone do not suggest."""
-        usual = {slot: {ANY, *self._of_rank(ruled.rank(slot))} for slot in ruled.live}
+        usual = {slot: self._usual(ruled.rank(slot)) for slot in ruled.live}
         found = ((slot, move.at(slot)) for move in moves for slot in ruled.live)
         return [*dict.fromkeys((slot, layout) for slot, layout in found if layout not in usual[slot])]
+
+    def _usual(self, rank: int | None) -> Collection[Layout]:
+        if rank not in self._by_rank:
+            self._by_rank[rank] = {ANY, *self._of_rank(rank)}
+        return self._by_rank[rank]
 
     def _learn(self, ruled: RuledNode, found: Beyond) -> None:
         for name, layout in ((ruled.value(slot), layout) for slot, layout in found):
@@ -115,15 +123,15 @@ class Candidates:
 
     def _spread(self, i: int, slot: Slot, layout: Layout) -> None:
         """What node ``i`` makes of a layout of the value at a slot that its rank alone does not suggest."""
-        ruled, moves = self._graph.nodes[i], dict[Key, Move]()
+        ruled, moves, more = self._graph.nodes[i], list[Move](), self._more[i]
         for layouts in self._tried(ruled, slot, layout):
             question = (self._looks[i], layouts)
             for move in self._answers.of(ruled.node, question, partial(answered, ruled, layouts)):
-                if (move.inputs, move.outputs) not in self._found[i] and self._is_told(ruled, move):
-                    moves[move.inputs, move.outputs] = move
-        if moves:
-            self._found[i] = self._found[i] | moves  # the old ones are shared with other nodes
-            self._learn(ruled, self._new(ruled, moves.values()))
+                key = (move.inputs, move.outputs)
+                if key not in self._found[i] and key not in more and self._is_told(ruled, move):
+                    more[key] = move
+                    moves.append(move)
+        self._learn(ruled, self._new(ruled, moves))
 
     def _tried(self, ruled: RuledNode, slot: Slot, layout: Layout) -> Iterator[tuple[Layout, ...]]:
         """The layouts of the independent slots that may give ``layout`` at ``slot``."""
@@ -146,7 +154,7 @@ class Candidates:
 
     def _demanded(self, i: int) -> list[Move]:
         """The moves of a node that its dialect demands; if there are none, all."""
-        moves, dialect = [*self._found[i].values()], self._graph.nodes[i].node.dialect
+        dialect, moves = self._graph.nodes[i].node.dialect, [*self._found[i].values(), *self._more[i].values()]
         return [move for move in moves if dialect.demands(move.domain, move.op)] or moves
 
 

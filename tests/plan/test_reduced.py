@@ -46,7 +46,7 @@ def test_a_change_of_layout_stands_at_the_end_of_a_chain_that_leaves_nodes_as_th
     nodes = [node("Relu", [f"v{i}"], [f"v{i + 1}"]) for i in range(LENGTH)]
     chain = model(nodes, {"v0": IMAGE}, {f"v{LENGTH}": IMAGE})
     for end in ("v0", f"v{LENGTH}"):
-        plan = make_plan(program(chain, **{end: NHWC}))
+        plan = make_plan(Program(normalized(chain), {end: NHWC}, STANDARD))
         assert [change.value for change in plan.relayouts] == [end]
         assert all(layout.is_natural for move in plan.moves for layout in (*move.inputs, *move.outputs))
 
