@@ -12,8 +12,6 @@ from dataclasses import replace
 
 from passes.plan.table import WHATEVER, Cell, Key, Row
 
-MOST_TRIED = 5  # layouts to fold another onto, of which those that came first are the likeliest
-
 Place = tuple[str, int]  # a group of values, and the number of a layout of these
 Kind = Callable[[str, int], Hashable]
 Form = Callable[[str], Hashable]
@@ -80,7 +78,7 @@ class Folding:
     def _fold_group(self, group: str) -> None:
         """Fold what can be of a group, last come first."""
         for layout in sorted(self.kept[group], reverse=True):
-            for onto in sorted(self.kept[group])[:MOST_TRIED]:
+            for onto in sorted(self.kept[group]):
                 if layout not in self.kept[group] or (onto != layout and self._fold(group, layout, onto)):
                     break
 
