@@ -1,70 +1,194 @@
-"""The moves worth considering: layouts spread from where they arise through the rules until nothing new appears.
+"""All moves that every node can make with the layouts considered.
 
-Layouts arise at operators on images (as the dialect would have them), at the Transposes already in the model, and at
-the pinned graph inputs and outputs. Every node keeps the move that changes nothing, so a plan always exists.
+Those are, for each value: every perm of its axes up to rank 4; above, the perms that the model suggests; and whatever
+rules make of these from node to node, as orders of elements along an axis. Where the independent slots of an operator
+would allow too many combinations (Einsum), the perms that the model suggests are combined.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache, cached_property, partial
+from itertools import permutations, product
+from math import prod
 
-from passes.plan.flat_graph import FlatGraph, RuledNode
-from passes.rules.api import ANY, IN, Layout, Move, Node, Slot, perm, permuted
+from passes.plan.answers import Answers
+from passes.plan.flat_graph import MOST_PERMS, FlatGraph, RuledNode
+from passes.rules.api import ANY, IN, Layout, Move, Perm, Refusal, Slot, natural, perm, permuted
+
+MOST_COMBINATIONS = 1000  # of layouts of the independent slots of one node
+
+Key = tuple[tuple[Layout, ...], tuple[Layout, ...]]
+Moves = dict[Key, Move]  # by the layouts of inputs and outputs
+Beyond = list[tuple[Slot, Layout]]
 
 
 class Candidates:
-    """The moves that each node can make, where ``ends`` are the layouts of graph inputs and outputs."""
+    """``moves`` of each node, where ``ends`` are the layouts of graph inputs and outputs.
+
+    Nodes that look alike share one list. What keeps everything as it is is among them, unless the rule always has the
+    node written anew or the dialect demands another move, so that a plan always exists.
+    """
 
     def __init__(self, graph: FlatGraph, ends: Mapping[str, Layout]) -> None:
-        self._graph, self._ends = graph, ends
-        self._moves: list[dict[tuple[tuple[Layout, ...], ...], Move]] = [{} for _ in graph.nodes]
+        self._graph, self._ends, self._answers = graph, ends, Answers()
+        self._beyond: dict[str, dict[Layout, None]] = {}  # layouts that rules make, besides those of the rank
+        self._by_rank: dict[int | None, Collection[Layout]] = {}
         self._queue: deque[tuple[str, Layout]] = deque()
-        for name, layout in ends.items():
-            self._offer(name, layout)
-        for i in range(len(graph.nodes)):
-            self._start(i)
+        numbers: dict[Hashable, int] = {}
+        self._looks = [numbers.setdefault(ruled.node.appearance, len(numbers)) for ruled in graph.nodes]
+        self._found = [self._start(i) for i in range(len(graph.nodes))]
+        self._more: list[Moves] = [{} for _ in graph.nodes]  # of layouts beyond those of the rank
         while self._queue:
             name, layout = self._queue.popleft()
             for i, slot in graph.touching.get(name, ()):
                 self._spread(i, slot, layout)
-        self.moves = [demanded(n.node, [*moves.values()]) for n, moves in zip(graph.nodes, self._moves, strict=True)]
+        alike = [(id(self._found[i]), *map(id, more.values())) for i, more in enumerate(self._more)]
+        demanded = {alike[i]: self._demanded(i) for i in dict(zip(alike, range(len(alike)), strict=True)).values()}
+        self.moves = [demanded[key] for key in alike]
 
-    def _start(self, i: int) -> None:
-        """What the node makes of the original layout; it may stay, unless its rule always has it written anew."""
+    def _of_rank(self, rank: int | None) -> Sequence[Layout]:
+        return self._suggest(rank) if rank is None or rank > MOST_PERMS else every_perm(rank)
+
+    def _suggest(self, rank: int | None) -> Sequence[Layout]:
+        return self._suggested.get(rank) or [natural(rank)]
+
+    @cached_property
+    def _suggested(self) -> dict[int | None, list[Layout]]:
+        """By rank: the original's layout, images with channels first and last, those of Transposes and ends."""
+        found = {rank: [perm.channels_last(rank), perm.channels_first(rank)] for rank in range(3, 6)}
+        for ruled in (ruled for ruled in self._graph.nodes if ruled.node.op == "Transpose"):
+            p = tuple(ruled.node.attr("perm") or reversed(range(ruled.rank(IN(0)) or 0)))
+            found.setdefault(len(p), []).extend([p, perm.inverse(p)])
+        for layout in self._ends.values():
+            found.setdefault(layout.rank, []).append(layout.perm)
+        return {rank: [*dict.fromkeys([natural(rank), *map(permuted, perms)])] for rank, perms in found.items()}
+
+    def _start(self, i: int) -> Moves:
+        """What node ``i`` makes of the layouts of its values' ranks."""
         ruled = self._graph.nodes[i]
-        rule, stay = ruled.rule, ruled.node.move()
-        rank = ruled.rank(IN(0))
-        if rank is not None and rule is not None and rule.image and rank in ruled.node.dialect.ranks:
-            self._offer(ruled.value(IN(0)), permuted(perm.channels_last(rank)))
-        if rule is None or not rule.always_rewrite:
-            self._add(i, stay)
-        for slot in ruled.live if rule is not None else ():
-            self._spread(i, slot, ruled.node.natural(slot))
-        if not self._moves[i]:
-            self._add(i, stay)
+        moves, beyond = self._answers.of(ruled.node, self._looks[i], partial(self._first_moves, ruled))
+        if any(ruled.rank(slot) is None for slot in ruled.live):
+            moves = {key: move for key, move in moves.items() if self._is_told(ruled, move)}
+            moves = moves or {((), ()): ruled.node.move()}
+            beyond = self._new(ruled, moves.values())
+        self._learn(ruled, beyond)
+        return moves
 
-    def _offer(self, name: str, layout: Layout) -> None:
-        if self._graph.known.learn(name, layout):
-            self._queue.append((name, layout))
+    def _first_moves(self, ruled: RuledNode) -> tuple[Moves, Beyond]:
+        stay = ruled.node.move()
+        moves = {} if ruled.rule is not None and ruled.rule.always_rewrite else {(stay.inputs, stay.outputs): stay}
+        options = self._options(ruled)
+        if len(options) == 1 and (ruled.rank(ruled.slots[0]) or 0) > MOST_PERMS:
+            options = [[*dict.fromkeys([*options[0], *self._from_others(ruled)])]]
+        for layouts in combinations(ruled, options):
+            for move in answered(ruled, layouts):
+                moves.setdefault((move.inputs, move.outputs), move)
+        moves = moves or {(stay.inputs, stay.outputs): stay}
+        return moves, self._new(ruled, moves.values())
+
+    def _options(self, ruled: RuledNode) -> list[Sequence[Layout]]:
+        """The layouts of each independent slot that its rank suggests; fewer where there are too many combinations."""
+        suggest = self._suggest if self.is_limited(ruled) else self._of_rank
+        return [suggest(ruled.rank(slot)) for slot in ruled.slots]
+
+    def is_limited(self, ruled: RuledNode) -> bool:
+        """Whether only those perms of a node's values are combined that the model suggests."""
+        combined = prod(len(self._of_rank(ruled.rank(slot))) for slot in ruled.slots)
+        return combined > MOST_COMBINATIONS and (ruled.rule is None or ruled.rule.partner is None)
+
+    def _from_others(self, ruled: RuledNode) -> Iterator[Layout]:
+        """The layouts of the one independent slot that the ranks of the other values suggest."""
+        for slot in (slot for slot in ruled.live if slot not in ruled.slots):
+            for layout in self._of_rank(ruled.rank(slot)):
+                yield from guessed(ruled, slot, layout)
+
+    def _new(self, ruled: RuledNode, moves: Iterable[Move]) -> Beyond:
+        """The layouts of moves that the ranks of the values alone do not suggest."""
+        usual = {slot: self._usual(ruled.rank(slot)) for slot in ruled.live}
+        found = ((slot, move.at(slot)) for move in moves for slot in ruled.live)
+        return [*dict.fromkeys((slot, layout) for slot, layout in found if layout not in usual[slot])]
+
+    def _usual(self, rank: int | None) -> Collection[Layout]:
+        if rank not in self._by_rank:
+            self._by_rank[rank] = {ANY, *self._of_rank(rank)}
+        return self._by_rank[rank]
+
+    def _learn(self, ruled: RuledNode, found: Beyond) -> None:
+        for name, layout in ((ruled.value(slot), layout) for slot, layout in found):
+            beyond = self._beyond.setdefault(name, {})
+            if layout not in beyond:
+                beyond[layout] = None
+                self._queue.append((name, layout))
 
     def _spread(self, i: int, slot: Slot, layout: Layout) -> None:
-        for move in self._graph.nodes[i].moves_with(slot, layout):
-            self._add(i, move)
+        """What node ``i`` makes of a layout of the value at a slot that its rank alone does not suggest."""
+        ruled, moves, more = self._graph.nodes[i], list[Move](), self._more[i]
+        for layouts in self._tried(ruled, slot, layout):
+            question = (self._looks[i], layouts)
+            for move in self._answers.of(ruled.node, question, partial(answered, ruled, layouts)):
+                key = (move.inputs, move.outputs)
+                if key not in self._found[i] and key not in more and self._is_told(ruled, move):
+                    more[key] = move
+                    moves.append(move)
+        self._learn(ruled, self._new(ruled, moves))
 
-    def _add(self, i: int, move: Move) -> None:
-        ruled, layouts = self._graph.nodes[i], (move.inputs, move.outputs)
-        changed = [slot for slot in ruled.live if not move.at(slot).is_natural and move.at(slot) != ANY]
-        if layouts in self._moves[i] or any(self._must_stay(ruled, slot) for slot in changed):
-            return
-        self._moves[i][layouts] = move
-        for slot in changed:
-            self._offer(ruled.value(slot), move.at(slot))
+    def _tried(self, ruled: RuledNode, slot: Slot, layout: Layout) -> Iterator[tuple[Layout, ...]]:
+        """The layouts of the independent slots that may give ``layout`` at ``slot``."""
+        if slot not in ruled.slots and len(ruled.slots) == 1:
+            asked = self._of_rank(ruled.rank(ruled.slots[0]))
+            yield from ((other,) for other in guessed(ruled, slot, layout) if other not in asked)
+        elif ruled.slots:
+            alike = (([layout] if ruled.rank(s) == layout.rank else []) for s in ruled.slots)
+            usual = zip(ruled.slots, self._options(ruled), strict=True)
+            offered = ([*some, *self._beyond.get(ruled.value(s), ())] for s, some in usual)
+            worth = [[*dict.fromkeys([*some, *more])] for some, more in zip(offered, alike, strict=True)]
+            options = [[layout] if s == slot else some for s, some in zip(ruled.slots, worth, strict=True)]
+            yield from combinations(ruled, options)
 
-    def _must_stay(self, ruled: RuledNode, slot: Slot) -> bool:
+    def _is_told(self, ruled: RuledNode, move: Move) -> bool:
         """Of a value of unknown rank, which somebody reads, no other layout can be told."""
-        name = ruled.value(slot)
-        return ruled.rank(slot) is None and (name in self._ends or bool(self._graph.readers(name)))
+        blind = (slot for slot in ruled.live if ruled.rank(slot) is None)
+        names = {ruled.value(slot) for slot in blind if move.at(slot) != ANY and not move.at(slot).is_natural}
+        return not any(name in self._ends or self._graph.readers(name) for name in names)
+
+    def _demanded(self, i: int) -> list[Move]:
+        """The moves of a node that its dialect demands; if there are none, all."""
+        dialect, moves = self._graph.nodes[i].node.dialect, [*self._found[i].values(), *self._more[i].values()]
+        return [move for move in moves if dialect.demands(move.domain, move.op)] or moves
 
 
-def demanded(node: Node, moves: list[Move]) -> list[Move]:
-    """The moves that the node's dialect demands; if there are none, all."""
-    return [move for move in moves if node.dialect.demands(move.domain, move.op)] or moves
+@cache
+def every_perm(rank: int) -> Sequence[Layout]:
+    """All perms of so many axes, the original's first."""
+    return [permuted(p) for p in permutations(range(rank))]
+
+
+def answered(ruled: RuledNode, layouts: Sequence[Layout]) -> list[Move]:
+    """The moves of a node for layouts of its independent slots, none if its rule refuses."""
+    try:
+        return ruled.ask(*layouts)
+    except Refusal:
+        return []
+
+
+def guessed(ruled: RuledNode, slot: Slot, layout: Layout) -> list[Layout]:
+    """The layouts of the one independent slot to try for ``layout`` at another one."""
+    try:
+        return ruled.likely(slot, layout)
+    except Refusal:
+        return []
+
+
+def combinations(ruled: RuledNode, options: Sequence[Sequence[Layout]]) -> Iterator[tuple[Layout, ...]]:
+    """One layout for each independent slot."""
+    if ruled.rule is None or ruled.rule.partner is None:
+        yield from product(*options) if options else ()
+        return
+    by_perm: dict[Perm, list[Layout]] = {}
+    for layout in options[0]:
+        by_perm.setdefault(layout.axis_perm, []).append(layout)
+    for layout in options[1]:
+        with suppress(Refusal):
+            p = ruled.rule.partner(ruled.node, layout)
+            yield from ((other, layout) for other in by_perm.get(p, ()))

@@ -1,4 +1,7 @@
-"""Why a value is stored as it is: who makes it, who reads it, and what every other layout would cost in all."""
+"""Why a value is stored as it is: who makes it, who reads it, and what other layouts would cost in all.
+
+Those that others stand in for (``folding``) are left out: with them no plan is cheaper.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from passes.layout.layout import ANY, Layout
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
+from passes.plan.reduced import Reduced
 
 TIME_LIMIT = 10.0  # seconds, per alternative
 
@@ -45,7 +49,8 @@ class Explanation:
 def explain(program: Program, plan: Plan, name: str) -> Explanation:
     """The plan's reasons for one value of the graph; ``KeyError`` if it has none of that name."""
     stored = plan.stored[name]
-    layouts = [natural_layout(program.flat.tensors[name]), *program.flat.known.layouts.get(name, ())]
+    needed = sorted(Reduced(program, {}).layouts(name), key=str)
+    layouts = dict.fromkeys([natural_layout(program.flat.tensors[name]), *needed])
     alternatives = [_alternative(program, name, layout) for layout in layouts if layout != stored]
     return Explanation(name, program.flat.made_by(name), stored, alternatives, [*_readings(program, plan, name)])
 
@@ -53,13 +58,12 @@ def explain(program: Program, plan: Plan, name: str) -> Explanation:
 def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
     if name not in program.flat.makers:
         return Alternative(layout, None, "the layout of a graph input is chosen by its role, --layout or --keep-io")
-    maker = program.flat.makers[name]
-    choices = program.choices(*maker)
-    if layout not in choices:
-        return Alternative(layout, None, program.refusal(*maker, layout) or "no rule gives it")
-    forbidden = [variable for other, variables in choices.items() if other != layout for variable in variables]
+    i, slot = program.flat.makers[name]
+    moves = [move for move in program.moves[i] if move.at(slot) == layout]
+    if not moves:
+        return Alternative(layout, None, program.refusal(i, slot, layout) or "no rule gives it")
     try:
-        best = make_plan(program, TIME_LIMIT, forbidden)
+        best = make_plan(program, TIME_LIMIT, {i: moves})
     except PlanError as error:
         return Alternative(layout, None, str(error))
     return Alternative(layout, best.bytes + best.inside, "")

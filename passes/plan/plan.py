@@ -1,11 +1,13 @@
 """The plan of least transposed bytes: one move per node, and the changes of layout that remain, with their reasons."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from passes.layout.recipe import Transpose, recipe
 from passes.plan.flat_graph import FlatGraph, Touch
+from passes.plan.formulation import Formulation
 from passes.plan.program import Program
+from passes.plan.reduced import Reduced
 from passes.rules.api import ANY, IN, Layout, Move, Shape, natural, permuted
 
 
@@ -44,16 +46,17 @@ class Plan:
     inside: int = 0
 
 
-def make_plan(program: Program, time_limit: float = 60.0, forbidden: Collection[int] = ()) -> Plan:
-    """The cheapest plan without the ``forbidden`` variables.
+def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, list[Move]] | None = None) -> Plan:
+    """The cheapest plan; ``only``: by node the moves that it may make, if not all.
 
     Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds.
     """
-    chosen, bound, optimal = program.solve(time_limit, forbidden)
+    flat = program.flat
+    chosen, bound, optimal = Formulation(program, Reduced(program, only or {})).solve(time_limit)
     stored = {**program.inputs, **{name: chosen[i].at(slot) for name, (i, slot) in program.flat.makers.items()}}
     relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
-    inside = sum(program.copied(i, move) for i, move in enumerate(chosen))
+    inside = sum(program.copied(i, program.copies(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
     inside += sum(int(program.price_of(one.value)) - one.bytes for one in relayouts if one.bytes)
     return Plan(chosen, stored, relayouts, total, total + inside if optimal else bound, optimal, inside)
 

@@ -18,6 +18,7 @@ from passes.rules.api import (
     Layout,
     Move,
     Node,
+    Perm,
     Refusal,
     Rule,
     Shape,
@@ -101,10 +102,9 @@ def product(node: Node, known: Layout, result: Layout, side: int) -> Move:
     be row or column.
     """
     left, right, made = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
-    *batch, row, column = with_vectors(perm.reorder(result.axis_perm, made), left, right)
-    swapped = is_swapped(row, column, left, right)
-    if swapped and repeats(node):
-        raise Refusal(f"{node.op} with its operands exchanged would be a product per batch, now it is one for all")
+    batch, row, column, swapped = stored_labels(node, result)
+    if operand_perm(node, result, side) != known.axis_perm:
+        raise Refusal(f"{node.op} keeps the places of its rows and batches")
     orders = orders_by_label(node, [((left, right)[side], known), (made, result)])
     if any(orders[label] != VECTOR for label in set(left) & set(right) - {"k"}):
         raise Refusal(f"{node.op} needs its batches in their original order")
@@ -115,9 +115,30 @@ def product(node: Node, known: Layout, result: Layout, side: int) -> Move:
         missing = tuple(place for place, label in enumerate(batch) if label not in own)
         if len(missing) < len(batch) and missing != tuple(range(len(missing))):
             edits[i] = Expand(missing)
-    if inputs[side] != known:
-        raise Refusal(f"{node.op} keeps the places of its rows and batches")
     return node.move(inputs, {0: result}, edits=edits, operands=exchanged(node) if swapped else ())
+
+
+def stored_labels(node: Node, result: Layout) -> tuple[list[str], str, str, bool]:
+    """The labels of the result as stored: batches, row and column, and whether its operands change places for that."""
+    left, right, made = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
+    *batch, row, column = with_vectors(perm.reorder(result.axis_perm, made), left, right)
+    swapped = is_swapped(row, column, left, right)
+    if swapped and repeats(node):
+        raise Refusal(f"{node.op} with its operands exchanged would be a product per batch, now it is one for all")
+    return batch, row, column, swapped
+
+
+def operand_perm(node: Node, result: Layout, side: int) -> Perm:
+    """The perm of operand ``side`` when the result has a layout."""
+    batch, row, column, swapped = stored_labels(node, result)
+    own = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))[side]
+    matrix = [row, "k"] if swapped == bool(side) else ["k", column]
+    return tuple(own.index(label) for label in (*batch, *matrix) if label in own)
+
+
+def known_operand_perm(node: Node, result: Layout) -> Perm:
+    """The perm of the operand that is computed when the result has a layout."""
+    return operand_perm(node, result, 1 if node.is_constant(0) else 0)
 
 
 def matmul_labels(left: int, right: int) -> tuple[str, str, str]:
@@ -205,5 +226,5 @@ def einsum_axes(node: Node) -> Labels:
 
 
 register("Gemm", Rule(gemm, (IN(0), OUT(0)), labels=no_axes))
-register("MatMul", Rule(matmul, known_operand_and_result, labels=matmul_axes))
+register("MatMul", Rule(matmul, known_operand_and_result, partner=known_operand_perm, labels=matmul_axes))
 register("Einsum", Rule(einsum, operands_and_result, labels=einsum_axes))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from passes.layout.factor import refined
 from passes.layout.vector import vector
-from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Refusal, Rule, image_axes, register
+from passes.rules.api import IN, OUT, VECTOR, Layout, Move, Node, Perm, Refusal, Rule, image_axes, register
 from passes.rules.image import channel_order, image, placed
 
 
@@ -20,6 +20,11 @@ def conv(node: Node, layout: Layout, result: Layout) -> Move:
     kernel, *bias = move.inputs[1:]
     biases = (b.with_along({0: given}) if node.has(IN(2)) else b for b in bias)
     return replace(move, inputs=(layout, kernel.with_along({0: given, 1: inside}), *biases), outputs=(result,))
+
+
+def same_places(node: Node, result: Layout) -> Perm:
+    """Batch, channels and positions of the input are where those of the result are."""
+    return result.axis_perm
 
 
 def by_group(order: Layout, groups: int) -> tuple[Layout, Layout]:
@@ -42,5 +47,5 @@ def conv_transpose(node: Node, layout: Layout) -> Move:
     return image(node, layout)
 
 
-register("Conv", Rule(conv, (IN(0), OUT(0)), image=True, labels=image_axes))
+register("Conv", Rule(conv, (IN(0), OUT(0)), partner=same_places, image=True, labels=image_axes))
 register("ConvTranspose", Rule(conv_transpose, image=True, labels=image_axes))

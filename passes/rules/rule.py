@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from passes.layout.layout import Layout
+from passes.layout.perm import Perm
 from passes.refusal import Refusal
 from passes.rules.labels import LabelsFn, same_axes
 from passes.rules.move import IN, Move, Slot
@@ -26,6 +27,7 @@ class Rule:
     slots: "tuple[Slot, ...] | Callable[[Node], tuple[Slot, ...]]" = (IN(0),)
     inverse: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the slot
     image: bool = False  # its input axes are batch, channel, spatial...
+    partner: "Callable[[Node, Layout], Perm] | None" = None  # axes of the first of two slots as the second one's say
     always_rewrite: bool = False  # the file's form is not to stay, even where its layout does
     labels: LabelsFn = same_axes  # which axes of inputs and outputs are the same
 

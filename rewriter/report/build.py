@@ -54,6 +54,7 @@ def make_report(
         guessed=len(guessed(work.program.graph, work.sizes)),
         bound=plan.bound,
         optimal=plan.optimal,
+        limited=work.program.limited,
         explained=[_explained(work, name) for name in names],
         seconds=work.seconds,
         notes=[

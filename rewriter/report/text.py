@@ -149,6 +149,8 @@ def _certificate(report: Report) -> str:
     unsized = sum(change.bytes is None for change in report.remaining)
     apart = f" Not counted, since their sizes are unknown: {unsized} of what remains." if unsized else ""
     if report.optimal:
-        return f"{moved}, proven least for these rules and this interface.{apart}"
+        limits = f" (of {', '.join(report.limited)}: only what it suggests)" if report.limited else ""
+        over = f"over every perm of rank <= 4 and whatever else the model suggests{limits}"
+        return f"{moved}, proven least for these rules and this interface, {over}.{apart}"
     gap = report.bytes + report.inside - report.bound
     return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f}).{apart}"

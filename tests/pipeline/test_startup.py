@@ -13,7 +13,7 @@ from rewriter import choices, weights
 from rewriter.validation.session import PROVIDERS
 from tests.support.graphs import COMMITTED, ROOT
 
-HEAVY = ("numpy", "onnx", "onnx_graphsurgeon", "onnxruntime", "rich", "scipy")
+HEAVY = ("numpy", "onnx", "onnx_graphsurgeon", "onnxruntime", "rich", "highspy")
 MODEL = str(COMMITTED["torch_resnet"])
 PROGRAM = f"""
 import runpy, sys

@@ -71,7 +71,7 @@ def convert(model: ModelProto, mode: str, seed: int) -> Converted:
 def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     """Every input and output of rank 2 or more in a random layout (by its name), no swap where the rank allows."""
     graph = normalized(model)
-    asked = {t.name: permuted(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
+    asked = random_ends(graph, seed)
     program = Program(graph, asked, dialect)
     plan = make_plan(program)
     plan = widen_vectors(program.flat, as_functions(program.flat, plan))
@@ -81,6 +81,11 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     lint(last)
     layouts = {name: layout for name, layout in asked.items() if not layout.is_natural}
     return Converted(to_model(last), layouts, _kind(bool(layouts), len(plan.relayouts)))
+
+
+def random_ends(graph: gs.Graph, seed: int) -> dict[str, Layout]:
+    """A layout for each input and output of a graph."""
+    return {t.name: permuted(_random_perm(t, seed)) for t in (*graph.inputs, *graph.outputs)}
 
 
 def _random_perm(tensor: gs.Tensor, seed: int) -> Perm:

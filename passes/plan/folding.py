@@ -1,0 +1,188 @@
+"""Layouts that no plan needs, proven so before the program is solved.
+
+A layout ``a`` of a value can be *folded* onto another ``b`` where every move with ``a`` has its like with ``b``: one
+that costs no more, with the same layouts elsewhere, or with others onto which those are folded at once. Then any plan
+with ``a`` becomes one with ``b``: what agreed agrees, and what moved no byte moves none. It costs no more, so ``a``
+need not be considered (an improving mapping, as it is called for Markov random fields).
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from passes.plan.table import WHATEVER, Cell, Key, Row
+
+Place = tuple[str, int]  # a group of values, and the number of a layout of these
+Kind = Callable[[str, int], Hashable]
+Form = Callable[[str], Hashable]
+
+
+class Folding:
+    """``kept``: by group the layouts that some plan may need.
+
+    Values that cells read and make in one layout are a group, named like one of them, and what is folded is folded for
+    all. ``fixed``: by value the layouts that it is given or asked for in; ``bytes_kind``, ``along_kind``: equal for
+    layouts of a value that hold the same bytes in one order, and that a Transpose can turn into each other; ``form``:
+    equal for values for which these are the same.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        fixed: Mapping[str, Collection[int]],
+        kinds: tuple[Kind, Kind],
+        form: Form,
+    ) -> None:
+        self._group = grouped(cells)
+        self._bytes_kind, self._along_kind = kinds
+        self._forms: dict[str, dict[Hashable, str]] = {}  # a value of each form, by group
+        for name, group in self._group.items():
+            self._forms.setdefault(group, {}).setdefault(form(name), name)
+        self.fixed: dict[str, set[int]] = {group: set() for group in self._forms}
+        for name, layouts in fixed.items():
+            self.fixed.setdefault(self._group.get(name, name), set()).update(layouts)
+        self.kept = {group: dict.fromkeys(sorted(layouts)) for group, layouts in self.fixed.items()}
+        self.touching: dict[str, list[tuple[Cell, int]]] = {group: [] for group in self._forms}
+        self.failed: set[tuple[Place, int]] = set()
+        for cell in {(one.table, *self._groups(one)): one for one in cells}.values():
+            self._touch(replace(cell, values=self._groups(cell)))
+        for group in self.touching:
+            self._fold_group(group)
+
+    def rows(self, cell: Cell) -> Iterator[Key]:
+        """The rows of a cell that are left."""
+        here = replace(cell, values=self._groups(cell))
+        return (key for key in cell.table.rows if self.is_left(here, key))
+
+    def is_left(self, cell: Cell, key: Key) -> bool:
+        """Whether all layouts of a row are kept."""
+        for group, layout in zip(cell.values, key, strict=True):
+            if layout != WHATEVER and layout not in self.kept[group]:
+                return False
+        return True
+
+    def are_along(self, group: str, layout: int, other: int) -> bool:
+        """Whether Transposes turn one layout of the values of a group into another."""
+        names = self._forms[group].values()
+        return all(self._along_kind(name, layout) == self._along_kind(name, other) for name in names)
+
+    def _groups(self, cell: Cell) -> tuple[str, ...]:
+        return tuple(self._group[name] for name in cell.values)
+
+    def _touch(self, cell: Cell) -> None:
+        for column, group in enumerate(cell.values):
+            self.touching[group].append((cell, column))
+            layouts = (layout for at, layout in cell.table.having if at == column and layout != WHATEVER)
+            self.kept[group].update(dict.fromkeys(layouts))
+
+    def _fold_group(self, group: str) -> None:
+        """Fold what can be of a group, last come first."""
+        for layout in sorted(self.kept[group], reverse=True):
+            for onto in sorted(self.kept[group]):
+                if layout not in self.kept[group] or (onto != layout and self._fold(group, layout, onto)):
+                    break
+
+    def _fold(self, group: str, layout: int, onto: int) -> bool:
+        for having, column in ((cell.table.having, column) for cell, column in self.touching[group]):
+            if (column, layout) in having and (column, onto) not in having:
+                return False
+        fold = _Fold(self)
+        if not fold.spread(group, layout, onto) or not self._keeps_bytes(fold.onto):
+            self.failed.update(fold.onto.items())
+            return False
+        for place in fold.onto:
+            del self.kept[place[0]][place[1]]
+        return True
+
+    def _keeps_bytes(self, onto: Mapping[Place, int]) -> bool:
+        """Whether layouts of the same bytes are folded onto such."""
+        return all(
+            self._are_like(onto, group, name, layout)
+            for group, layout in onto for name in self._forms[group].values()
+        )  # fmt: skip
+
+    def _are_like(self, onto: Mapping[Place, int], group: str, name: str, layout: int) -> bool:
+        kind, target = self._bytes_kind(name, layout), self._bytes_kind(name, onto[group, layout])
+        if kind == target:
+            return True
+        alike = (one for one in self.kept[group] if self._bytes_kind(name, one) == kind)
+        return all(self._bytes_kind(name, onto.get((group, one), one)) == target for one in alike)
+
+
+def grouped(cells: Sequence[Cell]) -> dict[str, str]:
+    """The group of each value: those that a cell always has in one layout are in one (union-find)."""
+    group = {name: name for cell in cells for name in cell.values}
+
+    def find(name: str) -> str:
+        while group[name] != name:
+            group[name] = name = group[group[name]]
+        return name
+
+    for cell in (cell for cell in cells if cell.table.is_uniform):
+        for name in cell.values[1:]:
+            group[find(name)] = find(cell.values[0])
+    return {name: find(name) for name in group}
+
+
+def does_as_well(row: Row, other: Row) -> bool:
+    """Whether a row costs no more than another."""
+    return row.copies <= other.copies and row.moved <= other.moved
+
+
+class _Fold:
+    """One layout folded onto another, with all that follows: ``onto``, by place."""
+
+    def __init__(self, folding: Folding) -> None:
+        self.onto: dict[Place, int] = {}
+        self._folding = folding
+        self._targets: set[Place] = set()
+        self._settled: set[tuple[Cell, Key]] = set()
+        self._queue: deque[Place] = deque()
+
+    def spread(self, group: str, layout: int, onto: int) -> bool:
+        """Fold, and fold what must be for that; whether it can be."""
+        if not self._add(group, layout, onto):
+            return False
+        while self._queue:
+            group, layout = self._queue.popleft()
+            for cell, column in self._folding.touching[group]:
+                for key in cell.table.having.get((column, layout), ()):
+                    if (cell, key) in self._settled or not self._folding.is_left(cell, key):
+                        continue
+                    if not self._has_like(cell, column, key):
+                        return False
+                    if all(place in self.onto for place in zip(cell.values, key, strict=True)):
+                        self._settled.add((cell, key))
+        return True
+
+    def _add(self, group: str, layout: int, onto: int) -> bool:
+        place, target = (group, layout), (group, onto)
+        if place in self.onto:
+            return self.onto[place] == onto
+        self.onto[place] = onto
+        self._targets.add(target)
+        self._queue.append(place)
+        return (
+            layout not in self._folding.fixed[group]
+            and (place, onto) not in self._folding.failed
+            and place not in self._targets
+            and target not in self.onto
+            and self._folding.are_along(group, layout, onto)
+        )
+
+    def _has_like(self, cell: Cell, column: int, key: Key) -> bool:
+        """Whether a row can be replaced by another, folding more if need be."""
+        places, rows = [*zip(cell.values, key, strict=True)], cell.table.rows
+        target = tuple([self.onto.get(place, place[1]) for place in places])
+        if target in rows and does_as_well(rows[target], rows[key]):
+            return True
+        best, fewest = key, len(key) + 1
+        for other in cell.table.having.get((column, target[column]), ()):
+            changed = [place for place, want, got in zip(places, target, other, strict=True) if want != got]
+            free = len(changed) < fewest and not any(place in self.onto for place in changed)
+            if free and does_as_well(rows[other], rows[key]) and self._folding.is_left(cell, other):
+                best, fewest = other, len(changed)
+        if best is key:
+            return False
+        pairs = ((place, got) for place, want, got in zip(places, target, best, strict=True) if want != got)
+        return all(WHATEVER not in (place[1], got) and self._add(*place, got) for place, got in pairs)

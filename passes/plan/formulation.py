@@ -1,0 +1,114 @@
+"""The integer program of a choice of moves.
+
+``x[cell, row]`` is 1 for the moves that are made. A value is stored as its maker's row says; where a reader needs
+another layout, ``t[value, layout]`` pays for one Transpose of that value, shared by all readers who need it. Constants
+are free: they are folded.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from passes.plan.milp import ONE, IntegerProgram
+from passes.plan.program import Program
+from passes.plan.reduced import Reduced
+from passes.plan.table import WHATEVER, Cell, Row
+from passes.rules.api import Move
+
+Choices = Mapping[int, list[int]]  # variables by layout
+
+
+class Level(NamedTuple):
+    """A respect in which layouts of a value differ; ``price`` and ``tie`` of a change in it (``None``: impossible)."""
+
+    kind: Callable[[int], Hashable]
+    price: float | None
+    tie: float = 0.0
+
+
+class Formulation:
+    """Variable ``ONE`` is fixed to 1; then come the rows of the cells, then the changes."""
+
+    def __init__(self, program: Program, reduced: Reduced) -> None:
+        self._program, self._reduced, self._integers = program, reduced, IntegerProgram()
+        self._first, self._made, self._read = [ONE + 1], dict[str, Choices](), dict[str, list[Choices]]()
+        for name in program.inputs:
+            self._made[name] = {reduced.number(program.inputs[name]): [ONE]}
+        for cell, keys in zip(reduced.cells, reduced.rows, strict=True):
+            variables = [self._integers.variable(*self._costs(cell, cell.table.rows[key])) for key in keys]
+            self._first.append(self._first[-1] + len(keys))
+            self._integers.constrain(variables, at_least=1.0, at_most=1.0)
+            for column, name in enumerate(cell.values):
+                choices: dict[int, list[int]] = {}
+                for variable, key in zip(variables, keys, strict=True):
+                    if key[column] != WHATEVER:
+                        choices.setdefault(key[column], []).append(variable)
+                if column < cell.read:
+                    self._read.setdefault(name, []).append(choices)
+                else:
+                    self._made[name] = choices
+        for name, layout in program.outputs.items():
+            self._read.setdefault(name, []).append({reduced.number(layout): [ONE]})
+        for name, demands in self._read.items():
+            self._pay_relayouts(name, self._made.get(name, {}), demands)
+
+    def solve(self, time_limit: float) -> tuple[list[Move], float, bool]:
+        """The chosen move of each node, a proven lower bound on the bytes, and whether the two meet.
+
+        Raises PlanError if there is no plan, or none found within ``time_limit`` seconds.
+        """
+        values, bound, optimal = self._integers.solve(self._first[-1], time_limit)
+        ranges = zip(self._reduced.rows, pairwise(self._first), strict=True)
+        chosen = [keys[int(np.argmax(values[begin:end]))] for keys, (begin, end) in ranges]
+        return self._reduced.chosen(chosen), bound, optimal
+
+    def _costs(self, cell: Cell, row: Row) -> tuple[float, float]:
+        copied = self._program.copied(cell.nodes[0], row.copies) if row.copies else 0
+        return copied, self._program.tie_of_moves * row.moved
+
+    def _pay_relayouts(self, name: str, supply: Choices, demands: list[Choices]) -> None:
+        """One variable per layout a reader may need, and one constraint per reader who may need it."""
+        layouts = set(supply).union(*demands)
+        for level in self._levels(name, layouts) if len(layouts) > 1 else ():
+            stored = by_kind(level, supply)
+            paid: dict[Hashable, list[int]] = {}
+            for demand in demands:
+                for kind, wanted in by_kind(level, demand).items():
+                    if stored.get(kind) == [ONE]:
+                        continue
+                    if kind not in paid:
+                        paid[kind] = [] if level.price is None else [self._integers.variable(level.price, level.tie)]
+                    self._integers.constrain([*stored.get(kind, []), *paid[kind]], wanted, at_least=0.0)
+
+    def _levels(self, name: str, layouts: Collection[int]) -> Iterator[Level]:
+        """In which respects the layouts of a value differ."""
+
+        def in_memory(layout: int) -> Hashable:
+            return self._reduced.bytes_kind(name, layout)
+
+        def along(layout: int) -> Hashable:
+            return self._reduced.along_kind(name, layout)
+
+        price, tie = self._program.price_of(name), self._program.tie_of(name)
+        if len(set(map(in_memory, layouts))) == len(layouts):
+            yield Level(exactly, price, tie)
+        else:
+            yield Level(in_memory, price)
+            yield Level(exactly, 0.0, tie)
+        if len(set(map(along, layouts))) > 1:
+            yield Level(along, None)
+
+
+def by_kind(level: Level, choices: Choices) -> dict[Hashable, list[int]]:
+    """Variables by kind of layout."""
+    kinds: dict[Hashable, list[int]] = {}
+    for layout, variables in choices.items():
+        kinds.setdefault(level.kind(layout), []).extend(variables)
+    return kinds
+
+
+def exactly(layout: int) -> Hashable:
+    """Equal for equal layouts only."""
+    return layout

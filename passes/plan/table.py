@@ -1,0 +1,89 @@
+"""Moves as tables: a row of layouts, each by its number, for what a node reads and makes besides constants."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from passes.rules.api import ANY, Layout, Move, Slot
+
+WHATEVER = -1  # the number of ANY
+
+Key = tuple[int, ...]
+
+
+class Numbers:
+    """A number for every layout, counted up as they come."""
+
+    def __init__(self) -> None:
+        self.layouts: list[Layout] = []
+        self._of = {ANY: WHATEVER}
+
+    def of(self, layout: Layout) -> int:
+        """The number of a layout."""
+        number = self._of.get(layout)
+        if number is None:
+            number = self._of[layout] = len(self.layouts)
+            self.layouts.append(layout)
+        return number
+
+
+class Row(NamedTuple):
+    """How often the data is copied inside, how many nodes are not as they were, and the number of the move."""
+
+    copies: float
+    moved: int
+    move: int
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The moves of a node by their layouts at some slots; of those that agree there, the cheapest."""
+
+    rows: Mapping[Key, Row]
+
+    @cached_property
+    def having(self) -> Mapping[tuple[int, int], Sequence[Key]]:
+        """The rows by column and layout."""
+        found: dict[tuple[int, int], list[Key]] = {}
+        for key in self.rows:
+            for column, layout in enumerate(key):
+                found.setdefault((column, layout), []).append(key)
+        return found
+
+    @cached_property
+    def is_uniform(self) -> bool:
+        """Whether all columns are in one layout always."""
+        return all(len(set(key)) == 1 and WHATEVER not in key for key in self.rows)
+
+    @cached_property
+    def passed(self) -> Mapping[int, int] | None:
+        """For a node that passes on one value as it comes, the layout made by layout read; else ``None``."""
+        if any(len(key) != 2 or WHATEVER in key or row.copies for key, row in self.rows.items()):
+            return None
+        made = {key[0]: key[1] for key in self.rows}
+        return made if made and len(made) == len(set(made.values())) == len(self.rows) else None
+
+
+def tabled(moves: Sequence[Move], slots: Sequence[Slot], copies: Sequence[float], numbers: Numbers) -> Table:
+    """The table of a node's moves, which copy its data so often, at these slots."""
+    rows: dict[Key, Row] = {}
+    for i, (move, often) in enumerate(zip(moves, copies, strict=True)):
+        moved = any(not layout.is_natural and layout != ANY for layout in (*move.inputs, *move.outputs))
+        key, row = tuple(numbers.of(move.at(slot)) for slot in slots), Row(often, int(moved), i)
+        if key not in rows or row[:2] < rows[key][:2]:
+            rows[key] = row
+    return Table(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A node, or a chain of nodes that pass on what they read, and the values in the columns of its table.
+
+    The first so many of these are ``read``, the others made.
+    """
+
+    nodes: Sequence[int]
+    values: Sequence[str]
+    read: int
+    table: Table

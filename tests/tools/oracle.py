@@ -1,0 +1,66 @@
+"""Plans against the least that there is: random graphs with any layouts at their ends, models in every direction.
+
+``python -m tests.tools.oracle GRAPHS [first seed]``, or ``python -m tests.tools.oracle FILE...``.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+
+from passes import dialects
+from passes.pipeline import NORMALIZE, PLAN, READ, Request
+from passes.plan.plan import make_plan
+from passes.plan.program import Program
+from rewriter.pipeline import run_passes, start
+from tests.support.growing import grown
+from tests.support.makers import ALL
+from tests.support.modes import DIRECTIONS, random_ends
+from tests.support.oracle import least
+from tests.support.stages import normalized
+
+NODES = 14
+
+
+def of_graph(seed: int) -> tuple[float, float]:
+    """Bytes of the plan for a random graph, and the least."""
+    graph = normalized(grown(seed, NODES, ALL).model)
+    ends, dialect = random_ends(graph, seed), dialects.make("onnx" if seed % 4 else "function")
+    plan = make_plan(Program(graph, ends, dialect))
+    return plan.bytes + plan.inside, least(graph, ends, dialect)
+
+
+def of_model(path: Path, direction: str, keep_io: bool = False) -> tuple[float, float]:
+    """Bytes of the plan for a model, and the least."""
+    to, dialect = DIRECTIONS[direction]
+    work = start(onnx.load(path), Request(to, dialects.make(dialect), keep_io=keep_io))
+    run_passes(work, READ, NORMALIZE, PLAN)
+    return work.plan.bytes + work.plan.inside, least(work.graph, work.program.ends, work.request.dialect)
+
+
+def compared(arguments: list[str]) -> Iterator[tuple[str, tuple[float, float]]]:
+    """What is compared, by name."""
+    if arguments[0].isdigit():
+        first = int(arguments[1]) if len(arguments) > 1 else 0
+        yield from ((f"graph {seed}", of_graph(seed)) for seed in range(first, first + int(arguments[0])))
+        return
+    for path in map(Path, arguments):
+        yield from ((f"{path.stem}, {way}", of_model(path, way)) for way in DIRECTIONS)
+        yield f"{path.stem}, interface kept", of_model(path, "nhwc onnx", keep_io=True)
+
+
+def main() -> None:
+    begin, count, wrong = time.process_time(), 0, 0
+    for name, (planned, lowest) in compared(sys.argv[1:]):
+        count += 1
+        if planned != lowest:
+            wrong += 1
+            print(f"{name}: planned {planned:,.0f}, least {lowest:,.0f}", flush=True)
+    print(f"{count} plans, {wrong} not the least, {time.process_time() - begin:.0f} s")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
