@@ -13,7 +13,7 @@ from typing import Any
 import rewriter
 from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS, number_fault
 from rewriter.command import OK, add_verbosity, finished
-from rewriter.errors import DoesNotRun, ResultDiffers, UsageError
+from rewriter.errors import DoesNotRun, ResultDiffers, RewriterError, UsageError
 from rewriter.files.outputs import check_outputs, refuse_read
 from rewriter.files.whole import write_whole
 from rewriter.layouts import parse_choice
@@ -74,16 +74,12 @@ def run(args: argparse.Namespace) -> int:
     shapes = dict(_shape(text) for text in args.input_shape)
     layouts = dict(_layout(text) for text in args.layout)
     providers = _providers(args.providers)
-    if fault := number_fault(args.runs, args.seed, args.rtol, args.atol):
-        raise UsageError(f"--{fault}")
+    _check_numbers(args)
     outputs = _outputs(args)
-    refuse_read(outputs, [args.model, *filter(None, [args.inputs])])
-    check_outputs(outputs)
-    from rewriter.files.reader import load_arrays
-    from rewriter.files.writer import save
+    from rewriter.files import reader, writer
     from rewriter.report import text as render
 
-    arrays = None if args.no_validate else load_arrays(args.inputs) if args.inputs else {}
+    arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
     console = render.plain_console(quiet=args.quiet or _is_stdout(args.json))
     result = rewriter.rewrite(
         args.model,
@@ -105,19 +101,22 @@ def run(args: argparse.Namespace) -> int:
         render.validated(console, verdict)
     if verdict is not None and verdict.fault is not None:
         _write_json(args.json, result, verdict)
-        kind = ResultDiffers if verdict.fault == "differs from the original" else DoesNotRun
-        raise kind(f"{args.model}: the result {verdict.fault}; nothing was written")
+        raise _faulty(verdict.fault)(f"{args.model}: the result {verdict.fault}; nothing was written")
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
     else:
-        save(result.model, outputs["--output"])
+        writer.save(result.model, outputs["--output"])
         render.wrote(console, outputs["--output"])
     _write_json(args.json, result, verdict)
     return OK
 
 
+def _faulty(fault: str) -> type[RewriterError]:
+    return ResultDiffers if fault == "differs from the original" else DoesNotRun
+
+
 def _outputs(args: argparse.Namespace) -> dict[str, Path]:
-    """The files that are going to be written, by option. Raises UsageError if stdout is to be, and is closed."""
+    """The files that are going to be written, by option. Raises UsageError if one must not or cannot be."""
     outputs = {}
     if not args.dry_run:
         outputs["--output"] = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
@@ -125,6 +124,8 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
         outputs["--json"] = args.json
     if _is_stdout(args.json) and sys.__stdout__ is None:
         raise UsageError("--json -: stdout is closed; give a path")
+    refuse_read(outputs, [args.model, *filter(None, [args.inputs])])
+    check_outputs(outputs)
     return outputs
 
 
@@ -171,6 +172,11 @@ def _shape(text: str) -> tuple[str, list[int]]:
     if not all(size.isdecimal() and int(size) <= MOST_SIZE for size in value.split(",")):
         raise UsageError(f"--input-shape {text}: write NAME=1,3,224,224, sizes from 0 to {MOST_SIZE:,}")
     return name, [int(size) for size in value.split(",")]
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    if fault := number_fault(args.runs, args.seed, args.rtol, args.atol):
+        raise UsageError(f"--{fault}")
 
 
 def _providers(text: str | None) -> list[str] | None:
