@@ -81,18 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
     arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
     console = render.plain_console(quiet=args.quiet or _is_stdout(args.json))
-    result = rewriter.rewrite(
-        args.model,
-        args.to,
-        dialect=args.dialect,
-        weight_layout=args.weight_layout,
-        layouts=layouts,
-        keep_io=args.keep_io,
-        input_shapes=shapes,
-        explain=args.explain,
-        measure_on=arrays,
-        on_read=partial(refuse_read, outputs),
-    )
+    result = _rewrite(args, layouts, shapes, arrays, outputs)
     render.rewritten(console, args.model, result.report, args.verbose)
     verdict = None
     if not args.no_validate and (result.report.changed or args.output):
@@ -109,6 +98,27 @@ def run(args: argparse.Namespace) -> int:
         render.wrote(console, outputs["--output"])
     _write_json(args.json, result, verdict)
     return OK
+
+
+def _rewrite(
+    args: argparse.Namespace,
+    layouts: dict[str, str],
+    shapes: dict[str, list[int]],
+    arrays: dict[str, Any] | None,
+    outputs: dict[str, Path],
+) -> rewriter.RewriteResult:
+    return rewriter.rewrite(
+        args.model,
+        args.to,
+        dialect=args.dialect,
+        weight_layout=args.weight_layout,
+        layouts=layouts,
+        keep_io=args.keep_io,
+        input_shapes=shapes,
+        explain=args.explain,
+        measure_on=arrays,
+        on_read=partial(refuse_read, outputs),
+    )
 
 
 def _faulty(fault: str) -> type[RewriterError]:

@@ -13,6 +13,7 @@ import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
 from passes import dialects
+from passes.dialects.base import Dialect
 from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
 from passes.ir.lint import LintError
@@ -79,22 +80,17 @@ def rewrite(
     (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
     none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
-    ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers; else
-    they are guessed. Sizes serve to price plans; dynamic dims stay so. ``on_read``: is told the files of the model,
-    before anything else is done with them.
+    ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers, for
+    prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done with them.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
     """
-    _check_options(to, dialect, weight_layout)
+    spelled = _dialect(to, dialect, weight_layout)
     choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
-    with timed(seconds, "load"):
-        original = model if isinstance(model, ModelProto) else load(model, on_read)
-        refuse_broken(original)
-    spelled = dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
-    recorded = recorded_layouts(original)
-    request = Request(to, spelled, choices, recorded, keep_io, input_shapes or {}, time_limit)
+    original = _read(model, on_read, seconds)
+    request = Request(to, spelled, choices, recorded_layouts(original), keep_io, input_shapes or {}, time_limit)
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
         result = _convert(work, original, explain)
@@ -102,6 +98,13 @@ def rewrite(
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
     return result
+
+
+def _read(model: ModelProto | str | Path, on_read: OnRead | None, seconds: dict[str, float]) -> ModelProto:
+    with timed(seconds, "load"):
+        original = model if isinstance(model, ModelProto) else load(model, on_read)
+        refuse_broken(original)
+    return original
 
 
 def plan_of(model: ModelProto, to: str) -> Work:
@@ -205,7 +208,8 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - begin
 
 
-def _check_options(to: str, dialect: str | None, weight_layout: str) -> None:
+def _dialect(to: str, dialect: str | None, weight_layout: str) -> Dialect:
+    """The dialect asked for. Raises UsageError if one of the options is none that there is."""
     for option, value, allowed in (
         ("to", to, TARGETS),
         ("dialect", dialect, (None, *dialects.DIALECTS)),
@@ -214,6 +218,7 @@ def _check_options(to: str, dialect: str | None, weight_layout: str) -> None:
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
             raise UsageError(f"{option} is {value!r}; it must be {names}")
+    return dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
 
 
 def _check_names(work: Work) -> None:
