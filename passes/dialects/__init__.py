@@ -9,8 +9,12 @@ from passes.ir.declared import every_node_proto, opset_of
 
 DIALECTS: dict[str, type[Dialect]] = {dialect.name: dialect for dialect in (FunctionDialect, StandardDialect)}
 DEFAULTS = {"nhwc": FunctionDialect.name, "nchw": StandardDialect.name}  # by target
-DOMAINS = {domain for dialect in DIALECTS.values() for domain in dialect.domains}  # of their operators
 FUNCTION_IR_VERSION = 8
+
+
+def domains() -> set[str]:
+    """The domains of the operators of all dialects."""
+    return {domain for dialect in DIALECTS.values() for domain in dialect.domains}
 
 
 def make(name: str, weight_layout: str = "ohwi") -> Dialect:
@@ -26,13 +30,14 @@ def read(domain: str, op: str, opset: int) -> Spelling | None:
 
 def bring_functions(model: ModelProto) -> None:
     """Give a model the functions and domains of dialects that its nodes call, and no others of these."""
-    called = sorted({(n.domain, n.op_type) for n in every_node_proto(model.graph) if n.domain in DOMAINS})
-    functions = [function for function in model.functions if function.domain not in DOMAINS]
+    ours = domains()
+    called = sorted({(n.domain, n.op_type) for n in every_node_proto(model.graph) if n.domain in ours})
+    functions = [function for function in model.functions if function.domain not in ours]
     made = (d.function(domain, op, opset_of(model)) for domain, op in called for d in DIALECTS.values())
     functions += [function for function in made if function is not None]
-    domains = {domain for domain, _ in called}
-    opsets = [other for other in model.opset_import if other.domain not in DOMAINS - domains]
-    new = domains - {other.domain for other in opsets}
+    needed = {domain for domain, _ in called}
+    opsets = [other for other in model.opset_import if other.domain not in ours - needed]
+    new = needed - {other.domain for other in opsets}
     del model.functions[:], model.opset_import[:]
     model.functions.extend(functions)
     model.opset_import.extend([*opsets, *(helper.make_opsetid(domain, 1) for domain in sorted(new))])

@@ -61,7 +61,7 @@ class Program:
     @property
     def tie_of_moves(self) -> float:
         """What it costs that a node is not as it was, so that there are few."""
-        return self._cost.moves_tie / max(len(self.moves), 1)
+        return self._cost.moves_tie / max(2 * len(self.moves), 1)
 
     def copies(self, node: Node, move: Move) -> float:
         """How often a node, so moved, moves its data itself."""

@@ -29,7 +29,10 @@ class Numbers:
 
 
 class Row(NamedTuple):
-    """How often the data is copied inside, how many nodes are not as they were, and the number of the move."""
+    """How often the data is copied inside, how far from the original its nodes are stored, and the number of the move.
+
+    A node counts 1 if a value is stored otherwise, 2 if the elements along some axis are in another order.
+    """
 
     copies: float
     moved: int
@@ -69,8 +72,9 @@ def tabled(moves: Sequence[Move], slots: Sequence[Slot], copies: Sequence[float]
     """The table of a node's moves, which copy its data so often, at these slots."""
     rows: dict[Key, Row] = {}
     for i, (move, often) in enumerate(zip(moves, copies, strict=True)):
-        moved = any(not layout.is_natural and layout != ANY for layout in (*move.inputs, *move.outputs))
-        key, row = tuple(numbers.of(move.at(slot)) for slot in slots), Row(often, int(moved), i)
+        moved = [layout for layout in (*move.inputs, *move.outputs) if not layout.is_natural and layout != ANY]
+        changed = 2 if any(layout.is_divided for layout in moved) else int(bool(moved))
+        key, row = tuple(numbers.of(move.at(slot)) for slot in slots), Row(often, changed, i)
         if key not in rows or row[:2] < rows[key][:2]:
             rows[key] = row
     return Table(rows)

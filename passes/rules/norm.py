@@ -43,7 +43,10 @@ def scale_and_shift(node: Node, layout: Layout) -> Move:
     scale, bias, mean, var = (layout.along(1).apply(node.weights(i)) for i in range(1, 5))
     if node.tensor(IN(0)).dtype != scale.dtype:
         raise Refusal("BatchNormalization computes in another type than its input's")
-    factor = scale.astype(np.float64) / np.sqrt(var.astype(np.float64) + node.attr("epsilon", 1e-5))
+    spread = var.astype(np.float64) + node.attr("epsilon", 1e-5)
+    if not (spread > 0).all():
+        raise Refusal("BatchNormalization has variances that are negative")
+    factor = scale.astype(np.float64) / np.sqrt(spread)
     shift = bias.astype(np.float64) - mean.astype(np.float64) * factor
     shape = (-1, *(1,) * (layout.rank - 1 - layout.place(1)))
     steps = (

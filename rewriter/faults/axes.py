@@ -58,7 +58,7 @@ def _made_in(body: GraphProto) -> Iterable[str]:
 
 def _node_fault(node: NodeProto, ranks: Ranks, opset: int) -> str | None:
     op: str | None = node.op_type if is_standard(node) else None
-    if node.domain in dialects.DOMAINS:
+    if node.domain in dialects.domains():
         spelling = dialects.read(node.domain, node.op_type, opset)
         if spelling is None:
             return f"{called(node)}: the domain {node.domain} has no such operator"

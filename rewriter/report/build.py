@@ -138,9 +138,14 @@ def _constant_shapes(graph: GraphProto) -> set[tuple[int, ...]]:
 
 
 def _outline(graph: GraphProto) -> list[Any]:
-    """Operators and attributes, in bodies too; a Constant node is as good as an initializer."""
+    """Operators and attributes, in bodies too, in any order; a Constant node is as good as an initializer."""
     nodes = (node for node in graph.node if node.op_type not in ("Constant", "Identity"))
-    return [
-        (n.op_type, n.domain, [a for a in n.attribute if not a.HasField("g")], [*map(_outline, body_protos(n))])
+    return sorted(
+        (
+            n.op_type,
+            n.domain,
+            [a.SerializeToString() for a in n.attribute if not a.HasField("g")],
+            [*map(_outline, body_protos(n))],
+        )
         for n in nodes
-    ]
+    )
