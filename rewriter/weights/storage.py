@@ -17,6 +17,7 @@ from passes.layout.layout import ANY, VECTOR, Layout, arranged, natural
 from passes.layout.perm import Perm
 from passes.layout.vector import sizes_and_perm
 from passes.pipeline import Work
+from passes.plan.evidence import LINEAR
 from passes.plan.roles import image
 from passes.rules.move import Move
 from rewriter.pipeline import interface_of
@@ -28,6 +29,7 @@ from rewriter.weights.transform import TensorTransform
 
 # operators whose constants say how to compute, and types of inputs that do
 COMPUTE = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "ConstantOfShape", "TopK")
+SEQUENCE_RANK = 3  # batch, steps, features
 NO_WEIGHTS = ("int64", "bool", "object", "None")
 
 
@@ -49,9 +51,13 @@ class Storage:
         return self.moves[id(layer.node)] if layer.kind in (*CONV_KINDS, *POOL_KINDS) else None
 
     def layout(self, use: Use) -> Layout:
-        """How a constant is stored for its reader."""
+        """How a constant is stored for its reader; as it is, if that makes a sequence of features, no image."""
         layout = self.moves[id(use.node)].inputs[use.number]
-        return natural(len(use.constant.shape)) if layout == ANY else image_part(layout, self._shuffles)
+        roles = self.work.roles.get(use.node.outputs[0].name, "")
+        makes_sequence = len(roles) == SEQUENCE_RANK and image(roles) is None and use.node.op not in LINEAR
+        if layout == ANY or makes_sequence:
+            return natural(len(use.constant.shape))
+        return image_part(layout, self._shuffles)
 
     def tensor(self, use: Use) -> Tensor:
         """A constant that is no layer's parameter; one that a parameter is computed of stays as it is."""
