@@ -33,6 +33,14 @@ def every_node_proto(graph: GraphProto) -> Iterator[NodeProto]:
             yield from every_node_proto(body)
 
 
+def every_graph_proto(graph: GraphProto) -> Iterator[GraphProto]:
+    """The graph and all bodies in it, the innermost first."""
+    for node in graph.node:
+        for body in body_protos(node):
+            yield from every_graph_proto(body)
+    yield graph
+
+
 def values_of(graph: GraphProto) -> dict[str, ValueInfoProto]:
     """All that a graph declares of its values, by name."""
     return {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}

@@ -10,11 +10,6 @@ class Format(NamedTuple):
     last: str
 
     @property
-    def spatial(self) -> str:
-        """The letters of the spatial axes."""
-        return self.first[2:]
-
-    @property
     def name(self) -> str:
         """Channels last, as in the names of domains."""
         return self.last.lower()

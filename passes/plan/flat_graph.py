@@ -22,9 +22,8 @@ class RuledNode:
     """A node and its rule. ``slots``: the independent ones; ``live``: those that hold no constants."""
 
     def __init__(self, node: WatchedNode) -> None:
-        self.node, self.rule, (n_in, n_out) = node, lookup(node.domain, node.op, node.opset), node.arity
-        self.live = [IN(i) for i in range(n_in) if node.has(IN(i)) and not node.is_constant(i)]
-        self.live += [OUT(j) for j in range(n_out) if node.has(OUT(j))]
+        self.node, self.rule = node, lookup(node.domain, node.op, node.opset)
+        self.live = [slot for slot in node.slots if slot.side == "out" or not node.is_constant(slot.number)]
         self.slots: tuple[Slot, ...] = ()
         if self.rule is not None:
             with suppress(Refusal):

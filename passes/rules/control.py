@@ -54,8 +54,7 @@ def sliced_axes(whole_slot: Slot) -> LabelsFn:
 
 def alike(node: Node) -> Labels:
     """All values have the same axes."""
-    slots = (*map(IN, range(node.arity[0])), *map(OUT, range(node.arity[1])))
-    return {slot: whole(range(node.rank(slot))) for slot in slots if node.has(slot)}
+    return {slot: whole(range(node.rank(slot))) for slot in node.slots}
 
 
 def slices(whole_slot: Slot, first: bool = False) -> Rule:

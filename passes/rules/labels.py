@@ -4,7 +4,7 @@ The meaning of axes travels along labels (``plan/roles.py``). A rule's ``labels`
 labels of its factors, outermost first; slots that are not named have nothing to say.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import NamedTuple
 
 from passes.refusal import Refusal
@@ -31,7 +31,7 @@ def whole(labels: Iterable[Hashable]) -> AxisLabels:
 def same_axes(node: Node) -> Labels:
     """All inputs and outputs of the first output's rank have its axes."""
     rank = node.rank(OUT(0))
-    return {slot: whole(range(rank)) for slot in _slots(node) if node.tensor(slot).shape and node.rank(slot) == rank}
+    return {slot: whole(range(rank)) for slot in node.slots if node.tensor(slot).shape and node.rank(slot) == rank}
 
 
 def broadcast_axes(node: Node) -> Labels:
@@ -64,11 +64,6 @@ def without(node: Node, axes: Collection[int], keepdims: bool = False) -> Labels
         return same_axes(node)
     labels = range(node.rank(IN(0)))
     return {IN(0): whole(labels), OUT(0): whole(label for label in labels if label not in axes)}
-
-
-def _slots(node: Node) -> Iterator[Slot]:
-    slots = (*map(IN, range(node.arity[0])), *map(OUT, range(node.arity[1])))
-    return (slot for slot in slots if node.has(slot))
 
 
 def labels_of(node: Node, fn: LabelsFn) -> Labels:

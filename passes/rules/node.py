@@ -49,6 +49,12 @@ class Node:
         return slot.number < len(side) and side[slot.number].name != ""
 
     @property
+    def slots(self) -> list[Slot]:
+        """The inputs and outputs that are given."""
+        n_in, n_out = self.arity
+        return [slot for slot in (*map(IN, range(n_in)), *map(OUT, range(n_out))) if self.has(slot)]
+
+    @property
     def arity(self) -> tuple[int, int]:
         return len(self._inputs), len(self._outputs)
 

@@ -1,18 +1,19 @@
 """Attributes that have an entry for each axis, and kernels: as many as the data has axes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from passes import dialects
-from passes.ir.declared import body_protos, opset_of, shape_of
+from passes.ir.declared import body_protos, every_node_proto, opset_of, shape_of
 from passes.ir.graph import is_standard
 from rewriter.faults.walk import called
+from rewriter.shapes import ranks as ranks_told
 from rewriter.shapes.check import skeleton
 from rewriter.shapes.infer import infer
 
-KERNELS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "DeformConv": 1, "QLinearConv": 3}  # their place
-POOLS = {"AveragePool", "LpPool", "MaxPool", "MaxUnpool"}
+KERNELS = {**ranks_told.KERNELS, "DeformConv": 1}  # which input is the kernel
+POOLS = {*ranks_told.POOLS, "MaxUnpool"}
 PER_AXIS = {"dilations": 1, "kernel_shape": 1, "output_padding": 1, "pads": 2, "strides": 1}
 
 Ranks = Mapping[str, int]
@@ -22,7 +23,8 @@ Attributes = dict[str, AttributeProto]
 def axes_fault(model: ModelProto, ranks: Ranks | None = None) -> str | None:
     """A node of the model whose attributes or kernel do not fit its data; ``ranks`` by name, if more are known."""
     ranks, opset = told_ranks(model) if ranks is None else ranks, opset_of(model)
-    faults = (_node_fault(node, ranks, opset) for node in every_node(model.graph.node))
+    ours = dialects.domains()
+    faults = (_node_fault(node, ranks, opset, ours) for node in every_node_proto(model.graph))
     return next((fault for fault in faults if fault), None)
 
 
@@ -32,20 +34,12 @@ def inferred_axes_fault(model: ModelProto) -> str | None:
     return axes_fault(model, {name: len(shape) for name, shape in shapes.items() if shape is not None})
 
 
-def every_node(nodes: Iterable[NodeProto]) -> Iterable[NodeProto]:
-    """The nodes and those of their bodies."""
-    for node in nodes:
-        yield node
-        for body in body_protos(node):
-            yield from every_node(body.node)
-
-
 def told_ranks(model: ModelProto) -> dict[str, int]:
     """Of weights and of the model's inputs, where no body calls another value so."""
     ranks = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
     shapes = {value.name: shape_of(value) for value in model.graph.input}
     ranks = {name: len(shape) for name, shape in shapes.items() if shape is not None} | ranks
-    for body in (body for node in every_node(model.graph.node) for body in body_protos(node)):
+    for body in (body for node in every_node_proto(model.graph) for body in body_protos(node)):
         for name in _made_in(body):
             ranks.pop(name, None)
     return ranks
@@ -56,9 +50,9 @@ def _made_in(body: GraphProto) -> Iterable[str]:
     yield from (name for node in body.node for name in node.output)
 
 
-def _node_fault(node: NodeProto, ranks: Ranks, opset: int) -> str | None:
+def _node_fault(node: NodeProto, ranks: Ranks, opset: int, ours: Collection[str]) -> str | None:
     op: str | None = node.op_type if is_standard(node) else None
-    if node.domain in dialects.domains():
+    if node.domain in ours:
         spelling = dialects.read(node.domain, node.op_type, opset)
         if spelling is None:
             return f"{called(node)}: the domain {node.domain} has no such operator"

@@ -8,7 +8,7 @@ import onnx_graphsurgeon as gs
 from onnx import GraphProto, ModelProto
 
 from passes.ir.control_flow import is_control_flow
-from passes.ir.declared import body_protos, every_node_proto
+from passes.ir.declared import body_protos, every_graph_proto
 from passes.ir.graph import every_node, is_standard
 from passes.layout import perm
 from passes.layout.layout import ANY, Layout
@@ -133,8 +133,7 @@ def _changed(original: ModelProto, result: ModelProto) -> bool:
 
 
 def _constant_shapes(graph: GraphProto) -> set[tuple[int, ...]]:
-    bodies = (body for node in every_node_proto(graph) for body in body_protos(node))
-    return {tuple(tensor.dims) for each in (graph, *bodies) for tensor in each.initializer}
+    return {tuple(tensor.dims) for each in every_graph_proto(graph) for tensor in each.initializer}
 
 
 def _outline(graph: GraphProto) -> list[Any]:

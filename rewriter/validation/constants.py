@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 
+from passes.ir.declared import every_graph_proto
 from rewriter.validation.compare import RTOL
 from rewriter.validation.nudge import nudged
-from rewriter.validation.wider import COARSE, every_graph
+from rewriter.validation.wider import COARSE
 
 
 def shaken(original: ModelProto, rewritten: ModelProto, seed: int) -> ModelProto | None:
@@ -31,7 +32,7 @@ def with_nudged_kernels(model: ModelProto, rng: np.random.Generator, bits: int) 
     """The model with last bits changed of its kernels and matrices; vectors may be scales and sizes."""
     copy = ModelProto()
     copy.CopyFrom(model)
-    for tensor in (tensor for graph in every_graph(copy.graph) for tensor in graph.initializer):
+    for tensor in (tensor for graph in every_graph_proto(copy.graph) for tensor in graph.initializer):
         if helper.tensor_dtype_to_np_dtype(tensor.data_type) in RTOL and not _is_vector(tensor):
             _nudge(tensor, rng, bits)
     return copy
@@ -43,7 +44,7 @@ def _nudge(tensor: TensorProto, rng: np.random.Generator, bits: int) -> None:
 
 
 def _coarse_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    for graph in every_graph(model.graph):
+    for graph in every_graph_proto(model.graph):
         held = (attr.t for node in graph.node for attr in node.attribute if attr.type == AttributeProto.TENSOR)
         yield from (tensor for tensor in (*graph.initializer, *held) if tensor.data_type in COARSE)
 

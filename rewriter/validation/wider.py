@@ -13,7 +13,7 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, helper, numpy_helper
 from onnx.inliner import inline_local_functions
 
-from passes.ir.declared import body_protos, every_node_proto
+from passes.ir.declared import body_protos, every_graph_proto, every_node_proto
 from passes.ir.graph import is_standard, unused
 from rewriter.shapes.check import skeleton
 from rewriter.shapes.infer import every_value
@@ -29,7 +29,7 @@ def coarse_types(model: ModelProto) -> set[int]:
     """Which of ``COARSE`` the model names: for an input, a constant, or in an attribute."""
     nodes = [node for function in model.functions for node in function.node]
     types = {_attribute_type(attr) for node in nodes for attr in node.attribute}
-    for graph in every_graph(model.graph):
+    for graph in every_graph_proto(model.graph):
         types |= {tensor.data_type for tensor in graph.initializer}
         types |= {sparse.values.data_type for sparse in graph.sparse_initializer}
         types |= {leaf.elem_type for value in graph.input for leaf in _leaves(value.type)}
@@ -56,20 +56,12 @@ def widened(model: ModelProto, *, rounded: bool) -> ModelProto:
     wide = _inlined(model)
     coarse = _coarse_values(wide) if rounded else {}
     taken = {name for node in every_node_proto(wide.graph) for name in (*node.input, *node.output)} | set(coarse)
-    for graph in [*every_graph(wide.graph)]:
+    for graph in [*every_graph_proto(wide.graph)]:
         _widen(graph)
         nodes = [step for node in graph.node for step in _with_rounding(node, coarse, taken)]
         del graph.node[:], graph.value_info[:]
         graph.node.extend(nodes)
     return wide
-
-
-def every_graph(graph: GraphProto) -> Iterator[GraphProto]:
-    """The graph and all bodies in it, the innermost first."""
-    for node in graph.node:
-        for body in body_protos(node):
-            yield from every_graph(body)
-    yield graph
 
 
 def _inlined(model: ModelProto) -> ModelProto:
