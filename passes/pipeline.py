@@ -24,7 +24,7 @@ from passes.normalize.inline_functions import inline_functions
 from passes.normalize.lower_functions import lower_functions
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
-from passes.plan.cost import ONNXRUNTIME_CPU as COST
+from passes.plan.cost import BYTES, runtime, transposed_bytes
 from passes.plan.interface import assumed_roles, interface
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
@@ -40,7 +40,7 @@ class Request:
     """What was asked for: see ``rewriter.rewrite``.
 
     ``recorded`` is what the file's own record says of graph inputs and outputs. ``own_weights``: what the file makes of
-    weights is not computed.
+    weights is not computed. ``runtime``: whose prices the plan is made at.
     """
 
     to: str
@@ -51,6 +51,7 @@ class Request:
     input_shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     time_limit: float = 60.0
     own_weights: bool = False
+    runtime: str = BYTES
 
 
 @dataclass
@@ -103,7 +104,7 @@ def _make_program(work: Work) -> Program:
     request = work.request
     tensors = (*work.graph.inputs, *work.graph.outputs)
     ends = interface(tensors, work.roles, request.to, request.choices, request.recorded, request.keep_io)
-    return Program(work.graph, ends, request.dialect, work.sizes)
+    return Program(work.graph, ends, request.dialect, work.sizes, runtime(request.runtime))
 
 
 PASSES = (
@@ -114,7 +115,7 @@ PASSES = (
     Pass(READ, "infer_shapes", lambda work: infer_shapes(work.graph, work.engines)),
     Pass(READ, "fold_sizes", lambda work: fold_sizes(work.graph, work.engines, work.request.own_weights)),
     Pass(READ, "measure_sizes", lambda work: measured_sizes(work.graph, work.sizes, work.engines), gives="measured"),
-    Pass(READ, "measure", lambda work: COST.transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
+    Pass(READ, "measure", lambda work: transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
     Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),

@@ -126,7 +126,7 @@ def grouped(cells: Sequence[Cell]) -> dict[str, str]:
 
 def does_as_well(row: Row, other: Row) -> bool:
     """Whether a row costs no more than another."""
-    return row.copies <= other.copies and row.moved <= other.moved
+    return row.cost <= other.cost and row.moved <= other.moved
 
 
 class _Fold:

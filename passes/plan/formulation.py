@@ -65,8 +65,8 @@ class Formulation:
         return self._reduced.chosen(chosen), bound, optimal
 
     def _costs(self, cell: Cell, row: Row) -> tuple[float, float]:
-        copied = self._program.copied(cell.nodes[0], row.copies) if row.copies else 0
-        return copied, self._program.tie_of_moves * row.moved
+        inside = self._program.per_inference(cell.nodes[0], row.cost)
+        return inside, self._program.tie_of_moves * row.moved
 
     def _pay_relayouts(self, name: str, supply: Choices, demands: list[Choices]) -> None:
         """One variable per layout a reader may need, and one constraint per reader who may need it."""

@@ -33,17 +33,17 @@ class Relayout:
 class Plan:
     """One move per node (in the order of ``control_flow.flat``), the layout each value is stored in, what remains.
 
-    ``bytes`` are those of the Transposes that remain, ``inside`` those that the runtime moves besides, in operators and
-    in Casts, because of how values are stored; ``bound`` is proven: no plan has a smaller sum of the two.
+    ``bytes`` are those of the Transposes that remain. ``cost``, in units of the runtime's prices, is that of these and
+    of what runs dearer or cheaper because of how values are stored; ``bound`` is proven: no plan costs less.
     """
 
     moves: list[Move]
     stored: Mapping[str, Layout]
     relayouts: list[Relayout]
     bytes: int
+    cost: float
     bound: float
     optimal: bool
-    inside: int = 0
 
 
 def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, list[Move]] | None = None) -> Plan:
@@ -56,9 +56,9 @@ def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, lis
     stored = {**program.inputs, **{name: chosen[i].at(slot) for name, (i, slot) in program.flat.makers.items()}}
     relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
-    inside = sum(program.copied(i, program.copies(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
-    inside += sum(int(program.price_of(one.value)) - one.bytes for one in relayouts if one.bytes)
-    return Plan(chosen, stored, relayouts, total, total + inside if optimal else bound, optimal, inside)
+    cost = sum(program.per_inference(i, program.inside(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
+    cost += sum(program.price_of(one.value) for one in relayouts if one.bytes)
+    return Plan(chosen, stored, relayouts, total, cost, cost if optimal else bound, optimal)
 
 
 def nearest(have: Iterable[Layout], needed: Layout, shape: Shape | None) -> Layout:
@@ -125,4 +125,4 @@ def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]
             if program.outputs.get(result, move.at(end)) != move.at(end):
                 return f"graph output {result!r} has a fixed layout"
             pending.extend((*reader, move.at(end)) for reader in program.flat.readers(result))
-    return "it is cheapest here: another place would move more bytes"
+    return "it is cheapest here: another place would cost more"

@@ -58,8 +58,8 @@ class Reduced:
         tables: dict[int, Table] = {}
         for ruled, moves in zip(self._program.flat.nodes, self._moves, strict=True):
             if id(moves) not in tables:
-                copies = [self._program.copies(ruled.node, move) for move in moves]
-                tables[id(moves)] = tabled(moves, ruled.live, copies, self._numbers)
+                costs = [self._program.inside(ruled.node, move) for move in moves]
+                tables[id(moves)] = tabled(moves, ruled.live, costs, self._numbers)
             yield tables[id(moves)]
 
     def _passes(self, cell: Cell) -> bool:

@@ -22,7 +22,7 @@ from rewriter.interface import InterfaceValue, letters
 from rewriter.report.data import Explained, Remaining, Report
 
 NOTHING_FLIPPED = "No input or output is an image stored otherwise: all keep their layouts."
-TIME_LIMIT = "The planner's time limit was reached: fewer bytes than these may be possible."
+TIME_LIMIT = "The planner's time limit was reached: a cheaper plan may be possible."
 
 
 def make_report(
@@ -50,7 +50,10 @@ def make_report(
         barriers=_barriers(work.program.graph),
         bytes_before=work.bytes_before,
         bytes=plan.bytes,
-        inside=plan.inside,
+        runtime=work.program.runtime.name,
+        unit=work.program.runtime.unit,
+        cost_before=work.program.cost_before,
+        cost=plan.cost,
         guessed=len(guessed(work.program.graph, work.sizes)),
         bound=plan.bound,
         optimal=plan.optimal,
@@ -106,8 +109,8 @@ def _explained(work: Work, name: str) -> Explained:
     roles = work.roles.get(name, "")
     alternatives = [
         f"{_layout_text(one.layout, roles)}: not possible: {one.reason}"
-        if one.bytes is None
-        else f"{_layout_text(one.layout, roles)}: then {one.bytes:,} bytes in all would be moved"
+        if one.cost is None
+        else f"{_layout_text(one.layout, roles)}: then the plan would cost {one.cost:,.0f} {work.program.runtime.unit} in all"
         for one in explanation.alternatives
     ]
     readings = [

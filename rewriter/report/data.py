@@ -36,10 +36,10 @@ class Explained:
 class Report:
     """``ops`` counts operators before and after; ``seconds`` are by stage.
 
-    Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that the runtime moves
-    besides, ``inside`` operators and in Casts, because of how values are stored; ``guessed`` is the number of values
-    whose sizes were guessed for that. ``bound`` is proven: no plan moves less than it in both ways together,
-    but for layouts of ``limited`` operators that the model does not suggest.
+    All per inference: ``bytes_before`` and ``bytes`` are those of Transposes. ``cost``, in the ``unit`` of the prices of
+    ``runtime``, is of these and of what is dearer or cheaper because of how values are stored; ``cost_before`` was so
+    in the original; ``guessed`` is the number of values whose sizes were guessed for that. ``bound`` is proven: no plan
+    costs less, but for layouts of ``limited`` operators that the model does not suggest.
     """
 
     to: str
@@ -52,7 +52,10 @@ class Report:
     barriers: Mapping[str, int]
     bytes_before: int
     bytes: int
-    inside: int
+    runtime: str
+    unit: str
+    cost_before: float
+    cost: float
     guessed: int
     bound: float
     optimal: bool

@@ -16,7 +16,7 @@ from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.layout import perm
 from passes.layout.layout import ANY, Layout, natural, permuted
-from passes.plan.cost import ONNXRUNTIME_CPU as COST
+from passes.plan.cost import BYTES, UNKNOWN_TRIPS, runtime
 from passes.plan.flat_graph import FlatGraph, RuledNode
 from passes.plan.milp import ONE, IntegerProgram
 from passes.refusal import Refusal
@@ -119,7 +119,7 @@ class _Program:
         self.flat, self.program, self.times = (
             flat,
             IntegerProgram(),
-            executions_per_inference(graph, COST.unknown_trips),
+            executions_per_inference(graph, UNKNOWN_TRIPS),
         )
         self.stored: dict[str, dict[Layout, list[int]]] = {}
         self.needed: dict[str, list[dict[Layout, list[int]]]] = {}
@@ -142,11 +142,12 @@ class _Program:
         return round(cost)
 
     def price(self, name: str) -> float:
-        return COST.price_of(self.flat.tensors[name], {}) * self.times.get(name, 1)
+        return runtime(BYTES).price_of(self.flat.tensors[name], {}) * self.times.get(name, 1)
 
     def _choose(self, ruled: RuledNode, moves: Sequence[Move]) -> None:
-        copies = [COST.runtime_copies(ruled.node, move) for move in moves]
-        variables = [self.program.variable(int(n * self.price(ruled.value(OUT(0)))) if n else 0) for n in copies]
+        costs = [runtime(BYTES).inside(ruled.node, move, {}) for move in moves]
+        times = self.times.get(ruled.value(OUT(0)), 1)
+        variables = [self.program.variable(cost * times) for cost in costs]
         self.program.constrain(variables, at_least=1, at_most=1)
         for slot in ruled.live:
             by_layout: dict[Layout, list[int]] = {}

@@ -29,7 +29,7 @@ def of_graph(seed: int) -> tuple[float, float]:
     graph = normalized(grown(seed, NODES, ALL).model)
     ends, dialect = random_ends(graph, seed), dialects.make("onnx" if seed % 4 else "function")
     plan = make_plan(Program(graph, ends, dialect))
-    return plan.bytes + plan.inside, least(graph, ends, dialect)
+    return plan.cost, least(graph, ends, dialect)
 
 
 def of_model(path: Path, direction: str, keep_io: bool = False) -> tuple[float, float]:
@@ -37,7 +37,7 @@ def of_model(path: Path, direction: str, keep_io: bool = False) -> tuple[float, 
     to, dialect = DIRECTIONS[direction]
     work = start(onnx.load(path), Request(to, dialects.make(dialect), keep_io=keep_io))
     run_passes(work, READ, NORMALIZE, PLAN)
-    return work.plan.bytes + work.plan.inside, least(work.graph, work.program.ends, work.request.dialect)
+    return work.plan.cost, least(work.graph, work.program.ends, work.request.dialect)
 
 
 def compared(arguments: list[str]) -> Iterator[tuple[str, tuple[float, float]]]:
