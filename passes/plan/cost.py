@@ -71,28 +71,28 @@ class Runtime:
     relayout_tie: float = 1.0
     moves_tie: float = 0.5
 
-    def bytes_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:
-        """Bytes that one Transpose of the tensor moves, none if its rank is unknown; ``sizes``: of symbolic dims."""
-        return 0 if tensor.shape is None else itemsize(tensor) * prod(dims(tensor, sizes))
-
     def price_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> float:
         """What one Transpose of the tensor costs: the bytes that it moves, and what the runtime does besides."""
-        size = self.bytes_of(tensor, sizes)
+        size = bytes_of(tensor, sizes)
         besides = self.half if tensor.dtype == np.float16 else 0.0
         return self.change.of(size, 0) * (1.0 + besides) if size else 0.0
 
     def inside(self, node: Node, move: Move, sizes: Mapping[str, int]) -> float:
         """What one run of a node, so moved, costs because of how its data is stored."""
         row = None if node.domain else self.operators.get(node.op)
-        seen = None if row is None else row.see(node, move, lambda tensor: dims(tensor, sizes))
-        price = None if row is None or seen is None else row.prices.get(seen.name)
-        if price is None or seen is None:
+        if row is None or any(node.tensor(slot).shape is None for slot in node.slots):
+            return 0.0
+        seen = row.see(node, move, lambda tensor: dims(tensor, sizes))
+        if seen is None or seen.name not in row.prices:
             return 0.0
         tensor = node.tensor(seen.slot)
-        size = self.bytes_of(tensor, sizes)
-        return price.of(size, size / itemsize(tensor) / seen.run) * (
-            1.0 + (self.half if tensor.dtype == np.float16 else 0.0)
-        )
+        size, besides = bytes_of(tensor, sizes), self.half if tensor.dtype == np.float16 else 0.0
+        return row.prices[seen.name].of(size, size / itemsize(tensor) / seen.run) * (1.0 + besides)
+
+
+def bytes_of(tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:
+    """Bytes that one Transpose of the tensor moves, none if its rank is unknown; ``sizes``: of symbolic dims."""
+    return 0 if tensor.shape is None else itemsize(tensor) * prod(dims(tensor, sizes))
 
 
 def dims(tensor: gs.Tensor, sizes: Mapping[str, int]) -> list[int]:
@@ -127,4 +127,4 @@ def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int]) -> int:
     """What the Transposes of a graph move per inference, in bodies too."""
     times = executions_per_inference(graph, UNKNOWN_TRIPS)
     results = [n.outputs[0] for n in every_node(graph) if n.op == "Transpose" and is_standard(n)]
-    return sum(runtime(BYTES).bytes_of(t, sizes) * times.get(t.name, 1) for t in results)
+    return sum(bytes_of(t, sizes) * times.get(t.name, 1) for t in results)

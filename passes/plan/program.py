@@ -8,7 +8,7 @@ from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import natural_layout
 from passes.plan.candidates import Candidates
-from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, runtime
+from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, bytes_of, runtime
 from passes.plan.flat_graph import FlatGraph
 from passes.rules.api import OUT, Layout, Move, Node, Slot
 
@@ -48,7 +48,7 @@ class Program:
 
     def bytes_of(self, name: str) -> int:
         """What one Transpose of the value moves per inference."""
-        return self.runtime.bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
+        return bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
 
     def price_of(self, name: str) -> float:
         """What one Transpose of the value costs per inference, in units of the runtime's."""

@@ -29,16 +29,18 @@ See = Callable[[Node, Move, Dims], Situation | None]
 
 def along(node: Node, move: Move, dims: Dims) -> Situation | None:
     """Softmax and its like: ``last`` or ``off_last``, as their axis is stored; a run is what lies within it."""
-    shape = node.tensor(IN(0)).shape
-    if node.opset < ALONG_AXIS_SINCE or shape is None:
+    if node.opset < ALONG_AXIS_SINCE:
         return None
     inner = stored(move.inputs[0], dims(node.tensor(IN(0))))[move.inputs[0].place(node.attr("axis", -1)) + 1 :]
     return Situation("last" if not inner else "off_last", prod(inner))
 
 
 def spelling(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """``respelled``: written as a chain of other operators."""
-    return Situation("respelled") if move.steps else None
+    """``respelled``: BatchNormalization as a chain of other operators; a run is what lies within a channel."""
+    if not move.steps or node.rank(IN(0)) < 2:
+        return None
+    layout = move.inputs[0]
+    return Situation("respelled", prod(stored(layout, dims(node.tensor(IN(0))))[layout.place(1) + 1 :]))
 
 
 def product(node: Node, move: Move, dims: Dims) -> Situation | None:
@@ -49,7 +51,7 @@ def product(node: Node, move: Move, dims: Dims) -> Situation | None:
 def broadcast(node: Node, move: Move, dims: Dims) -> Situation | None:
     """``spread``: some operand is repeated; a run is as long as each operand either goes on or stands still."""
     layout = move.outputs[0]
-    if layout.is_divided or any(t.shape is None for t in operands(node)):
+    if layout.is_divided:
         return None
     every = [[*[1] * (layout.rank - len(d)), *d] for d in (dims(t) for t in operands(node))]
     result = [max(sizes) for sizes in zip(*every, strict=True)]

@@ -106,11 +106,11 @@ def _explained(work: Work, name: str) -> Explained:
         explanation = explain(work.program, work.plan, name)
     except KeyError:
         raise UsageError(f"--explain {name}: the model computes no value of that name") from None
-    roles = work.roles.get(name, "")
+    roles, unit = work.roles.get(name, ""), work.program.runtime.unit
     alternatives = [
         f"{_layout_text(one.layout, roles)}: not possible: {one.reason}"
         if one.cost is None
-        else f"{_layout_text(one.layout, roles)}: then the plan would cost {one.cost:,.0f} {work.program.runtime.unit} in all"
+        else f"{_layout_text(one.layout, roles)}: then the plan would cost {one.cost:,.0f} {unit} in all"
         for one in explanation.alternatives
     ]
     readings = [

@@ -41,7 +41,7 @@ class Offered:
         self.flat, self.ends = flat, ends
         self.suggested = self._suggested()
         self.layouts = {name: {*self._of_rank(rank_of(t))} for name, t in flat.tensors.items()}
-        self.found: list[dict[tuple[Layout, ...], Move]] = [{} for _ in flat.nodes]
+        self.found: list[dict[tuple[tuple[Layout, ...], str | None], Move]] = [{} for _ in flat.nodes]
         self.asked: list[set[tuple[Layout, ...]]] = [set() for _ in flat.nodes]
         while sum(self._ask(i) for i in range(len(flat.nodes))):
             pass
@@ -74,7 +74,7 @@ class Offered:
             except Refusal:
                 continue
             for move in filter(self._is_told(ruled), moves):
-                self.found[i][*move.inputs, *move.outputs] = move
+                self.found[i][(*move.inputs, *move.outputs), move.domain] = move
                 for slot in ruled.live:
                     self.layouts[ruled.value(slot)].add(move.at(slot))
         return bool(new)
@@ -146,7 +146,7 @@ class _Program:
 
     def _choose(self, ruled: RuledNode, moves: Sequence[Move]) -> None:
         costs = [runtime(BYTES).inside(ruled.node, move, {}) for move in moves]
-        times = self.times.get(ruled.value(OUT(0)), 1)
+        times = self.times.get(ruled.value(OUT(0)), 1) if any(costs) else 0
         variables = [self.program.variable(cost * times) for cost in costs]
         self.program.constrain(variables, at_least=1, at_most=1)
         for slot in ruled.live:
