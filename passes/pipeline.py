@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import onnx_graphsurgeon as gs
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes.apply.hold_changes import hold_changes
 from passes.apply.push_transposes import push
 from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
@@ -22,6 +23,7 @@ from passes.normalize.fuse_group_norm import fuse_group_norm
 from passes.normalize.infer_shapes import Engines, infer_shapes
 from passes.normalize.inline_functions import inline_functions
 from passes.normalize.lower_functions import lower_functions
+from passes.normalize.permuting_einsums import permuting_einsums
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
 from passes.plan.cost import BYTES, runtime, transposed_bytes
@@ -111,6 +113,7 @@ PASSES = (
     Pass(READ, "unique_names", lambda work: unique_names(work.graph), lint_names),
     Pass(READ, "toposort", lambda work: toposort(work.graph)),
     Pass(READ, "constant_nodes", lambda work: constant_nodes(work.graph)),
+    Pass(READ, "permuting_einsums", lambda work: permuting_einsums(work.graph)),
     Pass(READ, "exact_pools", lambda work: exact_pools(work.graph, work.engines)),
     Pass(READ, "infer_shapes", lambda work: infer_shapes(work.graph, work.engines)),
     Pass(READ, "fold_sizes", lambda work: fold_sizes(work.graph, work.engines, work.request.own_weights)),
@@ -124,6 +127,7 @@ PASSES = (
     Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
     Pass(APPLY, "quantize_as_functions", lambda work: as_functions(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
+    Pass(APPLY, "hold_changes", lambda work: hold_changes(work.program, work.plan), gives="plan"),
     Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -55,7 +55,8 @@ class Runtime:
     """The prices of one runtime, or plain bytes.
 
     ``change``: of one Transpose; ``half``: what one of float16 costs besides, in times of that. ``dialect``: how files
-    for the runtime are written, if it matters.
+    for the runtime are written, if it matters. ``undoes``: whether its optimiser cancels Transposes whatever its
+    operators cost.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Runtime:
     change: Price
     half: float = 0.0
     dialect: str | None = None
+    undoes: bool = False
     operators: Mapping[str, Row] = field(default_factory=dict)
 
     # Among plans of equal cost the one with fewest changes of layout, among those the one that leaves most nodes as

@@ -35,6 +35,7 @@ class Plan:
 
     ``bytes`` are those of the Transposes that remain. ``cost``, in units of the runtime's prices, is that of these and
     of what runs dearer or cheaper because of how values are stored; ``bound`` is proven: no plan costs less.
+    ``held``: values and needed layouts of changes that the runtime would undo, if they were Transposes.
     """
 
     moves: list[Move]
@@ -44,6 +45,7 @@ class Plan:
     cost: float
     bound: float
     optimal: bool
+    held: frozenset[tuple[str, Layout]] = frozenset()
 
 
 def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, list[Move]] | None = None) -> Plan:

@@ -28,11 +28,12 @@ See = Callable[[Node, Move, Dims], Situation | None]
 
 
 def along(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """Softmax and its like: ``last`` or ``off_last``, as their axis is stored; a run is what lies within it."""
+    """Softmax and its like: ``last`` or ``off_last``, as their axis is stored; a run is that axis."""
     if node.opset < ALONG_AXIS_SINCE:
         return None
-    inner = stored(move.inputs[0], dims(node.tensor(IN(0))))[move.inputs[0].place(node.attr("axis", -1)) + 1 :]
-    return Situation("last" if not inner else "off_last", prod(inner))
+    shape, layout = dims(node.tensor(IN(0))), move.inputs[0]
+    place = layout.place(node.attr("axis", -1))
+    return Situation("last" if place == len(shape) - 1 else "off_last", stored(layout, shape)[place])
 
 
 def spelling(node: Node, move: Move, dims: Dims) -> Situation | None:

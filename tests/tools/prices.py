@@ -4,7 +4,7 @@ Each price is fitted to what operators took, one at a time, at some sizes; the p
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from passes.plan.situations import SEEN
 from rewriter.pipeline import evaluate
 from rewriter.shapes.infer import infer
 from tests.tools.bench import race
-from tests.tools.timed_operators import CASES, LAST, Side, net, sides
+from tests.tools.timed_operators import CASES, LAST, net, sides
 
 STANDARD = StandardDialect()
 PAGE = Path(__file__).parents[2] / "docs/prices.md"
@@ -187,18 +187,28 @@ def told(times: Times) -> Iterator[str]:
 
 def toml(times: Times) -> Iterator[str]:
     """The price table."""
+    found = {row.names: prices(row, times) for row in ROWS}
+    moved, spread = change(times), next(found[row.names]["spread"] for row in ROWS if row.seen == "spread")
     yield f"# Written by `make prices` (tests/tools/prices.py): {VERSIONS}.\n# Nanoseconds on one thread.\n"
-    yield f'about = "{VERSIONS}"\nunit = "ns"\n'
-    yield f"[change] # of layout: as much again where it must be an Einsum, lest the runtime undo it\n{priced(change(times))}"
-    yield "\n# float16 is computed as float32, between two Casts\nhalf = 2.0"
+    yield f'about = "{VERSIONS}"\nunit = "ns"\ndialect = "onnx"\nundoes = true\n'
+    yield "[change] # of layout; half of them as Einsum, since the runtime would undo the Transpose"
+    yield f"{priced(moved)}\nhalf = 2.0 # besides, for float16: it is computed as float32, between two Casts"
     for row in ROWS:
-        yield f'\n[[operator]]\nnames = {json.dumps(row.names.split())}\nseen = "{row.seen}"'
-        yield from (f"{name} = {{ {priced(price)} }}" for name, price in prices(row, times).items())
-    spread = prices(ROWS[1], times)["spread"]
-    twice = Price(byte=round(2 * spread.byte, 5), run=round(2 * spread.run, 5))
-    yield f'\n# as Mul and Add\n[[operator]]\nnames = ["BatchNormalization"]\nseen = "spelling"\nrespelled = {{ {priced(twice)} }}'
-    half = Price(byte=round(change(times).byte / 2, 5))
-    yield f'\n# a guess: half a change\n[[operator]]\nnames = ["MatMul", "Gemm"]\nseen = "product"\nexchanged = {{ {priced(half)} }}'
+        yield from entry(row.names, row.seen, found[row.names])
+    yield "\n# as Mul and Add"
+    yield from entry("BatchNormalization", "spelling", {"respelled": times_of(2, spread)})
+    yield "\n# a guess"
+    yield from entry("MatMul Gemm", "product", {"exchanged": times_of(0.5, moved)})
+
+
+def entry(names: str, seen: str, found: Mapping[str, Price]) -> Iterator[str]:
+    """The prices of some operators."""
+    yield f'\n[[operator]]\nnames = {json.dumps(names.split())}\nseen = "{seen}"'
+    yield from (f"{name} = {{ {priced(price)} }}" for name, price in found.items())
+
+
+def times_of(factor: float, price: Price) -> Price:
+    return Price(byte=round(factor * price.byte, 5), run=round(factor * price.run, 5))
 
 
 def priced(price: Price) -> str:
