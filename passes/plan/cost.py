@@ -1,6 +1,7 @@
 """What a plan costs on a runtime: its prices are a table, ``runtimes/NAME.toml``.
 
-A price is so much for each byte, and so much for each run: elements next to each other that an operator handles as one.
+A price is so much for each byte, more beyond the cache, and so much for each run: elements next to each other that an
+operator handles as one.
 Which price holds for a node, and how long its runs are, is what its row is ``seen`` for (``situations.py``).
 """
 
@@ -17,12 +18,14 @@ import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import every_node, is_standard
-from passes.plan.situations import SEEN, See
+from passes.plan.situations import SEEN, See, Situation, change
 from passes.plan.sizes import dims_of
-from passes.rules.api import Move, Node
+from passes.rules.api import Layout, Move, Node
 
 FOLDER = Path(__file__).parent / "runtimes"
 BYTES = "bytes"  # the table that is no runtime's
+ANY_CHANGE = "any"  # the kind of changes, where all cost the same
+NEAR = 2**20  # bytes of a value that lies in the cache
 
 # sizes that nobody knows: the first axis, any other; how often the body of a loop runs
 DYNAMIC_BATCH, DYNAMIC_DIM, UNKNOWN_TRIPS = 1, 64, 16
@@ -31,15 +34,15 @@ UNKNOWN_ITEMSIZE = 2
 
 @dataclass(frozen=True)
 class Price:
-    """In the units of the table: of each byte, of each run, of each call."""
+    """In the units of the table: of each byte, of each that lies ``far``, beyond the cache, and of each run."""
 
     byte: float = 0.0
+    far: float = 0.0
     run: float = 0.0
-    call: float = 0.0
 
     def of(self, size: int, runs: float) -> float:
         """What it is for ``size`` bytes in so many runs."""
-        return self.call + size * self.byte + runs * self.run
+        return size * self.byte + max(size - NEAR, 0) * self.far + runs * self.run
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,15 @@ class Row:
 class Runtime:
     """The prices of one runtime, or plain bytes.
 
-    ``change``: of one Transpose; ``half``: what one of float16 costs besides, in times of that. ``dialect``: how files
-    for the runtime are written, if it matters. ``undoes``: whether its optimiser cancels Transposes whatever its
-    operators cost.
+    ``changes``: of one Transpose, by its kind (``situations.change``), or one price for any; ``half``: what one of
+    float16 costs besides, in times of that. ``dialect``: how files for the runtime are written, if it matters.
+    ``undoes``: whether its optimiser cancels Transposes whatever its operators cost.
     """
 
     name: str
     about: str
     unit: str
-    change: Price
+    changes: Mapping[str, Price]
     half: float = 0.0
     dialect: str | None = None
     undoes: bool = False
@@ -73,11 +76,24 @@ class Runtime:
     relayout_tie: float = 1.0
     moves_tie: float = 0.5
 
-    def price_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> float:
-        """What one Transpose of the tensor costs: the bytes that it moves, and what the runtime does besides."""
-        size = bytes_of(tensor, sizes)
-        besides = self.half if tensor.dtype == np.float16 else 0.0
-        return self.change.of(size, 0) * (1.0 + besides) if size else 0.0
+    @property
+    def is_uniform(self) -> bool:
+        """Whether a change costs the same whatever the layouts."""
+        return ANY_CHANGE in self.changes
+
+    def dearest_change(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> float:
+        """What the dearest Transpose of the tensor costs; any, where changes cost the same."""
+        return max(self._changed(tensor, sizes, Situation(kind)) for kind in self.changes)
+
+    def change_of(self, tensor: gs.Tensor, sizes: Mapping[str, int], source: Layout, target: Layout) -> float:
+        """What a Transpose of the tensor from one layout to another costs."""
+        if self.is_uniform or tensor.shape is None:
+            return self.dearest_change(tensor, sizes)
+        return self._changed(tensor, sizes, change(source, target, dims(tensor, sizes)))
+
+    def _changed(self, tensor: gs.Tensor, sizes: Mapping[str, int], seen: Situation) -> float:
+        size, besides = bytes_of(tensor, sizes), self.half if tensor.dtype == np.float16 else 0.0
+        return self.changes[seen.name].of(size, size / itemsize(tensor) / seen.run) * (1.0 + besides)
 
     def inside(self, node: Node, move: Move, sizes: Mapping[str, int]) -> float:
         """What one run of a node, so moved, costs because of how its data is stored."""
@@ -117,12 +133,17 @@ def runtime(name: str) -> Runtime:
     table = tomllib.loads((FOLDER / f"{name}.toml").read_text())
     rows = table.pop("operator", [])
     operators = {op: _row(row) for row in rows for op in row["names"]}
-    half = table["change"].pop("half", 0.0)
-    return Runtime(name, change=Price(**table.pop("change")), half=half, operators=operators, **table)
+    changes = table.pop("change")
+    half = changes.pop("half", 0.0)
+    return Runtime(name, changes=_prices(changes), half=half, operators=operators, **table)
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    return Row(SEEN[row["seen"]], {name: Price(**each) for name, each in row.items() if name not in ("names", "seen")})
+    return Row(SEEN[row["seen"]], _prices({name: one for name, one in row.items() if name not in ("names", "seen")}))
+
+
+def _prices(table: Mapping[str, Mapping[str, float]]) -> dict[str, Price]:
+    return {name: Price(**price) for name, price in table.items()}
 
 
 def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int]) -> int:

@@ -21,11 +21,15 @@ Choices = Mapping[int, list[int]]  # variables by layout
 
 
 class Level(NamedTuple):
-    """A respect in which layouts of a value differ; ``price`` and ``tie`` of a change in it (``None``: impossible)."""
+    """A respect in which layouts of a value differ; ``price`` and ``tie`` of a change in it (``None``: impossible).
+
+    ``between`` prices a change from one layout to another, where that matters.
+    """
 
     kind: Callable[[int], Hashable]
     price: float | None
     tie: float = 0.0
+    between: Callable[[int, int], float] | None = None
 
 
 class Formulation:
@@ -69,7 +73,7 @@ class Formulation:
         return inside, self._program.tie_of_moves * row.moved
 
     def _pay_relayouts(self, name: str, supply: Choices, demands: list[Choices]) -> None:
-        """One variable per layout a reader may need, and one constraint per reader who may need it."""
+        """Variables for each layout a reader may need, and one constraint per reader who may need it."""
         layouts = set(supply).union(*demands)
         for level in self._levels(name, layouts) if len(layouts) > 1 else ():
             stored = by_kind(level, supply)
@@ -79,8 +83,22 @@ class Formulation:
                     if stored.get(kind) == [ONE]:
                         continue
                     if kind not in paid:
-                        paid[kind] = [] if level.price is None else [self._integers.variable(level.price, level.tie)]
+                        paid[kind] = self._payments(level, supply, next(n for n in demand if level.kind(n) == kind))
                     self._integers.constrain([*stored.get(kind, []), *paid[kind]], wanted, at_least=0.0)
+
+    def _payments(self, level: Level, supply: Choices, needed: int) -> list[int]:
+        """The variables that pay for a layout: one, or one for each layout that it may be made from."""
+        if level.price is None:
+            return []
+        if level.between is None:
+            return [self._integers.variable(level.price, level.tie)]
+        sources = {kind: next(n for n in supply if level.kind(n) == kind) for kind in map(level.kind, supply)}
+        made, stored = [], by_kind(level, supply)
+        for kind, source in sources.items():
+            if kind != level.kind(needed):
+                made.append(self._integers.variable(level.between(source, needed), level.tie))
+                self._integers.constrain(stored[kind], [made[-1]], at_least=0.0)
+        return made
 
     def _levels(self, name: str, layouts: Collection[int]) -> Iterator[Level]:
         """In which respects the layouts of a value differ."""
@@ -91,11 +109,15 @@ class Formulation:
         def along(layout: int) -> Hashable:
             return self._reduced.along_kind(name, layout)
 
+        def between(source: int, needed: int) -> float:
+            return self._reduced.price(name, source, needed)
+
         price, tie = self._program.price_of(name), self._program.tie_of(name)
+        each = None if self._program.runtime.is_uniform else between
         if len(set(map(in_memory, layouts))) == len(layouts):
-            yield Level(exactly, price, tie)
+            yield Level(exactly, price, tie, each)
         else:
-            yield Level(in_memory, price)
+            yield Level(in_memory, price, between=each)
             yield Level(exactly, 0.0, tie)
         if len(set(map(along, layouts))) > 1:
             yield Level(along, None)

@@ -10,7 +10,7 @@ from passes.ir.graph import natural_layout
 from passes.plan.candidates import Candidates
 from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, bytes_of, runtime
 from passes.plan.flat_graph import FlatGraph
-from passes.rules.api import OUT, Layout, Move, Node, Slot
+from passes.rules.api import IN, OUT, Layout, Move, Node, Slot, permuted
 
 
 class Program:
@@ -51,8 +51,13 @@ class Program:
         return bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
 
     def price_of(self, name: str) -> float:
-        """What one Transpose of the value costs per inference, in units of the runtime's."""
-        return self.runtime.price_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
+        """What the dearest Transpose of the value costs per inference, in units of the runtime's."""
+        return self.runtime.dearest_change(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
+
+    def price_between(self, name: str, source: Layout, target: Layout) -> float:
+        """What a Transpose of the value from one layout to another costs per inference."""
+        price = self.runtime.change_of(self.flat.tensors[name], self._sizes, source, target)
+        return price * self._executions.get(name, 1)
 
     def tie_of(self, name: str) -> float:
         """What one change of the value's layout costs besides, so that there are few."""
@@ -71,8 +76,13 @@ class Program:
     def cost_before(self) -> float:
         """What the graph as it is costs per inference: its Transposes, and operators because of how data is stored."""
         nodes = [(i, ruled.node) for i, ruled in enumerate(self.flat.nodes)]
-        changes = (self.price_of(self.flat.nodes[i].value(OUT(0))) for i, node in nodes if is_transpose(node))
+        changes = (self._price_before(self.flat.nodes[i].value(IN(0)), node) for i, node in nodes if is_transpose(node))
         return sum(self.per_inference(i, self.inside(node, node.move())) for i, node in nodes) + sum(changes)
+
+    def _price_before(self, name: str, node: Node) -> float:
+        """What a Transpose of the graph's own costs."""
+        source, perm = natural_layout(self.flat.tensors[name]), node.attr("perm")
+        return self.price_between(name, source, permuted(tuple(perm)) if perm else source)
 
     def per_inference(self, i: int, cost: float) -> float:
         """What node ``i`` costs per inference, if one run of it costs so much."""

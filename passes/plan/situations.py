@@ -127,6 +127,31 @@ def resize(node: Node, move: Move, dims: Dims) -> Situation | None:
     return inner_or_outer(sizes[1], changed, f"{mode}_first", f"{mode}_last", OUT(0)) if changed else None
 
 
+def change(source: Layout, target: Layout, sizes: Sequence[int]) -> Situation:
+    """A Transpose: ``blocks`` where the last axis stays the last, a run is then what stays together; ``inward`` or
+    ``outward`` where else one axis, or some that stay together, goes past others; ``scattered`` otherwise."""
+    if source.is_divided or target.is_divided:
+        return Situation("inward")
+    places = [source.axis_perm.index(axis) for axis in target.axis_perm if sizes[axis] != 1]
+    groups = [[places[0]]] if places else []  # axes that stay together
+    between = {place for place, axis in enumerate(source.axis_perm) if sizes[axis] == 1}
+    for place in places[1:]:
+        if all(p in between for p in range(groups[-1][-1] + 1, place)) and place > groups[-1][-1]:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    order = [group[0] for group in groups]
+    if order == sorted(order):
+        return Situation("blocks", prod(sizes))
+    if order[-1] == max(order):
+        return Situation("blocks", prod(sizes[source.axis_perm[place]] for place in groups[-1]))
+    moved = [i for i in range(len(order)) if (rest := order[:i] + order[i + 1 :]) == sorted(rest)]
+    single = [i for i in moved if len(groups[i]) == 1] or moved
+    if not moved:
+        return Situation("scattered")
+    return Situation("inward" if single[0] > sorted(order).index(order[single[0]]) else "outward")
+
+
 def inner_or_outer(sizes: Sequence[int], places: Iterable[int], inner: str, outer: str, slot: Slot) -> Situation:
     """Whether the axes at these places, as stored, are the last that are not of size 1; what a run is then."""
     within = prod(sizes[max(places) + 1 :])

@@ -142,7 +142,7 @@ class _Program:
         return round(cost)
 
     def price(self, name: str) -> float:
-        return runtime(BYTES).price_of(self.flat.tensors[name], {}) * self.times.get(name, 1)
+        return runtime(BYTES).dearest_change(self.flat.tensors[name], {}) * self.times.get(name, 1)
 
     def _choose(self, ruled: RuledNode, moves: Sequence[Move]) -> None:
         costs = [runtime(BYTES).inside(ruled.node, move, {}) for move in moves]

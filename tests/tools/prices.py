@@ -6,7 +6,9 @@ Each price is fitted to what operators took, one at a time, at some sizes; the p
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
+from string import ascii_lowercase
 from typing import NamedTuple
 
 import numpy as np
@@ -16,22 +18,37 @@ from onnx import ModelProto
 
 from passes.dialects.standard import StandardDialect
 from passes.ir.importer import import_model
+from passes.layout import perm
+from passes.layout.layout import natural, permuted
 from passes.normalize.infer_shapes import Engines, infer_shapes
-from passes.plan.cost import FOLDER, Price, bytes_of, dims, itemsize
+from passes.plan.cost import FOLDER, NEAR, Price, bytes_of, dims, itemsize
 from passes.plan.flat_graph import FlatGraph
-from passes.plan.situations import SEEN
+from passes.plan.situations import SEEN, change
 from rewriter.pipeline import evaluate
 from rewriter.shapes.infer import infer
+from tests.support.graphs import model, node
 from tests.tools.bench import race
 from tests.tools.timed_operators import CASES, LAST, net, sides
+
+FIRST = perm.inverse(LAST)
 
 STANDARD = StandardDialect()
 PAGE = Path(__file__).parents[2] / "docs/prices.md"
 TABLE = FOLDER / "onnxruntime.toml"
 SIZES = ((3, 224), (16, 112), (64, 56), (256, 28))  # channels; height and width: these are fitted, and on the page
-OTHERS = ((8, 96), (32, 80), (128, 40))  # these are told
+FAR = ((64, 112), (16, 224))  # these are fitted, too: beyond the cache
+OTHERS = ((8, 96), (32, 80), (128, 40), (96, 112))  # these are told
+TRANSPOSE = "Transpose to the other"
+BETTER = 0.9  # what is left of the squared error with one part more
 LEAST_SECONDS = 0.4  # per pair of sessions
-CHANGES = ("Transpose to the other", "The same as Einsum")
+MOVED = (  # shapes and perms
+    *(([1, c, hw, hw], LAST) for c, hw in ((3, 224), (16, 112), (64, 56), (256, 28), (64, 112), (96, 112), (64, 224))),
+    *(([1, hw, hw, c], FIRST) for c, hw in ((3, 224), (16, 112), (64, 56), (256, 28), (64, 112), (96, 112), (64, 224))),
+    *(([1, t, h, d], (0, 2, 1, 3)) for t, h, d in ((197, 12, 64), (784, 4, 32), (49, 32, 32), (3136, 8, 32))),
+    *(([1, t, h, d], (0, 2, 3, 1)) for t, h, d in ((197, 12, 64), (784, 4, 32), (49, 32, 32))),
+    *(([1, c, hw, hw], (0, 3, 2, 1)) for c, hw in ((3, 224), (16, 112), (64, 56), (256, 28), (64, 112))),
+    *(([8, c, hw, hw], (2, 3, 1, 0)) for c, hw in ((16, 28), (64, 14), (64, 56))),
+)
 VERSIONS = f"onnx {onnx.__version__}, onnxruntime {ort.__version__}, CPU provider"
 HEAD = f"""# Operators on channels first and channels last
 
@@ -106,11 +123,11 @@ class Feature(NamedTuple):
     share: int
 
 
-def feature(row: Row, model: ModelProto) -> Feature | None:
+def feature(row: Row, case: ModelProto) -> Feature | None:
     """What the planner sees of the first node of a model that is of this row; ``None``: nothing that has a price."""
-    graph = import_model(model)
-    nodes = [ruled.node for ruled in FlatGraph(infer_shapes(graph, Engines(infer, evaluate)), STANDARD).nodes]
-    found = [node for node in nodes if node.op in row.names.split()]
+    graph = import_model(case)
+    seen_nodes = [ruled.node for ruled in FlatGraph(infer_shapes(graph, Engines(infer, evaluate)), STANDARD).nodes]
+    found = [one for one in seen_nodes if one.op in row.names.split()]
     seen = SEEN[row.seen](found[0], found[0].move(), lambda tensor: dims(tensor, {}))
     if seen is None:
         return None
@@ -120,18 +137,17 @@ def feature(row: Row, model: ModelProto) -> Feature | None:
 
 
 def fitted(samples: Sequence[tuple[Feature, float]]) -> Price:
-    """The price that tells the times best, as ratios; neither part is negative."""
-    parts = np.asarray([[f.size, f.runs] for f, _ in samples], dtype=float)
+    """The price that tells the times best, as ratios; no part is negative, and none there for little."""
+    parts = np.asarray([[f.size, max(f.size - NEAR, 0), f.runs] for f, _ in samples], dtype=float)
     times = np.asarray([ns / f.share for f, ns in samples])
-    best, least = Price(), np.inf
-    for columns in ([0, 1], [0], [1]):
-        found = np.linalg.lstsq(parts[:, columns] / times[:, None], np.ones(len(times)), rcond=None)[0]
-        price = np.zeros(2)
-        price[columns] = found
+    best, least = np.zeros(3), np.inf
+    for columns in ([0], [0, 1], [0, 2], [0, 1, 2], [2], [1, 2]):
+        price = np.zeros(3)
+        price[columns] = np.linalg.lstsq(parts[:, columns] / times[:, None], np.ones(len(times)), rcond=None)[0]
         off = float(np.square(parts @ price / times - 1).sum())
-        if (found >= 0).all() and off < least:
-            best, least = Price(byte=round(float(price[0]), 5), run=round(float(price[1]), 5)), off
-    return best
+        if (price >= 0).all() and off < least * BETTER:
+            best, least = price, off
+    return Price(*(round(float(each), 5) for each in best))
 
 
 Times = dict[tuple[str, tuple[int, int]], Timed]
@@ -150,16 +166,25 @@ def samples(row: Row, times: Times, sizes: Sequence[tuple[int, int]]) -> Iterato
 def prices(row: Row, times: Times) -> dict[str, Price]:
     """The prices of a row by name, fitted."""
     by_name: dict[str, list[tuple[Feature, float]]] = {}
-    for found, took in samples(row, times, SIZES):
+    for found, took in samples(row, times, (*SIZES, *FAR)):
         by_name.setdefault(found.name, []).append((found, took))
     return {name: fitted(some) for name, some in by_name.items()}
 
 
-def change(times: Times) -> Price:
-    """Of a change of layout: a Transpose, or an Einsum where the runtime would undo the Transpose; half of each."""
-    rows = [(4 * c * hw * hw, took) for case in CHANGES for c, hw in SIZES for took in times[case, (c, hw)]]
-    sizes, took = (np.asarray(column, dtype=float) for column in zip(*rows, strict=True))
-    return Price(byte=round(float((took / sizes).mean()), 5))
+def moved() -> Iterator[tuple[str, list[tuple[Feature, float]]]]:
+    """Changes of layout by kind: features and nanoseconds, each once as Transpose and once as Einsum."""
+    found: dict[str, list[tuple[Feature, float]]] = {}
+    for shape, p in MOVED:
+        seen = change(natural(len(shape)), permuted(p), shape)
+        size = 4 * prod(shape)
+        term = ascii_lowercase[: len(shape)]
+        equation = f"{term}->{''.join(perm.reorder(p, term))}"
+        nodes = node("Transpose", ["x"], ["y"], perm=p), node("Einsum", ["x"], ["y"], equation=equation)
+        models = [model([one], {"x": shape}, {"y": None}) for one in nodes]
+        milliseconds, ratio = race((models[0], models[1]), {}, LEAST_SECONDS)
+        both = milliseconds * 1e6 * (1 + ratio) / 2
+        found.setdefault(seen.name, []).append((Feature(seen.name, size, size / 4 / seen.run, 1), both))
+    yield from found.items()
 
 
 def table(times: Times) -> Iterator[str]:
@@ -170,7 +195,7 @@ def table(times: Times) -> Iterator[str]:
         cells = []
         for size in SIZES:
             first, last = (ns / 1000 for ns in times[case, size])
-            more = (last - first) / times[CHANGES[0], size].first * 1000
+            more = (last - first) / times[TRANSPOSE, size].first * 1000
             cells.append(f"{first:.0f} -> {last:.0f} ({more:+.1f})")
         yield f"| {case} | {' | '.join(cells)} |"
 
@@ -188,17 +213,19 @@ def told(times: Times) -> Iterator[str]:
 def toml(times: Times) -> Iterator[str]:
     """The price table."""
     found = {row.names: prices(row, times) for row in ROWS}
-    moved, spread = change(times), next(found[row.names]["spread"] for row in ROWS if row.seen == "spread")
+    changes = {kind: fitted(some) for kind, some in moved()}
+    spread = next(found[row.names]["spread"] for row in ROWS if row.seen == "spread")
     yield f"# Written by `make prices` (tests/tools/prices.py): {VERSIONS}.\n# Nanoseconds on one thread.\n"
     yield f'about = "{VERSIONS}"\nunit = "ns"\ndialect = "onnx"\nundoes = true\n'
-    yield "[change] # of layout; half of them as Einsum, since the runtime would undo the Transpose"
-    yield f"{priced(moved)}\nhalf = 2.0 # besides, for float16: it is computed as float32, between two Casts"
+    yield "[change] # of layout; half as Transpose, half as Einsum, which the runtime does not undo"
+    yield from (f"{kind} = {{ {priced(price)} }}" for kind, price in changes.items())
+    yield "half = 2.0 # besides, for float16: it is computed as float32, between two Casts"
     for row in ROWS:
         yield from entry(row.names, row.seen, found[row.names])
     yield "\n# as Mul and Add"
     yield from entry("BatchNormalization", "spelling", {"respelled": times_of(2, spread)})
     yield "\n# a guess"
-    yield from entry("MatMul Gemm", "product", {"exchanged": times_of(0.5, moved)})
+    yield from entry("MatMul Gemm", "product", {"exchanged": times_of(0.5, changes["inward"])})
 
 
 def entry(names: str, seen: str, found: Mapping[str, Price]) -> Iterator[str]:
@@ -208,7 +235,7 @@ def entry(names: str, seen: str, found: Mapping[str, Price]) -> Iterator[str]:
 
 
 def times_of(factor: float, price: Price) -> Price:
-    return Price(byte=round(factor * price.byte, 5), run=round(factor * price.run, 5))
+    return Price(*(round(factor * each, 5) for each in (price.byte, price.far, price.run)))
 
 
 def priced(price: Price) -> str:
@@ -216,7 +243,7 @@ def priced(price: Price) -> str:
 
 
 def main() -> None:
-    times = {(case, size): timed(case, size) for case in CASES for size in (*SIZES, *OTHERS)}
+    times = {(case, size): timed(case, size) for case in CASES for size in (*SIZES, *FAR, *OTHERS)}
     PAGE.write_text("\n".join([HEAD, *table(times), TOLD, *told(times), ""]))
     TABLE.write_text("\n".join([*toml(times), ""]))
 
