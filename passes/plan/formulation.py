@@ -73,9 +73,12 @@ class Formulation:
         return inside, self._program.tie_of_moves * row.moved
 
     def _pay_relayouts(self, name: str, supply: Choices, demands: list[Choices]) -> None:
-        """Variables for each layout a reader may need, and one constraint per reader who may need it."""
+        """One variable per layout a reader may need, and one constraint per reader who may need it."""
         layouts = set(supply).union(*demands)
         for level in self._levels(name, layouts) if len(layouts) > 1 else ():
+            if level.between is not None:
+                self._pay_by_pair(level, level.between, supply, demands)
+                continue
             stored = by_kind(level, supply)
             paid: dict[Hashable, list[int]] = {}
             for demand in demands:
@@ -83,22 +86,37 @@ class Formulation:
                     if stored.get(kind) == [ONE]:
                         continue
                     if kind not in paid:
-                        paid[kind] = self._payments(level, supply, next(n for n in demand if level.kind(n) == kind))
+                        paid[kind] = [] if level.price is None else [self._integers.variable(level.price, level.tie)]
                     self._integers.constrain([*stored.get(kind, []), *paid[kind]], wanted, at_least=0.0)
 
-    def _payments(self, level: Level, supply: Choices, needed: int) -> list[int]:
-        """The variables that pay for a layout: one, or one for each layout that it may be made from."""
-        if level.price is None:
-            return []
-        if level.between is None:
-            return [self._integers.variable(level.price, level.tie)]
-        sources = {kind: next(n for n in supply if level.kind(n) == kind) for kind in map(level.kind, supply)}
-        made, stored = [], by_kind(level, supply)
-        for kind, source in sources.items():
-            if kind != level.kind(needed):
-                made.append(self._integers.variable(level.between(source, needed), level.tie))
-                self._integers.constrain(stored[kind], [made[-1]], at_least=0.0)
-        return made
+    def _pay_by_pair(
+        self, level: Level, between: Callable[[int, int], float], supply: Choices, demands: list[Choices]
+    ) -> None:
+        """One variable per pair of layouts, stored and needed, and for each reader a flow from the ones to the others.
+
+        What flows from a layout is no more than is stored so. With it the relaxed program is nearly always whole, which
+        it is not where all readers may draw on all that is stored.
+        """
+        stored, sources = by_kind(level, supply), {level.kind(layout): layout for layout in supply}
+        paid: dict[tuple[Hashable, Hashable], int] = {}
+        for demand in demands:
+            flows: dict[Hashable, list[int]] = {kind: [] for kind in stored}
+            needed = {level.kind(layout): layout for layout in demand}
+            for kind, wanted in by_kind(level, demand).items():
+                arriving = []
+                for source, layout in sources.items():
+                    price = 0.0 if source == kind else between(layout, needed[kind])
+                    alone = len(demands) == 1 or source == kind
+                    flow = self._integers.variable(price if alone else 0.0, level.tie * (alone and source != kind))
+                    arriving.append(flow)
+                    flows[source].append(flow)
+                    if not alone:
+                        if (source, kind) not in paid:
+                            paid[source, kind] = self._integers.variable(price, level.tie)
+                        self._integers.constrain([paid[source, kind]], [flow], at_least=0.0)
+                self._integers.constrain(arriving, wanted, at_least=0.0)
+            for source, some in flows.items():
+                self._integers.constrain(stored[source], some, at_least=0.0)
 
     def _levels(self, name: str, layouts: Collection[int]) -> Iterator[Level]:
         """In which respects the layouts of a value differ."""
