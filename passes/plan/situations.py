@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import onnx_graphsurgeon as gs
 
-from passes.rules.api import IN, OUT, Layout, Move, Node, Slot
+from passes.rules.api import ANY, IN, OUT, Layout, Move, Node, Slot
 
 ALONG_AXIS_SINCE = 13  # before, Softmax and its like see the tensor as a matrix, whose rows stay together
 
@@ -19,7 +19,7 @@ class Situation(NamedTuple):
     """The ``name`` of the price that holds, and the elements of a run; the price is for the value at ``slot``."""
 
     name: str
-    run: int = 1
+    run: float = 1
     slot: Slot = OUT(0)
 
 
@@ -47,6 +47,21 @@ def spelling(node: Node, move: Move, dims: Dims) -> Situation | None:
 def product(node: Node, move: Move, dims: Dims) -> Situation | None:
     """``exchanged``: a product whose operands change places, a constant on the right among them."""
     return Situation("exchanged") if move.operands and node.is_constant(1) else None
+
+
+def packing(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``exchanged``, as a price for the left operand, and runs of it for each element of the right one: what is on the
+    right is laid out block by block, a constant once, other values on each run."""
+    if product(node, move, dims) is None:
+        return None
+    left, right = (prod(dims(node.tensor(IN(i)))) for i in range(2))
+    return Situation("exchanged", left / right, IN(0))
+
+
+def equation(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``respelled``: an Einsum of several operands that is stored otherwise than in the original."""
+    layouts = [layout for layout in (*move.inputs, *move.outputs) if layout != ANY]
+    return Situation("respelled") if len(operands(node)) > 1 and not all(at.is_natural for at in layouts) else None
 
 
 def broadcast(node: Node, move: Move, dims: Dims) -> Situation | None:
@@ -169,6 +184,8 @@ SEEN: dict[str, See] = {
     "along": along,
     "spelling": spelling,
     "product": product,
+    "packed": packing,
+    "spelled_otherwise": equation,
     "spread": broadcast,
     "cut": pieces,
     "picked": gather,
