@@ -6,7 +6,7 @@ Which price holds for a node, and how long its runs are, is what its row is ``se
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from math import prod
@@ -59,7 +59,8 @@ class Runtime:
 
     ``changes``: of one Transpose, by its kind (``situations.change``), or one price for any; ``half``: what one of
     float16 costs besides, in times of that. ``dialect``: how files for the runtime are written, if it matters.
-    ``undoes``: whether its optimiser cancels Transposes whatever its operators cost.
+    ``undoes``: whether its optimiser cancels Transposes whatever its operators cost. ``blocked``: operators that work
+    on blocks of their own, so that a change next to them is two.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Runtime:
     half: float = 0.0
     dialect: str | None = None
     undoes: bool = False
+    blocked: Collection[str] = ()
     operators: Mapping[str, Row] = field(default_factory=dict)
 
     # Among plans of equal cost the one with fewest changes of layout, among those the one that leaves most nodes as

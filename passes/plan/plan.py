@@ -81,7 +81,7 @@ def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
         moved = 0 if source.memory_order(shape) == needed.memory_order(shape) else program.bytes_of(name)
         op = "Transpose" if any(isinstance(step, Transpose) for step in recipe(source, needed, shape)) else "Reshape"
         labels = tuple(str(flat.nodes[i]) for i, _ in readers)
-        culprit = _blame(program, name, have[0], readers)
+        culprit = _cheaper(program, chosen, have[0], readers) or _blame(program, name, have[0], readers)
         yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, culprit)
         have.append(needed)
 
@@ -97,6 +97,16 @@ def _needs(program: Program, chosen: Sequence[Move]) -> dict[tuple[str, Layout],
         if name in program.flat.tensors:
             needs.setdefault((name, layout), [])
     return needs
+
+
+def _cheaper(program: Program, chosen: Sequence[Move], stored: Layout, readers: Sequence[Touch]) -> str | None:
+    """The first reader that costs less with another layout than with the one that the value is stored in."""
+    for i, slot in readers:
+        ruled, cost = program.flat.nodes[i], program.inside(program.flat.nodes[i].node, chosen[i])
+        others = [program.inside(ruled.node, move) for move in program.moves[i] if move.at(slot) == stored]
+        if others and cost < min(others):
+            return f"{ruled}: it costs less so than in the layout that its input has"
+    return None
 
 
 def _left(flat: FlatGraph, chosen: Sequence[Move]) -> Iterator[Relayout]:

@@ -52,12 +52,18 @@ class Program:
 
     def price_of(self, name: str) -> float:
         """What the dearest Transpose of the value costs per inference, in units of the runtime's."""
-        return self.runtime.dearest_change(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
+        return self.runtime.dearest_change(self.flat.tensors[name], self._sizes) * self._times(name)
 
     def price_between(self, name: str, source: Layout, target: Layout) -> float:
         """What a Transpose of the value from one layout to another costs per inference."""
         price = self.runtime.change_of(self.flat.tensors[name], self._sizes, source, target)
-        return price * self._executions.get(name, 1)
+        return price * self._times(name)
+
+    def _times(self, name: str) -> int:
+        """How often a value changes its layout, where it does: twice if it leaves, or comes to be, blocks as well."""
+        touching = (self.flat.nodes[i].node.op for i, _ in self.flat.touching.get(name, ()))
+        is_blocked = bool(self.runtime.blocked) and any(op in self.runtime.blocked for op in touching)
+        return self._executions.get(name, 1) * (2 if is_blocked else 1)
 
     def tie_of(self, name: str) -> float:
         """What one change of the value's layout costs besides, so that there are few."""

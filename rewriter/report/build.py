@@ -50,6 +50,7 @@ def make_report(
         barriers=_barriers(work.program.graph),
         bytes_before=work.bytes_before,
         bytes=plan.bytes,
+        held=_count_einsums(result) - _count_einsums(original) if plan.held else 0,
         runtime=work.program.runtime.name,
         unit=work.program.runtime.unit,
         cost_before=work.program.cost_before,
@@ -72,6 +73,10 @@ def _count_ops(before: ModelProto, after: ModelProto) -> dict[str, tuple[int, in
     """Operators of the main graphs, those that changed in number first."""
     old, new = (Counter(_operator(n.op_type, n.domain) for n in model.graph.node) for model in (before, after))
     return {name: (old[name], new[name]) for name in sorted({*old, *new}, key=lambda n: (old[n] == new[n], n))}
+
+
+def _count_einsums(model: ModelProto) -> int:
+    return sum(node.op_type == "Einsum" for node in model.graph.node)
 
 
 def _barriers(graph: gs.Graph) -> dict[str, int]:

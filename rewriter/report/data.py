@@ -34,7 +34,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Report:
-    """``ops`` counts operators before and after; ``seconds`` are by stage.
+    """``ops`` counts operators before and after; ``seconds`` are by stage; ``held`` Transposes are written as Einsum.
 
     All per inference: ``bytes_before`` and ``bytes`` are those of Transposes. ``cost``, in the ``unit`` of the prices
     of ``runtime``, is of these and of what is dearer or cheaper because of how values are stored, ``cost_before`` that
@@ -52,6 +52,7 @@ class Report:
     barriers: Mapping[str, int]
     bytes_before: int
     bytes: int
+    held: int
     runtime: str
     unit: str
     cost_before: float
@@ -66,8 +67,9 @@ class Report:
 
     @property
     def transposes(self) -> tuple[int, int]:
-        """Transpose nodes in the main graph, before and after."""
-        return self.ops.get("Transpose", (0, 0))
+        """Transpose nodes in the main graph, before and after, those written as Einsum among them."""
+        before, after = self.ops.get("Transpose", (0, 0))
+        return before, after + self.held
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain dicts, lists, strings and numbers."""

@@ -16,7 +16,7 @@ from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.layout import perm
 from passes.layout.layout import ANY, Layout, natural, permuted
-from passes.plan.cost import BYTES, UNKNOWN_TRIPS, runtime
+from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, runtime
 from passes.plan.flat_graph import FlatGraph, RuledNode
 from passes.plan.milp import ONE, IntegerProgram
 from passes.refusal import Refusal
@@ -28,10 +28,10 @@ MOST_COMBINATIONS = 20_000  # of one node
 Layouts = Mapping[str, Layout]
 
 
-def least(graph: gs.Graph, ends: Layouts, dialect: Dialect, seconds: float = 100.0) -> float:
-    """The bytes that the best of all plans moves, in Transposes and inside of operators."""
+def least(graph: gs.Graph, ends: Layouts, dialect: Dialect, prices: str = BYTES, seconds: float = 100.0) -> float:
+    """What the best of all plans costs, in Transposes and inside of operators."""
     flat = FlatGraph(graph, dialect)
-    return _Program(graph, flat, ends, Offered(flat, ends).moves).solve(seconds)
+    return _Program(graph, flat, ends, Offered(flat, ends).moves, runtime(prices)).solve(seconds)
 
 
 class Offered:
@@ -115,7 +115,10 @@ class Offered:
 class _Program:
     """The plan as one integer program, without anything that breaks ties."""
 
-    def __init__(self, graph: gs.Graph, flat: FlatGraph, ends: Layouts, moves: Sequence[Sequence[Move]]) -> None:
+    def __init__(
+        self, graph: gs.Graph, flat: FlatGraph, ends: Layouts, moves: Sequence[Sequence[Move]], prices: Runtime
+    ) -> None:
+        self.prices = prices
         self.flat, self.program, self.times = (
             flat,
             IntegerProgram(),
@@ -138,14 +141,16 @@ class _Program:
         values, bound, optimal = self.program.solve(self.chosen, seconds)
         cost = float(np.asarray(self.program.costs) @ np.round(values, 6))
         if not optimal or abs(cost - bound) > 1:
-            raise AssertionError(f"the best plan found moves {cost} bytes, the least is {bound}")
+            raise AssertionError(f"the best plan found costs {cost}, the least is {bound}")
         return round(cost)
 
-    def price(self, name: str) -> float:
-        return runtime(BYTES).dearest_change(self.flat.tensors[name], {}) * self.times.get(name, 1)
+    def price(self, name: str, stored: Layout, needed: Layout) -> float:
+        touching = {self.flat.nodes[i].node.op for i, _ in self.flat.touching[name]}
+        times = self.times.get(name, 1) * (2 if touching & {*self.prices.blocked} else 1)
+        return self.prices.change_of(self.flat.tensors[name], {}, stored, needed) * times
 
     def _choose(self, ruled: RuledNode, moves: Sequence[Move]) -> None:
-        costs = [runtime(BYTES).inside(ruled.node, move, {}) for move in moves]
+        costs = [self.prices.inside(ruled.node, move, {}) for move in moves]
         times = self.times.get(ruled.value(OUT(0)), 1) if any(costs) else 0
         variables = [self.program.variable(cost * times) for cost in costs]
         self.program.constrain(variables, at_least=1, at_most=1)
@@ -161,20 +166,33 @@ class _Program:
 
     def _pay(self, name: str, needs: Sequence[Mapping[Layout, list[int]]]) -> None:
         """Each order of the bytes that is needed and not stored costs a Transpose; orders along axes never change."""
-        shape, paid = self.flat.tensors[name].shape, dict[Hashable, int]()
+        shape, paid = self.flat.tensors[name].shape, dict[tuple[Hashable, Hashable], int]()
         for need in needs:
-            orders = {layout: layout.memory_order(shape) for layout in (*need, *self.stored[name])}
-            for order in dict.fromkeys(orders[layout] for layout in need):
-                if order not in paid:
-                    paid[order] = self.program.variable(self.price(name))
-                stored = [v for one, some in self.stored[name].items() if orders[one] == order for v in some]
-                wanted = [v for one, some in need.items() if orders[one] == order for v in some]
-                self.program.constrain([paid[order], *stored], wanted, at_least=0)
+            had, wanted = self._by_order(self.stored[name], shape), self._by_order(need, shape)
+            for order, (needed, wanting) in wanted.items():
+                if self.prices.is_uniform:
+                    if ("any", order) not in paid:
+                        paid["any", order] = self.program.variable(self.price(name, needed, needed))
+                    self.program.constrain([paid["any", order], *had.get(order, (needed, []))[1]], wanting, at_least=0)
+                for other, (stored, storing) in had.items() if not self.prices.is_uniform else ():
+                    if other != order:
+                        if (other, order) not in paid:
+                            paid[other, order] = self.program.variable(self.price(name, stored, needed))
+                        self.program.constrain([paid[other, order]], [*storing, *wanting], at_least=-1)
             never = self._exactly if self._is_pair(name) else self._along
             for kind in dict.fromkeys(map(never, need)):
-                stored = [v for one, some in self.stored[name].items() if never(one) == kind for v in some]
-                self.program.constrain(stored, [v for one, some in need.items() if never(one) == kind for v in some],
+                as_it_is = [v for one, some in self.stored[name].items() if never(one) == kind for v in some]
+                self.program.constrain(as_it_is, [v for one, some in need.items() if never(one) == kind for v in some],
                                        at_least=0)  # fmt: skip
+
+    def _by_order(
+        self, choices: Mapping[Layout, list[int]], shape: Sequence[int | str | None] | None
+    ) -> dict[Hashable, tuple[Layout, list[int]]]:
+        """A layout and the variables for each order of the bytes."""
+        found: dict[Hashable, tuple[Layout, list[int]]] = {}
+        for layout, variables in choices.items():
+            found.setdefault(layout.memory_order(shape), (layout, []))[1].extend(variables)
+        return found
 
     def _exactly(self, layout: Layout) -> Hashable:
         return layout

@@ -232,7 +232,8 @@ def toml(times: Times) -> Iterator[str]:
     changes = {kind: fitted(some) for kind, some in moved()}
     spread = next(found[row.names]["spread"] for row in ROWS if row.seen == "spread")
     yield f"# Written by `make prices` (tests/tools/prices.py): {VERSIONS}.\n# Nanoseconds on one thread.\n"
-    yield f'about = "{VERSIONS}"\nunit = "ns"\ndialect = "onnx"\nundoes = true\n'
+    yield f'about = "{VERSIONS}"\nunit = "ns"\ndialect = "onnx"\nundoes = true'
+    yield 'blocked = ["Conv"] # works on blocks of channels\n'
     yield "[change] # of layout; half as Transpose, half as Einsum, which the runtime does not undo"
     yield from (f"{kind} = {{ {priced(price)} }}" for kind, price in changes.items())
     yield "half = 2.0 # besides, for float16: it is computed as float32, between two Casts"
