@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import onnx_graphsurgeon as gs
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes.apply.hold_changes import hold_changes
 from passes.apply.push_transposes import push
 from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
@@ -22,9 +23,10 @@ from passes.normalize.fuse_group_norm import fuse_group_norm
 from passes.normalize.infer_shapes import Engines, infer_shapes
 from passes.normalize.inline_functions import inline_functions
 from passes.normalize.lower_functions import lower_functions
+from passes.normalize.permuting_einsums import permuting_einsums
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
-from passes.plan.cost import ONNXRUNTIME_CPU as COST
+from passes.plan.cost import BYTES, runtime, transposed_bytes
 from passes.plan.interface import assumed_roles, interface
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
@@ -40,7 +42,7 @@ class Request:
     """What was asked for: see ``rewriter.rewrite``.
 
     ``recorded`` is what the file's own record says of graph inputs and outputs. ``own_weights``: what the file makes of
-    weights is not computed.
+    weights is not computed. ``runtime``: whose prices the plan is made at.
     """
 
     to: str
@@ -51,6 +53,7 @@ class Request:
     input_shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     time_limit: float = 60.0
     own_weights: bool = False
+    runtime: str = BYTES
 
 
 @dataclass
@@ -103,18 +106,19 @@ def _make_program(work: Work) -> Program:
     request = work.request
     tensors = (*work.graph.inputs, *work.graph.outputs)
     ends = interface(tensors, work.roles, request.to, request.choices, request.recorded, request.keep_io)
-    return Program(work.graph, ends, request.dialect, work.sizes)
+    return Program(work.graph, ends, request.dialect, work.sizes, runtime(request.runtime))
 
 
 PASSES = (
     Pass(READ, "unique_names", lambda work: unique_names(work.graph), lint_names),
     Pass(READ, "toposort", lambda work: toposort(work.graph)),
     Pass(READ, "constant_nodes", lambda work: constant_nodes(work.graph)),
+    Pass(READ, "permuting_einsums", lambda work: permuting_einsums(work.graph)),
     Pass(READ, "exact_pools", lambda work: exact_pools(work.graph, work.engines)),
     Pass(READ, "infer_shapes", lambda work: infer_shapes(work.graph, work.engines)),
     Pass(READ, "fold_sizes", lambda work: fold_sizes(work.graph, work.engines, work.request.own_weights)),
     Pass(READ, "measure_sizes", lambda work: measured_sizes(work.graph, work.sizes, work.engines), gives="measured"),
-    Pass(READ, "measure", lambda work: COST.transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
+    Pass(READ, "measure", lambda work: transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
     Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
@@ -123,6 +127,7 @@ PASSES = (
     Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
     Pass(APPLY, "quantize_as_functions", lambda work: as_functions(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
+    Pass(APPLY, "hold_changes", lambda work: hold_changes(work.program, work.plan), gives="plan"),
     Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -4,6 +4,7 @@ from math import inf
 
 TARGETS = ("nhwc", "nchw")
 DIALECTS = ("function", "onnx")
+RUNTIMES = ("bytes", "onnxruntime")  # whose prices there are: passes/plan/runtimes
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
 PROVIDERS = ("cpu", "cuda")

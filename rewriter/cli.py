@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import rewriter
-from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, TARGETS, WEIGHT_LAYOUTS, number_fault
+from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS, number_fault
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import DoesNotRun, ResultDiffers, RewriterError, UsageError
 from rewriter.files.outputs import check_outputs, refuse_read
@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--dialect", choices=DIALECTS,
                      help="write channels-last operators as model-local functions (default for nhwc), or keep to "
                      "standard ONNX operators (default for nchw)")  # fmt: skip
+    how.add_argument("--for", choices=RUNTIMES, default=RUNTIMES[0], dest="runtime",
+                     help="whose prices the plan is the least at: bytes that Transposes move, or the time that this "
+                     "runtime takes on a CPU (default: %(default)s)")  # fmt: skip
     how.add_argument("--weight-layout", choices=WEIGHT_LAYOUTS, default=WEIGHT_LAYOUTS[0],
                      help="kernels in the function dialect (default: %(default)s)")  # fmt: skip
     how.add_argument("--layout", action="append", default=[], metavar="NAME=LAYOUT",
@@ -111,6 +114,7 @@ def _rewrite(
         args.model,
         args.to,
         dialect=args.dialect,
+        runtime=args.runtime,
         weight_layout=args.weight_layout,
         layouts=layouts,
         keep_io=args.keep_io,

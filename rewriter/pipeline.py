@@ -22,9 +22,10 @@ from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
 from passes.normalize.infer_shapes import Engines
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
+from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
-from rewriter.choices import TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.axes import inferred_axes_fault
 from rewriter.faults.find import refuse_broken
@@ -63,6 +64,7 @@ def rewrite(
     to: str = "nhwc",
     *,
     dialect: str | None = None,
+    runtime: str = RUNTIMES[0],
     weight_layout: str = "ohwi",
     layouts: Mapping[str, str] | None = None,
     keep_io: bool = False,
@@ -76,6 +78,8 @@ def rewrite(
 
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only.
+    ``runtime``: whose prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that
+    ``"onnxruntime"`` takes on a CPU, whose dialect is the default then.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
     (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
     none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.
@@ -86,11 +90,13 @@ def rewrite(
     The given model is left as it is; the result is structurally verified but not run: see ``validate``.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
     """
-    spelled = _dialect(to, dialect, weight_layout)
+    spelled = _dialect(to, dialect, weight_layout, runtime)
     choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
     original = _read(model, on_read, seconds)
-    request = Request(to, spelled, choices, recorded_layouts(original), keep_io, input_shapes or {}, time_limit)
+    request = Request(
+        to, spelled, choices, recorded_layouts(original), keep_io, input_shapes or {}, time_limit, runtime=runtime
+    )
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
         result = _convert(work, original, explain)
@@ -208,17 +214,18 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - begin
 
 
-def _dialect(to: str, dialect: str | None, weight_layout: str) -> Dialect:
+def _dialect(to: str, dialect: str | None, weight_layout: str, runtime: str) -> Dialect:
     """The dialect asked for. Raises UsageError if one of the options is none that there is."""
     for option, value, allowed in (
         ("to", to, TARGETS),
         ("dialect", dialect, (None, *dialects.DIALECTS)),
         ("weight_layout", weight_layout, WEIGHT_LAYOUTS),
+        ("runtime", runtime, RUNTIMES),
     ):
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
             raise UsageError(f"{option} is {value!r}; it must be {names}")
-    return dialects.make(dialect or dialects.DEFAULTS[to], weight_layout)
+    return dialects.make(dialect or prices_of(runtime).dialect or dialects.DEFAULTS[to], weight_layout)
 
 
 def _check_names(work: Work) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,23 @@ from passes.ir.control_flow import NODE, Place, couplings, flat, scan_axes
 from passes.ir.graph import all_names, assemble, bodies, changed_bodies, every_node, natural_layout, new_node, unused
 from passes.layout.recipe import Reshape, recipe
 from passes.plan.plan import Plan, nearest
-from passes.rules.api import ANY, PREVIOUS, Array, Edit, Expand, Layout, Lookup, Move, Omit, Put, Take
+from passes.rules.api import (
+    ANY,
+    PREVIOUS,
+    Array,
+    Edit,
+    Expand,
+    Layout,
+    Lookup,
+    Move,
+    Omit,
+    Perm,
+    Put,
+    Take,
+    perm,
+)
+
+HELD = (np.float32, np.float64)  # types of which onnxruntime has an Einsum
 
 
 def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
@@ -177,9 +194,18 @@ class _Push:
                 )
                 self._add("Reshape", [value, shape], made, {}, "reshape")
             else:
-                self._add("Transpose", [value], made, {"perm": list(step.perm)}, "transpose")
+                self._transpose(value, made, step.perm, held=(tensor.name, layout) in self.shared.plan.held)
             value = made
         return result
+
+    def _transpose(self, value: gs.Tensor, result: gs.Tensor, p: Perm, held: bool) -> None:
+        """A Transpose; as Einsum, if it must be held where it is."""
+        if held and value.dtype in HELD:
+            term = ascii_lowercase[: len(p)]
+            equation = f"{term}->{''.join(perm.reorder(p, term))}"
+            self._add("Einsum", [value], result, {"equation": equation}, "transpose")
+        else:
+            self._add("Transpose", [value], result, {"perm": list(p)}, "transpose")
 
     def _edit(self, edit: Edit, value: gs.Tensor, result: gs.Tensor) -> None:
         """Insert the node that does at run time what ``edit.apply`` does to a constant."""

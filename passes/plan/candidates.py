@@ -18,8 +18,8 @@ from passes.rules.api import ANY, IN, Layout, Move, Perm, Refusal, Slot, natural
 
 MOST_COMBINATIONS = 1000  # of layouts of the independent slots of one node
 
-Key = tuple[tuple[Layout, ...], tuple[Layout, ...]]
-Moves = dict[Key, Move]  # by the layouts of inputs and outputs
+Key = tuple[tuple[Layout, ...], tuple[Layout, ...], str | None]
+Moves = dict[Key, Move]  # by the layouts of inputs and outputs, and the domain if it becomes another operator
 Beyond = list[tuple[Slot, Layout]]
 
 
@@ -70,21 +70,21 @@ class Candidates:
         moves, beyond = self._answers.of(ruled.node, self._looks[i], partial(self._first_moves, ruled))
         if any(ruled.rank(slot) is None for slot in ruled.live):
             moves = {key: move for key, move in moves.items() if self._is_told(ruled, move)}
-            moves = moves or {((), ()): ruled.node.move()}
+            moves = moves or {((), (), None): ruled.node.move()}
             beyond = self._new(ruled, moves.values())
         self._learn(ruled, beyond)
         return moves
 
     def _first_moves(self, ruled: RuledNode) -> tuple[Moves, Beyond]:
         stay = ruled.node.move()
-        moves = {} if ruled.rule is not None and ruled.rule.always_rewrite else {(stay.inputs, stay.outputs): stay}
+        moves = {} if ruled.rule is not None and ruled.rule.always_rewrite else {key_of(stay): stay}
         options = self._options(ruled)
         if len(options) == 1 and (ruled.rank(ruled.slots[0]) or 0) > MOST_PERMS:
             options = [[*dict.fromkeys([*options[0], *self._from_others(ruled)])]]
         for layouts in combinations(ruled, options):
             for move in answered(ruled, layouts):
-                moves.setdefault((move.inputs, move.outputs), move)
-        moves = moves or {(stay.inputs, stay.outputs): stay}
+                moves.setdefault(key_of(move), move)
+        moves = moves or {key_of(stay): stay}
         return moves, self._new(ruled, moves.values())
 
     def _options(self, ruled: RuledNode) -> list[Sequence[Layout]]:
@@ -127,7 +127,7 @@ class Candidates:
         for layouts in self._tried(ruled, slot, layout):
             question = (self._looks[i], layouts)
             for move in self._answers.of(ruled.node, question, partial(answered, ruled, layouts)):
-                key = (move.inputs, move.outputs)
+                key = key_of(move)
                 if key not in self._found[i] and key not in more and self._is_told(ruled, move):
                     more[key] = move
                     moves.append(move)
@@ -178,6 +178,11 @@ def guessed(ruled: RuledNode, slot: Slot, layout: Layout) -> list[Layout]:
         return ruled.likely(slot, layout)
     except Refusal:
         return []
+
+
+def key_of(move: Move) -> Key:
+    """What tells the moves of a node apart."""
+    return move.inputs, move.outputs, move.domain
 
 
 def combinations(ruled: RuledNode, options: Sequence[Sequence[Layout]]) -> Iterator[tuple[Layout, ...]]:

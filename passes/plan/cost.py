@@ -1,96 +1,155 @@
-"""What a plan costs: every price, its unit and the measurement behind it, for one runtime."""
+"""What a plan costs on a runtime: its prices are a table, ``runtimes/NAME.toml``.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A price is so much for each byte, more beyond the cache, and so much for each run: elements next to each other that an
+operator handles as one.
+Which price holds for a node, and how long its runs are, is what its row is ``seen`` for (``situations.py``).
+"""
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from math import prod
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import every_node, is_standard
+from passes.plan.situations import SEEN, See, Situation, change
 from passes.plan.sizes import dims_of
-from passes.rules.api import IN, Move, Node
+from passes.rules.api import Layout, Move, Node
 
-MATRIX_PRODUCTS = ("MatMul", "Gemm")
-ALONG_AXIS = ("Softmax", "LogSoftmax", "Hardmax")
-ALONG_AXIS_SINCE = 13  # before, these see the tensor as a matrix, whose rows stay together
+FOLDER = Path(__file__).parent / "runtimes"
+BYTES = "bytes"  # the table that is no runtime's
+ANY_CHANGE = "any"  # the kind of changes, where all cost the same
+NEAR = 2**20  # bytes of a value that lies in the cache
+
+# sizes that nobody knows: the first axis, any other; how often the body of a loop runs
+DYNAMIC_BATCH, DYNAMIC_DIM, UNKNOWN_TRIPS = 1, 64, 16
+UNKNOWN_ITEMSIZE = 2
 
 
 @dataclass(frozen=True)
-class CostModel:
-    """Prices in bytes that a runtime moves per inference; of copies, in times of the bytes of a node's first result.
+class Price:
+    """In the units of the table: of each byte, of each that lies ``far``, beyond the cache, and of each run."""
 
-    A Transpose moves the bytes of its value each time it runs. What is made of constants only costs nothing: runtimes
-    compute it when they load the model.
+    byte: float = 0.0
+    far: float = 0.0
+    run: float = 0.0
+
+    def of(self, size: int, runs: float) -> float:
+        """What it is for ``size`` bytes in so many runs."""
+        return size * self.byte + max(size - NEAR, 0) * self.far + runs * self.run
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an operator costs, by what is ``see``-n of a node of it."""
+
+    see: See
+    prices: Mapping[str, Price]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The prices of one runtime, or plain bytes.
+
+    ``changes``: of one Transpose, by its kind (``situations.change``), or one price for any; ``half``: what one of
+    float16 costs besides, in times of that. ``dialect``: how files for the runtime are written, if it matters.
+    ``undoes``: whether its optimiser cancels Transposes whatever its operators cost. ``blocked``: operators that work
+    on blocks of their own, so that a change next to them is two.
     """
 
-    runtime: str
+    name: str
+    about: str
+    unit: str
+    changes: Mapping[str, Price]
+    half: float = 0.0
+    dialect: str | None = None
+    undoes: bool = False
+    blocked: Collection[str] = ()
+    operators: Mapping[str, Row] = field(default_factory=dict)
 
-    # sizes that nobody knows: the first axis, any other; how often the body of a loop runs
-    dynamic_batch: int = 1
-    dynamic_dim: int = 64
-    unknown_trips: int = 16
-    unknown_itemsize: int = 2
-
-    # bytes. Among plans of equal bytes the one with fewest changes of layout, among those the one that leaves most
-    # nodes as they are: all moves of a plan together cost less than one change
+    # Among plans of equal cost the one with fewest changes of layout, among those the one that leaves most nodes as
+    # they are: all moves of a plan together cost less than one change
     relayout_tie: float = 1.0
     moves_tie: float = 0.5
 
-    # copies. A Softmax along an axis that is not the last transposes before and after (CPU and CUDA providers: a
-    # diffusion U-Net spends 10 ms in Softmax instead of 0.4). On the CPU it takes 17 to 22 Transposes (docs/prices.md);
-    # priced at more than 2 it would be given some of its own
-    softmax_off_last: float = 2.0
-    # BatchNormalization as Mul and Add passes its data twice, and is not fused with what is before it
-    second_pass: float = 1.0
-    # The right operand of a product is laid out block by block: a constant once, other values on each run. So
-    # exchanging a constant on the right costs passes over what is on the left (priced at none Keras's ConvNeXt runs at
-    # 1.09 times the original's time, priced at 1 an MLP-Mixer keeps its Transposes)
-    unpacked_operand: float = 0.5
-    # The CPU provider computes float16 as float32: a Transpose of it stands between two Casts, each of which takes as
-    # long as the Transpose ([1,56,56,64]: 0.05 to 0.06 ms each; a Transpose of float32: 0.10). So it belongs on the
-    # float32 side of a Cast. Pairs cancel on either side, at BASIC and ALL
-    half_detour: float = 2.0
+    @property
+    def is_uniform(self) -> bool:
+        """Whether a change costs the same whatever the layouts."""
+        return ANY_CHANGE in self.changes
 
-    def bytes_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:
-        """Bytes that one Transpose of the tensor moves, none if its rank is unknown; ``sizes``: of symbolic dims."""
-        if tensor.shape is None:
-            return 0
-        known = tensor.dtype is not None and not isinstance(tensor.dtype, int)
-        dims = (
-            dim if isinstance(dim, int) else sizes.get(dim, self.dynamic_dim if axis else self.dynamic_batch)
-            for axis, dim in enumerate(dims_of(tensor))
-        )
-        return (np.dtype(tensor.dtype).itemsize if known else self.unknown_itemsize) * prod(dims)
+    def dearest_change(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> float:
+        """What the dearest Transpose of the tensor costs; any, where changes cost the same."""
+        return max(self._changed(tensor, sizes, Situation(kind)) for kind in self.changes)
 
-    def price_of(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> float:
-        """What one Transpose of the tensor costs, in bytes: those that it moves, and what the runtime does besides."""
-        besides = self.half_detour if tensor.dtype == np.float16 else 0.0
-        return self.bytes_of(tensor, sizes) * (1.0 + besides)
+    def change_of(self, tensor: gs.Tensor, sizes: Mapping[str, int], source: Layout, target: Layout) -> float:
+        """What a Transpose of the tensor from one layout to another costs."""
+        if self.is_uniform or tensor.shape is None:
+            return self.dearest_change(tensor, sizes)
+        return self._changed(tensor, sizes, change(source, target, dims(tensor, sizes)))
 
-    def transposed_bytes(self, graph: gs.Graph, sizes: Mapping[str, int]) -> int:
-        """What the Transposes of a graph move per inference, in bodies too."""
-        times = executions_per_inference(graph, self.unknown_trips)
-        results = [n.outputs[0] for n in every_node(graph) if n.op == "Transpose" and is_standard(n)]
-        return sum(self.bytes_of(t, sizes) * times.get(t.name, 1) for t in results)
+    def _changed(self, tensor: gs.Tensor, sizes: Mapping[str, int], seen: Situation) -> float:
+        size, besides = bytes_of(tensor, sizes), self.half if tensor.dtype == np.float16 else 0.0
+        return self.changes[seen.name].of(size, size / itemsize(tensor) / seen.run) * (1.0 + besides)
 
-    def runtime_copies(self, node: Node, move: Move) -> float:
-        """How often a node, so moved, moves its data itself because of how it is stored."""
-        if node.domain:
+    def inside(self, node: Node, move: Move, sizes: Mapping[str, int]) -> float:
+        """What one run of a node, so moved, costs because of how its data is stored."""
+        row = None if node.domain else self.operators.get(node.op)
+        if row is None or any(node.tensor(slot).shape is None for slot in node.slots):
             return 0.0
-        if node.op in ALONG_AXIS and node.opset >= ALONG_AXIS_SINCE:
-            return self.softmax_off_last if _is_off_last(node, move) else 0.0
-        if node.op == "BatchNormalization":
-            return self.second_pass if move.steps else 0.0
-        if node.op in MATRIX_PRODUCTS:
-            return self.unpacked_operand if move.operands and node.is_constant(1) else 0.0
-        return 0.0
+        seen = row.see(node, move, lambda tensor: dims(tensor, sizes))
+        if seen is None or seen.name not in row.prices:
+            return 0.0
+        tensor = node.tensor(seen.slot)
+        size, besides = bytes_of(tensor, sizes), self.half if tensor.dtype == np.float16 else 0.0
+        return row.prices[seen.name].of(size, size / itemsize(tensor) / seen.run) * (1.0 + besides)
 
 
-def _is_off_last(node: Node, move: Move) -> bool:
-    shape = node.tensor(IN(0)).shape
-    return shape is not None and move.attrs.get("axis", node.attr("axis", -1)) not in (-1, len(shape) - 1)
+def bytes_of(tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:
+    """Bytes that one Transpose of the tensor moves, none if its rank is unknown; ``sizes``: of symbolic dims."""
+    return 0 if tensor.shape is None else itemsize(tensor) * prod(dims(tensor, sizes))
 
 
-ONNXRUNTIME_CPU = CostModel("onnxruntime 1.31, CPU provider")
+def dims(tensor: gs.Tensor, sizes: Mapping[str, int]) -> list[int]:
+    """The sizes of a value of known rank, guessed where nobody knows them."""
+    return [
+        dim if isinstance(dim, int) else sizes.get(dim, DYNAMIC_DIM if axis else DYNAMIC_BATCH)
+        for axis, dim in enumerate(dims_of(tensor))
+    ]
+
+
+def itemsize(tensor: gs.Tensor) -> int:
+    """Bytes of an element."""
+    known = tensor.dtype is not None and not isinstance(tensor.dtype, int)
+    return np.dtype(tensor.dtype).itemsize if known else UNKNOWN_ITEMSIZE
+
+
+@cache
+def runtime(name: str) -> Runtime:
+    """The table of this name, one of ``runtimes()``."""
+    table = tomllib.loads((FOLDER / f"{name}.toml").read_text())
+    rows = table.pop("operator", [])
+    operators = {op: _row(row) for row in rows for op in row["names"]}
+    changes = table.pop("change")
+    half = changes.pop("half", 0.0)
+    return Runtime(name, changes=_prices(changes), half=half, operators=operators, **table)
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    return Row(SEEN[row["seen"]], _prices({name: one for name, one in row.items() if name not in ("names", "seen")}))
+
+
+def _prices(table: Mapping[str, Mapping[str, float]]) -> dict[str, Price]:
+    return {name: Price(**price) for name, price in table.items()}
+
+
+def transposed_bytes(graph: gs.Graph, sizes: Mapping[str, int]) -> int:
+    """What the Transposes of a graph move per inference, in bodies too."""
+    times = executions_per_inference(graph, UNKNOWN_TRIPS)
+    results = [n.outputs[0] for n in every_node(graph) if n.op == "Transpose" and is_standard(n)]
+    return sum(bytes_of(t, sizes) * times.get(t.name, 1) for t in results)

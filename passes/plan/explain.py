@@ -18,10 +18,10 @@ TIME_LIMIT = 10.0  # seconds, per alternative
 
 @dataclass(frozen=True)
 class Alternative:
-    """A layout considered for the value, and the bytes that the best plan with it moves (``None``: why none)."""
+    """A layout considered for the value, and what the best plan with it costs (``None``: why none)."""
 
     layout: Layout
-    bytes: int | None
+    cost: float | None
     reason: str
 
 
@@ -66,7 +66,7 @@ def _alternative(program: Program, name: str, layout: Layout) -> Alternative:
         best = make_plan(program, TIME_LIMIT, {i: moves})
     except PlanError as error:
         return Alternative(layout, None, str(error))
-    return Alternative(layout, best.bytes + best.inside, "")
+    return Alternative(layout, best.cost, "")
 
 
 def _readings(program: Program, plan: Plan, name: str) -> Iterator[Reading]:

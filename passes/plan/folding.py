@@ -23,7 +23,7 @@ class Folding:
     Values that cells read and make in one layout are a group, named like one of them, and what is folded is folded for
     all. ``fixed``: by value the layouts that it is given or asked for in; ``bytes_kind``, ``along_kind``: equal for
     layouts of a value that hold the same bytes in one order, and that a Transpose can turn into each other; ``form``:
-    equal for values for which these are the same.
+    equal for values for which these are the same. ``price``: of a change of a value from one layout to another.
     """
 
     def __init__(
@@ -32,9 +32,11 @@ class Folding:
         fixed: Mapping[str, Collection[int]],
         kinds: tuple[Kind, Kind],
         form: Form,
+        price: Callable[[str, int, int], float],
     ) -> None:
         self._group = grouped(cells)
         self._bytes_kind, self._along_kind = kinds
+        self._price = price
         self._forms: dict[str, dict[Hashable, str]] = {}  # a value of each form, by group
         for name, group in self._group.items():
             self._forms.setdefault(group, {}).setdefault(form(name), name)
@@ -87,26 +89,30 @@ class Folding:
             if (column, layout) in having and (column, onto) not in having:
                 return False
         fold = _Fold(self)
-        if not fold.spread(group, layout, onto) or not self._keeps_bytes(fold.onto):
+        if not fold.spread(group, layout, onto) or not self._keeps_prices(fold.onto):
             self.failed.update(fold.onto.items())
             return False
         for place in fold.onto:
             del self.kept[place[0]][place[1]]
         return True
 
-    def _keeps_bytes(self, onto: Mapping[Place, int]) -> bool:
-        """Whether layouts of the same bytes are folded onto such."""
+    def _keeps_prices(self, onto: Mapping[Place, int]) -> bool:
+        """Whether changes cost no more between the layouts that others are folded onto; so none where no byte moved."""
         return all(
             self._are_like(onto, group, name, layout)
             for group, layout in onto for name in self._forms[group].values()
         )  # fmt: skip
 
     def _are_like(self, onto: Mapping[Place, int], group: str, name: str, layout: int) -> bool:
-        kind, target = self._bytes_kind(name, layout), self._bytes_kind(name, onto[group, layout])
-        if kind == target:
+        target = onto[group, layout]
+        if self._bytes_kind(name, layout) == self._bytes_kind(name, target):
             return True
-        alike = (one for one in self.kept[group] if self._bytes_kind(name, one) == kind)
-        return all(self._bytes_kind(name, onto.get((group, one), one)) == target for one in alike)
+        pairs = ((one, onto.get((group, one), one)) for one in self.kept[group])
+        return all(
+            self._price(name, target, then) <= self._price(name, layout, one)
+            and self._price(name, then, target) <= self._price(name, one, layout)
+            for one, then in pairs
+        )
 
 
 def grouped(cells: Sequence[Cell]) -> dict[str, str]:
@@ -126,7 +132,7 @@ def grouped(cells: Sequence[Cell]) -> dict[str, str]:
 
 def does_as_well(row: Row, other: Row) -> bool:
     """Whether a row costs no more than another."""
-    return row.copies <= other.copies and row.moved <= other.moved
+    return row.cost <= other.cost and row.moved <= other.moved
 
 
 class _Fold:

@@ -21,11 +21,15 @@ Choices = Mapping[int, list[int]]  # variables by layout
 
 
 class Level(NamedTuple):
-    """A respect in which layouts of a value differ; ``price`` and ``tie`` of a change in it (``None``: impossible)."""
+    """A respect in which layouts of a value differ; ``price`` and ``tie`` of a change in it (``None``: impossible).
+
+    ``between`` prices a change from one layout to another, where that matters.
+    """
 
     kind: Callable[[int], Hashable]
     price: float | None
     tie: float = 0.0
+    between: Callable[[int, int], float] | None = None
 
 
 class Formulation:
@@ -65,13 +69,16 @@ class Formulation:
         return self._reduced.chosen(chosen), bound, optimal
 
     def _costs(self, cell: Cell, row: Row) -> tuple[float, float]:
-        copied = self._program.copied(cell.nodes[0], row.copies) if row.copies else 0
-        return copied, self._program.tie_of_moves * row.moved
+        inside = self._program.per_inference(cell.nodes[0], row.cost)
+        return inside, self._program.tie_of_moves * row.moved
 
     def _pay_relayouts(self, name: str, supply: Choices, demands: list[Choices]) -> None:
         """One variable per layout a reader may need, and one constraint per reader who may need it."""
         layouts = set(supply).union(*demands)
         for level in self._levels(name, layouts) if len(layouts) > 1 else ():
+            if level.between is not None:
+                self._pay_by_pair(level, level.between, supply, demands)
+                continue
             stored = by_kind(level, supply)
             paid: dict[Hashable, list[int]] = {}
             for demand in demands:
@@ -82,6 +89,35 @@ class Formulation:
                         paid[kind] = [] if level.price is None else [self._integers.variable(level.price, level.tie)]
                     self._integers.constrain([*stored.get(kind, []), *paid[kind]], wanted, at_least=0.0)
 
+    def _pay_by_pair(
+        self, level: Level, between: Callable[[int, int], float], supply: Choices, demands: list[Choices]
+    ) -> None:
+        """One variable per pair of layouts, stored and needed, and for each reader a flow from the ones to the others.
+
+        What flows from a layout is no more than is stored so. With it the relaxed program is nearly always whole, which
+        it is not where all readers may draw on all that is stored.
+        """
+        stored, sources = by_kind(level, supply), {level.kind(layout): layout for layout in supply}
+        paid: dict[tuple[Hashable, Hashable], int] = {}
+        for demand in demands:
+            flows: dict[Hashable, list[int]] = {kind: [] for kind in stored}
+            needed = {level.kind(layout): layout for layout in demand}
+            for kind, wanted in by_kind(level, demand).items():
+                arriving = []
+                for source, layout in sources.items():
+                    price = 0.0 if source == kind else between(layout, needed[kind])
+                    alone = len(demands) == 1 or source == kind
+                    flow = self._integers.variable(price if alone else 0.0, level.tie * (alone and source != kind))
+                    arriving.append(flow)
+                    flows[source].append(flow)
+                    if not alone:
+                        if (source, kind) not in paid:
+                            paid[source, kind] = self._integers.variable(price, level.tie)
+                        self._integers.constrain([paid[source, kind]], [flow], at_least=0.0)
+                self._integers.constrain(arriving, wanted, at_least=0.0)
+            for source, some in flows.items():
+                self._integers.constrain(stored[source], some, at_least=0.0)
+
     def _levels(self, name: str, layouts: Collection[int]) -> Iterator[Level]:
         """In which respects the layouts of a value differ."""
 
@@ -91,11 +127,15 @@ class Formulation:
         def along(layout: int) -> Hashable:
             return self._reduced.along_kind(name, layout)
 
+        def between(source: int, needed: int) -> float:
+            return self._reduced.price(name, source, needed)
+
         price, tie = self._program.price_of(name), self._program.tie_of(name)
+        each = None if self._program.runtime.is_uniform else between
         if len(set(map(in_memory, layouts))) == len(layouts):
-            yield Level(exactly, price, tie)
+            yield Level(exactly, price, tie, each)
         else:
-            yield Level(in_memory, price)
+            yield Level(in_memory, price, between=each)
             yield Level(exactly, 0.0, tie)
         if len(set(map(along, layouts))) > 1:
             yield Level(along, None)

@@ -33,17 +33,19 @@ class Relayout:
 class Plan:
     """One move per node (in the order of ``control_flow.flat``), the layout each value is stored in, what remains.
 
-    ``bytes`` are those of the Transposes that remain, ``inside`` those that the runtime moves besides, in operators and
-    in Casts, because of how values are stored; ``bound`` is proven: no plan has a smaller sum of the two.
+    ``bytes`` are those of the Transposes that remain. ``cost``, in units of the runtime's prices, is that of these and
+    of what runs dearer or cheaper because of how values are stored; ``bound`` is proven: no plan costs less.
+    ``held``: values and needed layouts of changes that the runtime would undo, if they were Transposes.
     """
 
     moves: list[Move]
     stored: Mapping[str, Layout]
     relayouts: list[Relayout]
     bytes: int
+    cost: float
     bound: float
     optimal: bool
-    inside: int = 0
+    held: frozenset[tuple[str, Layout]] = frozenset()
 
 
 def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, list[Move]] | None = None) -> Plan:
@@ -56,9 +58,9 @@ def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, lis
     stored = {**program.inputs, **{name: chosen[i].at(slot) for name, (i, slot) in program.flat.makers.items()}}
     relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
-    inside = sum(program.copied(i, program.copies(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
-    inside += sum(int(program.price_of(one.value)) - one.bytes for one in relayouts if one.bytes)
-    return Plan(chosen, stored, relayouts, total, total + inside if optimal else bound, optimal, inside)
+    cost = sum(program.per_inference(i, program.inside(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
+    cost += sum(program.price_between(one.value, one.stored, one.needed) for one in relayouts if one.bytes)
+    return Plan(chosen, stored, relayouts, total, cost, cost if optimal else bound, optimal)
 
 
 def nearest(have: Iterable[Layout], needed: Layout, shape: Shape | None) -> Layout:
@@ -79,7 +81,7 @@ def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
         moved = 0 if source.memory_order(shape) == needed.memory_order(shape) else program.bytes_of(name)
         op = "Transpose" if any(isinstance(step, Transpose) for step in recipe(source, needed, shape)) else "Reshape"
         labels = tuple(str(flat.nodes[i]) for i, _ in readers)
-        culprit = _blame(program, name, have[0], readers)
+        culprit = _cheaper(program, chosen, have[0], readers) or _blame(program, name, have[0], readers)
         yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, culprit)
         have.append(needed)
 
@@ -95,6 +97,16 @@ def _needs(program: Program, chosen: Sequence[Move]) -> dict[tuple[str, Layout],
         if name in program.flat.tensors:
             needs.setdefault((name, layout), [])
     return needs
+
+
+def _cheaper(program: Program, chosen: Sequence[Move], stored: Layout, readers: Sequence[Touch]) -> str | None:
+    """The first reader that costs less with another layout than with the one that the value is stored in."""
+    for i, slot in readers:
+        ruled, cost = program.flat.nodes[i], program.inside(program.flat.nodes[i].node, chosen[i])
+        others = [program.inside(ruled.node, move) for move in program.moves[i] if move.at(slot) == stored]
+        if others and cost < min(others):
+            return f"{ruled}: it costs less so than in the layout that its input has"
+    return None
 
 
 def _left(flat: FlatGraph, chosen: Sequence[Move]) -> Iterator[Relayout]:
@@ -125,4 +137,4 @@ def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]
             if program.outputs.get(result, move.at(end)) != move.at(end):
                 return f"graph output {result!r} has a fixed layout"
             pending.extend((*reader, move.at(end)) for reader in program.flat.readers(result))
-    return "it is cheapest here: another place would move more bytes"
+    return "it is cheapest here: another place would cost more"

@@ -8,9 +8,9 @@ from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import natural_layout
 from passes.plan.candidates import Candidates
-from passes.plan.cost import ONNXRUNTIME_CPU, CostModel
+from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, bytes_of, runtime
 from passes.plan.flat_graph import FlatGraph
-from passes.rules.api import OUT, Layout, Move, Node, Slot
+from passes.rules.api import IN, OUT, Layout, Move, Node, Slot, permuted
 
 
 class Program:
@@ -26,7 +26,7 @@ class Program:
         ends: Mapping[str, Layout],
         dialect: Dialect,
         sizes: Mapping[str, int] | None = None,
-        cost: CostModel = ONNXRUNTIME_CPU,
+        cost: Runtime | None = None,
     ) -> None:
         self.graph, self.ends, self.flat = graph, ends, FlatGraph(graph, dialect)
         candidates = Candidates(self.flat, ends)
@@ -35,8 +35,8 @@ class Program:
         given = {name: t for name, t in self.flat.tensors.items() if name not in self.flat.makers}
         self.inputs = {name: ends.get(name) or natural_layout(t) for name, t in given.items()}
         self.outputs = {t.name: ends.get(t.name) or natural_layout(t) for t in graph.outputs}
-        self._sizes, self._cost = sizes or {}, cost
-        self._executions = executions_per_inference(graph, cost.unknown_trips)
+        self._sizes, self.runtime = sizes or {}, cost or runtime(BYTES)
+        self._executions = executions_per_inference(graph, UNKNOWN_TRIPS)
 
     def is_pair(self, name: str) -> bool:
         """Whether a value is quantised only to be dequantised: runtimes must see the two next to each other to fuse."""
@@ -48,28 +48,51 @@ class Program:
 
     def bytes_of(self, name: str) -> int:
         """What one Transpose of the value moves per inference."""
-        return self._cost.bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
+        return bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
 
     def price_of(self, name: str) -> float:
-        """What one Transpose of the value costs per inference, in bytes."""
-        return self._cost.price_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
+        """What the dearest Transpose of the value costs per inference, in units of the runtime's."""
+        return self.runtime.dearest_change(self.flat.tensors[name], self._sizes) * self._times(name)
+
+    def price_between(self, name: str, source: Layout, target: Layout) -> float:
+        """What a Transpose of the value from one layout to another costs per inference."""
+        price = self.runtime.change_of(self.flat.tensors[name], self._sizes, source, target)
+        return price * self._times(name)
+
+    def _times(self, name: str) -> int:
+        """How often a value changes its layout, where it does: twice if it leaves, or comes to be, blocks as well."""
+        touching = (self.flat.nodes[i].node.op for i, _ in self.flat.touching.get(name, ()))
+        is_blocked = bool(self.runtime.blocked) and any(op in self.runtime.blocked for op in touching)
+        return self._executions.get(name, 1) * (2 if is_blocked else 1)
 
     def tie_of(self, name: str) -> float:
         """What one change of the value's layout costs besides, so that there are few."""
-        return self._cost.relayout_tie * max(self._executions.get(name, 1), 1)
+        return self.runtime.relayout_tie * max(self._executions.get(name, 1), 1)
 
     @property
     def tie_of_moves(self) -> float:
         """What it costs that a node is not as it was, so that there are few."""
-        return self._cost.moves_tie / max(2 * len(self.moves), 1)
+        return self.runtime.moves_tie / max(2 * len(self.moves), 1)
 
-    def copies(self, node: Node, move: Move) -> float:
-        """How often a node, so moved, moves its data itself."""
-        return self._cost.runtime_copies(node, move)
+    def inside(self, node: Node, move: Move) -> float:
+        """What one run of a node, so moved, costs because of how its data is stored."""
+        return self.runtime.inside(node, move, self._sizes)
 
-    def copied(self, i: int, copies: float) -> int:
-        """The bytes per inference if node ``i`` moves its data itself so often."""
-        return int(copies * self.price_of(self.flat.nodes[i].value(OUT(0)))) if copies else 0
+    @property
+    def cost_before(self) -> float:
+        """What the graph as it is costs per inference: its Transposes, and operators because of how data is stored."""
+        nodes = [(i, ruled.node) for i, ruled in enumerate(self.flat.nodes)]
+        changes = (self._price_before(self.flat.nodes[i].value(IN(0)), node) for i, node in nodes if is_transpose(node))
+        return sum(self.per_inference(i, self.inside(node, node.move())) for i, node in nodes) + sum(changes)
+
+    def _price_before(self, name: str, node: Node) -> float:
+        """What a Transpose of the graph's own costs."""
+        source, perm = natural_layout(self.flat.tensors[name]), node.attr("perm")
+        return self.price_between(name, source, permuted(tuple(perm)) if perm else source)
+
+    def per_inference(self, i: int, cost: float) -> float:
+        """What node ``i`` costs per inference, if one run of it costs so much."""
+        return cost * self._executions.get(self.flat.nodes[i].value(OUT(0)), 1) if cost else 0.0
 
     def refusal(self, i: int, slot: Slot, layout: Layout) -> str | None:
         """Why node ``i`` would not have ``layout`` at ``slot``; ``None`` if it would."""
@@ -82,3 +105,8 @@ class Program:
         if any(ruled.node.dialect.demands(move.domain, move.op) for move in self.moves[i]):
             return f"{ruled.node.op} is channels-last in this dialect"
         return f"{ruled.node.op} has no form with this layout here"
+
+
+def is_transpose(node: Node) -> bool:
+    """Whether a node is a standard Transpose."""
+    return (node.domain, node.op) == ("", "Transpose")

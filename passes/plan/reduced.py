@@ -20,6 +20,7 @@ class Reduced:
         self._forms: dict[str, tuple[int, bool]] = {}
         self._orders: dict[tuple[int, int], int] = {}
         self._along: dict[int, int] = {}
+        self._prices: dict[Hashable, float] = {}
         self._one_to_one: dict[Hashable, bool] = {}
         self._tables = [*self._tabled()]
         cells = [cell_of(i, ruled, self._tables[i]) for i, ruled in enumerate(program.flat.nodes)]
@@ -27,7 +28,7 @@ class Reduced:
         fixed: dict[str, set[int]] = {}
         for name, layout in (*program.inputs.items(), *program.outputs.items()):
             fixed.setdefault(name, set()).add(self.number(layout))
-        folding = Folding(self.cells, fixed, (self.bytes_kind, self.along_kind), self._form)
+        folding = Folding(self.cells, fixed, (self.bytes_kind, self.along_kind), self._form, self.price)
         self.rows = [[*folding.rows(cell)] for cell in self.cells]
 
     def number(self, layout: Layout) -> int:
@@ -58,8 +59,8 @@ class Reduced:
         tables: dict[int, Table] = {}
         for ruled, moves in zip(self._program.flat.nodes, self._moves, strict=True):
             if id(moves) not in tables:
-                copies = [self._program.copies(ruled.node, move) for move in moves]
-                tables[id(moves)] = tabled(moves, ruled.live, copies, self._numbers)
+                costs = [self._program.inside(ruled.node, move) for move in moves]
+                tables[id(moves)] = tabled(moves, ruled.live, costs, self._numbers)
             yield tables[id(moves)]
 
     def _passes(self, cell: Cell) -> bool:
@@ -71,7 +72,9 @@ class Reduced:
         if alike not in self._one_to_one:
             (read, made), passed = cell.values, cell.table.passed.items()
             kinds = ([(of(read, a), of(made, b)) for a, b in passed] for of in (self.bytes_kind, self.along_kind))
-            self._one_to_one[alike] = all(map(is_one_to_one, kinds))
+            pairs = [(one, other) for one in passed for other in passed]
+            priced = (self.price(read, a, c) == self.price(made, b, d) for (a, b), (c, d) in pairs)
+            self._one_to_one[alike] = all(map(is_one_to_one, kinds)) and all(priced)
         return len(prices) == 1 and self._one_to_one[alike]
 
     def _is_inner(self, name: str) -> bool:
@@ -86,6 +89,18 @@ class Reduced:
             self._orders[place] = self._kinds.setdefault(order, len(self._kinds))
         return self._orders[place]
 
+    def price(self, name: str, source: int, needed: int) -> float:
+        """What it costs to change a value from one layout to another, of which a Transpose makes it."""
+        if self.bytes_kind(name, source) == self.bytes_kind(name, needed):
+            return 0.0
+        if self._program.runtime.is_uniform:
+            return self._program.price_of(name)
+        place = (self._form(name), source, needed)
+        if place not in self._prices:
+            layouts = self._numbers.layouts
+            self._prices[place] = self._program.price_between(name, layouts[source], layouts[needed])
+        return self._prices[place]
+
     def along_kind(self, name: str, number: int) -> Hashable:
         """Equal for layouts of a value that a Transpose can turn into each other."""
         if self._form(name)[1]:
@@ -96,10 +111,10 @@ class Reduced:
         return self._along[number]
 
     def _form(self, name: str) -> tuple[int, bool]:
-        """The shape of a value, by a number, and whether its layout must not change."""
+        """The shape and price of a value, by a number, and whether its layout must not change."""
         if name not in self._forms:
             shape = self._program.flat.tensors[name].shape
-            known = None if shape is None else tuple(shape)
+            known = None if shape is None else tuple(shape), self._program.price_of(name)
             self._forms[name] = self._kinds.setdefault(known, len(self._kinds)), self._program.is_pair(name)
         return self._forms[name]
 

@@ -29,12 +29,12 @@ class Numbers:
 
 
 class Row(NamedTuple):
-    """How often the data is copied inside, how far from the original its nodes are stored, and the number of the move.
+    """What one run of it costs, how far from the original its nodes are stored, and the number of the move.
 
     A node counts 1 if a value is stored otherwise, 2 if the elements along some axis are in another order.
     """
 
-    copies: float
+    cost: float
     moved: int
     move: int
 
@@ -62,19 +62,19 @@ class Table:
     @cached_property
     def passed(self) -> Mapping[int, int] | None:
         """For a node that passes on one value as it comes, the layout made by layout read; else ``None``."""
-        if any(len(key) != 2 or WHATEVER in key or row.copies for key, row in self.rows.items()):
+        if any(len(key) != 2 or WHATEVER in key or row.cost for key, row in self.rows.items()):
             return None
         made = {key[0]: key[1] for key in self.rows}
         return made if made and len(made) == len(set(made.values())) == len(self.rows) else None
 
 
-def tabled(moves: Sequence[Move], slots: Sequence[Slot], copies: Sequence[float], numbers: Numbers) -> Table:
-    """The table of a node's moves, which copy its data so often, at these slots."""
+def tabled(moves: Sequence[Move], slots: Sequence[Slot], costs: Sequence[float], numbers: Numbers) -> Table:
+    """The table of a node's moves, which cost so much each time, at these slots."""
     rows: dict[Key, Row] = {}
-    for i, (move, often) in enumerate(zip(moves, copies, strict=True)):
+    for i, (move, cost) in enumerate(zip(moves, costs, strict=True)):
         moved = [layout for layout in (*move.inputs, *move.outputs) if not layout.is_natural and layout != ANY]
         changed = 2 if any(layout.is_divided for layout in moved) else int(bool(moved))
-        key, row = tuple(numbers.of(move.at(slot)) for slot in slots), Row(often, changed, i)
+        key, row = tuple(numbers.of(move.at(slot)) for slot in slots), Row(cost, changed, i)
         if key not in rows or row[:2] < rows[key][:2]:
             rows[key] = row
     return Table(rows)

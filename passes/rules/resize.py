@@ -1,5 +1,6 @@
 """Resize and Upsample: on images where they resize spatial axes, else per axis."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -12,32 +13,49 @@ from passes.rules.image import image
 def resize(scales: int) -> RuleFn:
     """Resize and Upsample whose input ``scales`` holds these, the next one (if any) sizes."""
 
-    def rule(node: Node, layout: Layout) -> Move:
-        """Spatial where it resizes spatial axes (onnxruntime's fast kernels are channels-first), else per axis.
+    def rule(node: Node, layout: Layout) -> list[Move]:
+        """Per axis, or as a function of the dialect's, which keeps its kernels for channels-first images.
 
         With the attribute ``axes`` scales or sizes are written densely: onnxruntime 1.31 crashes on a Resize with axes
         next to a Transpose.
         """
-        move = with_dense_vectors(node, layout, scales)
+        moves = with_dense_vectors(node, layout, scales)
         if not node.attr("axes"):
-            return move
+            return moves
         edits = {i: Put(vector[list(layout.perm)]) for i, vector in dense(node).items()}
-        return replace(move, attrs={**move.attrs, "axes": None}, edits=edits)
+        return [replace(move, attrs={**move.attrs, "axes": None}, edits=edits) for move in moves]
 
     return rule
 
 
-def with_dense_vectors(node: Node, layout: Layout, scales: int) -> Move:
+def with_dense_vectors(node: Node, layout: Layout, scales: int) -> list[Move]:
     """As if scales and sizes had an entry for every axis."""
     p, (certain, possible) = layout.perm, resized(node, scales)
+    mode, moved = node.attr("mode", "nearest"), {p.index(axis) for axis in possible}
+    may_move = layout.is_natural or interpolates(mode, len(p), moved)
     if len(p) not in FORMATS or p[:2] == (0, 1) or certain & {0, 1}:
-        moved = {p.index(axis) for axis in possible} if certain & {0, 1} and not layout.is_natural else set()
-        if not interpolates(node.attr("mode", "nearest"), len(p), moved):
+        if certain & {0, 1} and not may_move:
             raise Refusal(f"runtimes interpolate along neighbouring spatial axes only, and {p} sets them apart")
-        return per_axis(node, layout, scales)
-    if node.attr("coordinate_transformation_mode") == "tf_crop_and_resize" and p != perm.channels_last(len(p)):
+        return [per_axis(node, layout, scales)]
+    if is_crop(node) and p != perm.channels_last(len(p)):
         raise Refusal(f"{node.op} needs its spatial axes in the order of its region of interest")
-    return image(node, layout)
+    if not may_move or not is_plain(node):
+        return [image(node, layout)]
+    moves = [per_axis(node, layout, scales)]
+    with suppress(Refusal):
+        moves.append(image(node, layout))
+    return moves
+
+
+def is_crop(node: Node) -> bool:
+    """Whether it resizes a region of the image."""
+    return bool(node.attr("coordinate_transformation_mode") == "tf_crop_and_resize")
+
+
+def is_plain(node: Node) -> bool:
+    """Whether it resizes without anything that runtimes may have for channels-first images only."""
+    antialiased, policy = node.attr("antialias", 0), node.attr("keep_aspect_ratio_policy", "stretch")
+    return not is_crop(node) and not antialiased and policy == "stretch"
 
 
 def per_axis(node: Node, layout: Layout, scales: int) -> Move:
@@ -75,8 +93,8 @@ def resized(node: Node, scales: int) -> tuple[set[int], set[int]]:
 
 def interpolates(mode: str, rank: int, axes: set[int]) -> bool:
     """Whether onnxruntime resizes these axes in this mode (its ScalesValidation; other runtimes do no more)."""
-    inner = axes <= set(range(2, rank))
-    return {"nearest": True, "linear": inner or rank < 4 or (rank == 4 and axes <= {1, 2})}.get(mode, inner or rank < 3)
+    inner, last = axes <= set(range(2, rank)), rank == 4 and axes <= {1, 2}
+    return {"nearest": True, "linear": inner or last or rank < 4}.get(mode, inner or last or rank < 3)
 
 
 def upsample_attr(node: Node, layout: Layout) -> Move:

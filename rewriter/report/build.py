@@ -22,7 +22,7 @@ from rewriter.interface import InterfaceValue, letters
 from rewriter.report.data import Explained, Remaining, Report
 
 NOTHING_FLIPPED = "No input or output is an image stored otherwise: all keep their layouts."
-TIME_LIMIT = "The planner's time limit was reached: fewer bytes than these may be possible."
+TIME_LIMIT = "The planner's time limit was reached: a cheaper plan may be possible."
 
 
 def make_report(
@@ -50,7 +50,11 @@ def make_report(
         barriers=_barriers(work.program.graph),
         bytes_before=work.bytes_before,
         bytes=plan.bytes,
-        inside=plan.inside,
+        held=_count_einsums(result) - _count_einsums(original) if plan.held else 0,
+        runtime=work.program.runtime.name,
+        unit=work.program.runtime.unit,
+        cost_before=work.program.cost_before,
+        cost=plan.cost,
         guessed=len(guessed(work.program.graph, work.sizes)),
         bound=plan.bound,
         optimal=plan.optimal,
@@ -69,6 +73,10 @@ def _count_ops(before: ModelProto, after: ModelProto) -> dict[str, tuple[int, in
     """Operators of the main graphs, those that changed in number first."""
     old, new = (Counter(_operator(n.op_type, n.domain) for n in model.graph.node) for model in (before, after))
     return {name: (old[name], new[name]) for name in sorted({*old, *new}, key=lambda n: (old[n] == new[n], n))}
+
+
+def _count_einsums(model: ModelProto) -> int:
+    return sum(node.op_type == "Einsum" for node in model.graph.node)
 
 
 def _barriers(graph: gs.Graph) -> dict[str, int]:
@@ -103,11 +111,11 @@ def _explained(work: Work, name: str) -> Explained:
         explanation = explain(work.program, work.plan, name)
     except KeyError:
         raise UsageError(f"--explain {name}: the model computes no value of that name") from None
-    roles = work.roles.get(name, "")
+    roles, unit = work.roles.get(name, ""), work.program.runtime.unit
     alternatives = [
         f"{_layout_text(one.layout, roles)}: not possible: {one.reason}"
-        if one.bytes is None
-        else f"{_layout_text(one.layout, roles)}: then {one.bytes:,} bytes in all would be moved"
+        if one.cost is None
+        else f"{_layout_text(one.layout, roles)}: then the plan would cost {one.cost:,.0f} {unit} in all"
         for one in explanation.alternatives
     ]
     readings = [

@@ -34,12 +34,12 @@ class Explained:
 
 @dataclass(frozen=True)
 class Report:
-    """``ops`` counts operators before and after; ``seconds`` are by stage.
+    """``ops`` counts operators before and after; ``seconds`` are by stage; ``held`` Transposes are written as Einsum.
 
-    Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that the runtime moves
-    besides, ``inside`` operators and in Casts, because of how values are stored; ``guessed`` is the number of values
-    whose sizes were guessed for that. ``bound`` is proven: no plan moves less than it in both ways together,
-    but for layouts of ``limited`` operators that the model does not suggest.
+    All per inference: ``bytes_before`` and ``bytes`` are those of Transposes. ``cost``, in the ``unit`` of the prices
+    of ``runtime``, is of these and of what is dearer or cheaper because of how values are stored, ``cost_before`` that
+    of the original; ``guessed`` is the number of values whose sizes were guessed for that. ``bound`` is proven: no plan
+    costs less, but for layouts of ``limited`` operators that the model does not suggest.
     """
 
     to: str
@@ -52,7 +52,11 @@ class Report:
     barriers: Mapping[str, int]
     bytes_before: int
     bytes: int
-    inside: int
+    held: int
+    runtime: str
+    unit: str
+    cost_before: float
+    cost: float
     guessed: int
     bound: float
     optimal: bool
@@ -63,8 +67,9 @@ class Report:
 
     @property
     def transposes(self) -> tuple[int, int]:
-        """Transpose nodes in the main graph, before and after."""
-        return self.ops.get("Transpose", (0, 0))
+        """Transpose nodes in the main graph, before and after, those written as Einsum among them."""
+        before, after = self.ops.get("Transpose", (0, 0))
+        return before, after + self.held
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain dicts, lists, strings and numbers."""

@@ -144,13 +144,21 @@ def _certificate(report: Report) -> str:
     before, after = report.transposes
     moved = f"Transposed bytes per inference{estimated}: {report.bytes_before:,} before, {report.bytes:,} now"
     moved += f" (Transposes {before} -> {after})"
-    if report.inside:
-        moved += f" and {report.inside:,} besides, in operators and Casts, because of how values are stored"
+    if report.unit != "bytes":
+        moved += f". What depends on layouts takes {milliseconds(report.cost)} in {report.runtime} by its prices, "
+        moved += f"{milliseconds(report.cost_before)} before"
+    elif report.cost > report.bytes:
+        besides = report.cost - report.bytes
+        moved += f" and {besides:,.0f} besides, in operators and Casts, because of how values are stored"
     unsized = sum(change.bytes is None for change in report.remaining)
     apart = f" Not counted, since their sizes are unknown: {unsized} of what remains." if unsized else ""
     if report.optimal:
         limits = f" (of {', '.join(report.limited)}: only what it suggests)" if report.limited else ""
         over = f"over every perm of rank <= 4 and whatever else the model suggests{limits}"
         return f"{moved}, proven least for these rules and this interface, {over}.{apart}"
-    gap = report.bytes + report.inside - report.bound
-    return f"{moved}; at least {report.bound:,.0f} are needed (gap {gap:,.0f}).{apart}"
+    gap = report.cost - report.bound
+    return f"{moved}; at least {report.bound:,.0f} {report.unit} are needed (gap {gap:,.0f}).{apart}"
+
+
+def milliseconds(nanoseconds: float) -> str:
+    return f"{nanoseconds / 1e6:,.3f} ms"

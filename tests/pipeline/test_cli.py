@@ -120,7 +120,7 @@ def test_json_to_stdout_is_all_there_is(path: Path, capsys: pytest.CaptureFixtur
     assert rewrite["ops"]["Transpose"] == [0, 2]
     assert {change["value"]: change["bytes"] for change in rewrite["remaining"]} == {"x": 420, "c": 420}
     assert all(change["blocked_by"] and change["made_by"] for change in rewrite["remaining"])
-    assert (rewrite["bytes_before"], rewrite["bytes"], rewrite["inside"], rewrite["bound"]) == (0, 840, 0, 840)
+    assert (rewrite["bytes_before"], rewrite["bytes"], rewrite["cost"], rewrite["bound"]) == (0, 840, 840, 840)
 
 
 def test_explain(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

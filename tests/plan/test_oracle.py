@@ -30,6 +30,6 @@ def test_models(name: str) -> None:
 
 def test_a_layout_folded_away_wrongly_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it does not matter whether another layout costs more inside, or moves bytes."""
-    monkeypatch.setattr(folding.Folding, "_keeps_bytes", lambda self, onto: True)
+    monkeypatch.setattr(folding.Folding, "_keeps_prices", lambda self, onto: True)
     monkeypatch.setattr(folding, "does_as_well", lambda row, other: True)
     assert any(planned != lowest for planned, lowest in map(of_graph, range(GRAPHS)))

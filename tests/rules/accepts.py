@@ -135,6 +135,9 @@ ALIKE: dict[str, Callable[[Case, Perm, Dialect], bool]] = {
     "none": lambda row, p, dialect: is_sorted(p),
     "spatial": lambda row, p, dialect: p[:2] == (0, 1) or is_last(p, dialect),
     "still": lambda row, p, dialect: is_sorted(p) or (says_last(dialect) and p == perm.channels_last(len(p))),
+    "neighbours": lambda row, p, dialect: (
+        p[:2] == (0, 1) or is_last(p, dialect) or {p.index(2), p.index(3)} in ({1, 2}, {2, 3})
+    ),
     "region": lambda row, p, dialect: p[:2] == (0, 1) or (says_last(dialect) and p == perm.channels_last(len(p))),
     "channels": lambda row, p, dialect: p[1] == 1 or is_last(p, dialect),
     "first": lambda row, p, dialect: p[:2] == (0, 1),

@@ -129,7 +129,7 @@ class Bench:
         stored = {t.name: at for t, at in zip(node.inputs, move.inputs, strict=False) if isinstance(t, gs.Variable)}
         stored = {name: at if at != ANY else some_layout(self.feeds[name]) for name, at in stored.items() if name}
         wanted = {t.name: at for t, at in zip(node.outputs, move.outputs, strict=True)}
-        plan = Plan([move], {**stored, **wanted}, [], 0, 0.0, True)
+        plan = Plan([move], {**stored, **wanted}, [], 0, 0.0, 0.0, True)
         try:
             graph = push(self.graph, plan, {**stored, **wanted})
             model = to_model(graph)

@@ -16,7 +16,7 @@ from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.layout import perm
 from passes.layout.layout import ANY, Layout, natural, permuted
-from passes.plan.cost import ONNXRUNTIME_CPU as COST
+from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, runtime
 from passes.plan.flat_graph import FlatGraph, RuledNode
 from passes.plan.milp import ONE, IntegerProgram
 from passes.refusal import Refusal
@@ -28,10 +28,10 @@ MOST_COMBINATIONS = 20_000  # of one node
 Layouts = Mapping[str, Layout]
 
 
-def least(graph: gs.Graph, ends: Layouts, dialect: Dialect, seconds: float = 100.0) -> float:
-    """The bytes that the best of all plans moves, in Transposes and inside of operators."""
+def least(graph: gs.Graph, ends: Layouts, dialect: Dialect, prices: str = BYTES, seconds: float = 100.0) -> float:
+    """What the best of all plans costs, in Transposes and inside of operators."""
     flat = FlatGraph(graph, dialect)
-    return _Program(graph, flat, ends, Offered(flat, ends).moves).solve(seconds)
+    return _Program(graph, flat, ends, Offered(flat, ends).moves, runtime(prices)).solve(seconds)
 
 
 class Offered:
@@ -41,7 +41,7 @@ class Offered:
         self.flat, self.ends = flat, ends
         self.suggested = self._suggested()
         self.layouts = {name: {*self._of_rank(rank_of(t))} for name, t in flat.tensors.items()}
-        self.found: list[dict[tuple[Layout, ...], Move]] = [{} for _ in flat.nodes]
+        self.found: list[dict[tuple[tuple[Layout, ...], str | None], Move]] = [{} for _ in flat.nodes]
         self.asked: list[set[tuple[Layout, ...]]] = [set() for _ in flat.nodes]
         while sum(self._ask(i) for i in range(len(flat.nodes))):
             pass
@@ -74,7 +74,7 @@ class Offered:
             except Refusal:
                 continue
             for move in filter(self._is_told(ruled), moves):
-                self.found[i][*move.inputs, *move.outputs] = move
+                self.found[i][(*move.inputs, *move.outputs), move.domain] = move
                 for slot in ruled.live:
                     self.layouts[ruled.value(slot)].add(move.at(slot))
         return bool(new)
@@ -115,11 +115,14 @@ class Offered:
 class _Program:
     """The plan as one integer program, without anything that breaks ties."""
 
-    def __init__(self, graph: gs.Graph, flat: FlatGraph, ends: Layouts, moves: Sequence[Sequence[Move]]) -> None:
+    def __init__(
+        self, graph: gs.Graph, flat: FlatGraph, ends: Layouts, moves: Sequence[Sequence[Move]], prices: Runtime
+    ) -> None:
+        self.prices = prices
         self.flat, self.program, self.times = (
             flat,
             IntegerProgram(),
-            executions_per_inference(graph, COST.unknown_trips),
+            executions_per_inference(graph, UNKNOWN_TRIPS),
         )
         self.stored: dict[str, dict[Layout, list[int]]] = {}
         self.needed: dict[str, list[dict[Layout, list[int]]]] = {}
@@ -138,15 +141,18 @@ class _Program:
         values, bound, optimal = self.program.solve(self.chosen, seconds)
         cost = float(np.asarray(self.program.costs) @ np.round(values, 6))
         if not optimal or abs(cost - bound) > 1:
-            raise AssertionError(f"the best plan found moves {cost} bytes, the least is {bound}")
+            raise AssertionError(f"the best plan found costs {cost}, the least is {bound}")
         return round(cost)
 
-    def price(self, name: str) -> float:
-        return COST.price_of(self.flat.tensors[name], {}) * self.times.get(name, 1)
+    def price(self, name: str, stored: Layout, needed: Layout) -> float:
+        touching = {self.flat.nodes[i].node.op for i, _ in self.flat.touching[name]}
+        times = self.times.get(name, 1) * (2 if touching & {*self.prices.blocked} else 1)
+        return self.prices.change_of(self.flat.tensors[name], {}, stored, needed) * times
 
     def _choose(self, ruled: RuledNode, moves: Sequence[Move]) -> None:
-        copies = [COST.runtime_copies(ruled.node, move) for move in moves]
-        variables = [self.program.variable(int(n * self.price(ruled.value(OUT(0)))) if n else 0) for n in copies]
+        costs = [self.prices.inside(ruled.node, move, {}) for move in moves]
+        times = self.times.get(ruled.value(OUT(0)), 1) if any(costs) else 0
+        variables = [self.program.variable(cost * times) for cost in costs]
         self.program.constrain(variables, at_least=1, at_most=1)
         for slot in ruled.live:
             by_layout: dict[Layout, list[int]] = {}
@@ -160,20 +166,33 @@ class _Program:
 
     def _pay(self, name: str, needs: Sequence[Mapping[Layout, list[int]]]) -> None:
         """Each order of the bytes that is needed and not stored costs a Transpose; orders along axes never change."""
-        shape, paid = self.flat.tensors[name].shape, dict[Hashable, int]()
+        shape, paid = self.flat.tensors[name].shape, dict[tuple[Hashable, Hashable], int]()
         for need in needs:
-            orders = {layout: layout.memory_order(shape) for layout in (*need, *self.stored[name])}
-            for order in dict.fromkeys(orders[layout] for layout in need):
-                if order not in paid:
-                    paid[order] = self.program.variable(self.price(name))
-                stored = [v for one, some in self.stored[name].items() if orders[one] == order for v in some]
-                wanted = [v for one, some in need.items() if orders[one] == order for v in some]
-                self.program.constrain([paid[order], *stored], wanted, at_least=0)
+            had, wanted = self._by_order(self.stored[name], shape), self._by_order(need, shape)
+            for order, (needed, wanting) in wanted.items():
+                if self.prices.is_uniform:
+                    if ("any", order) not in paid:
+                        paid["any", order] = self.program.variable(self.price(name, needed, needed))
+                    self.program.constrain([paid["any", order], *had.get(order, (needed, []))[1]], wanting, at_least=0)
+                for other, (stored, storing) in had.items() if not self.prices.is_uniform else ():
+                    if other != order:
+                        if (other, order) not in paid:
+                            paid[other, order] = self.program.variable(self.price(name, stored, needed))
+                        self.program.constrain([paid[other, order]], [*storing, *wanting], at_least=-1)
             never = self._exactly if self._is_pair(name) else self._along
             for kind in dict.fromkeys(map(never, need)):
-                stored = [v for one, some in self.stored[name].items() if never(one) == kind for v in some]
-                self.program.constrain(stored, [v for one, some in need.items() if never(one) == kind for v in some],
+                as_it_is = [v for one, some in self.stored[name].items() if never(one) == kind for v in some]
+                self.program.constrain(as_it_is, [v for one, some in need.items() if never(one) == kind for v in some],
                                        at_least=0)  # fmt: skip
+
+    def _by_order(
+        self, choices: Mapping[Layout, list[int]], shape: Sequence[int | str | None] | None
+    ) -> dict[Hashable, tuple[Layout, list[int]]]:
+        """A layout and the variables for each order of the bytes."""
+        found: dict[Hashable, tuple[Layout, list[int]]] = {}
+        for layout, variables in choices.items():
+            found.setdefault(layout.memory_order(shape), (layout, []))[1].extend(variables)
+        return found
 
     def _exactly(self, layout: Layout) -> Hashable:
         return layout

@@ -1,142 +1,270 @@
-"""Times operators on images stored channels first and channels last: `make prices` writes docs/prices.md.
+"""Times operators channels first and channels last: `make prices` writes docs/prices.md and onnxruntime's price table.
 
-What `passes/plan/cost.py` prices, and what the runtime has no fast kernel for, was found so.
+Each price is fitted to what operators took, one at a time, at some sizes; the page shows how well it tells the others.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from string import ascii_lowercase
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import ModelProto
 
+from passes.dialects.standard import StandardDialect
+from passes.ir.importer import import_model
 from passes.layout import perm
-from tests.support.graphs import Array, ints, model, node, random, value
+from passes.layout.layout import natural, permuted
+from passes.normalize.infer_shapes import Engines, infer_shapes
+from passes.plan.cost import FOLDER, NEAR, Price, bytes_of, dims, itemsize
+from passes.plan.flat_graph import FlatGraph
+from passes.plan.situations import SEEN, change
+from rewriter.pipeline import evaluate
+from rewriter.shapes.infer import infer
+from tests.support.graphs import model, node, random
 from tests.tools.bench import race
+from tests.tools.timed_operators import CASES, LAST, net, sides
 
+FIRST = perm.inverse(LAST)
+
+STANDARD = StandardDialect()
 PAGE = Path(__file__).parents[2] / "docs/prices.md"
-SIZES = ((3, 224), (16, 112), (64, 56), (256, 28))  # channels; height and width
-LEAST_SECONDS = 0.5  # per pair of sessions
-LAST = perm.channels_last(4)
+TABLE = FOLDER / "onnxruntime.toml"
+SIZES = ((3, 224), (16, 112), (64, 56), (256, 28))  # channels; height and width: these are fitted, and on the page
+FAR = ((64, 112), (16, 224))  # these are fitted, too: beyond the cache
+OTHERS = ((8, 96), (32, 80), (128, 40), (96, 112))  # these are told
+TRANSPOSE = "Transpose to the other"
+BETTER = 0.9  # what is left of the squared error with one part more
+LEAST_SECONDS = 0.4  # per pair of sessions
+MOVED = (  # shapes and perms
+    *(([1, c, hw, hw], LAST) for c, hw in ((3, 224), (16, 112), (64, 56), (256, 28), (64, 112), (96, 112), (64, 224))),
+    *(([1, hw, hw, c], FIRST) for c, hw in ((3, 224), (16, 112), (64, 56), (256, 28), (64, 112), (96, 112), (64, 224))),
+    *(([1, t, h, d], (0, 2, 1, 3)) for t, h, d in ((197, 12, 64), (784, 4, 32), (49, 32, 32), (3136, 8, 32))),
+    *(([1, t, h, d], (0, 2, 3, 1)) for t, h, d in ((197, 12, 64), (784, 4, 32), (49, 32, 32))),
+    *(([1, c, hw, hw], (0, 3, 2, 1)) for c, hw in ((3, 224), (16, 112), (64, 56), (256, 28), (64, 112))),
+    *(([8, c, hw, hw], (2, 3, 1, 0)) for c, hw in ((16, 28), (64, 14), (64, 56))),
+)
+VERSIONS = f"onnx {onnx.__version__}, onnxruntime {ort.__version__}, CPU provider"
 HEAD = f"""# Operators on channels first and channels last
 
-Written by `make prices` (tests/tools/prices.py): onnx {onnx.__version__}, onnxruntime {ort.__version__}, CPU provider,
+Written by `make prices` (tests/tools/prices.py): {VERSIONS},
 one thread, processor time, the two in turn, medians. Microseconds of an operator on `[1, C, H, W]` -> the same on
 `[1, H, W, C]`; in brackets what that takes more, in Transposes of the operator's input.
 """
+TOLD = """
+## The price table, on sizes that it was not fitted to
+
+`passes/plan/runtimes/onnxruntime.toml` is fitted to the times above: microseconds that it tells for the operator, on
+either layout, over those it took.
+"""
+
+PRODUCTS = (  # rows, what is summed over, columns
+    *((3136, 64, 256), (3136, 256, 64), (784, 128, 512), (196, 256, 1024)),
+    *((49, 512, 2048), (4096, 60, 120), (197, 192, 576), (197, 192, 192)),
+)
 
 
-class Side(NamedTuple):
-    """An image as one side has it: its sizes and where its axes stand. ``vector`` of one number per channel."""
+class Row(NamedTuple):
+    """Operators that share prices, what is seen of a node of them, and the cases that are timed for it."""
 
-    shape: list[int]
-    c: int
-    h: int
-    w: int
-    vector: Array
-
-    def per_axis(self, both: int) -> Array:
-        """One number per axis: ``both`` for height and width, else 1."""
-        return ints(*(both if axis in (self.h, self.w) else 1 for axis in range(4)))
+    names: str
+    seen: str
+    cases: Sequence[str]
 
 
-Case = Callable[[Side], tuple[list[NodeProto], dict[str, Array]]]
+ROWS = (
+    Row("Softmax LogSoftmax Hardmax", "along", ["Softmax of channels"]),
+    Row(
+        "Add Sub Mul Div Pow Min Max Where And Or Equal Greater Less GreaterOrEqual LessOrEqual",
+        "spread",
+        ["Add, one number per channel", "Add, the same for each pixel of a row"],
+    ),
+    Row("PRelu", "spread", ["PRelu, one slope per channel"]),
+    Row("Concat", "cut", ["Concat of channels", "Concat of rows"]),
+    Row("Slice", "cut", ["Slice of half the channels"]),
+    Row("Split", "cut", ["Split of channels in two, Concat of these"]),
+    Row("Pad", "cut", ["Pad, 1 around"]),
+    Row("Tile", "cut", ["Tile, 2 x 2"]),
+    Row("Gather", "picked", ["Gather of channels, reversed"]),
+    Row(
+        "ReduceMean ReduceSum ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp ReduceProd",
+        "reduced",
+        ["ReduceMean of height and width", "ReduceMean of channels"],
+    ),
+    Row("ReduceMax ReduceMin", "reduced", ["ReduceMax of height and width", "ReduceMax of channels"]),
+    Row(
+        "Resize Upsample",
+        "resized",
+        ["Resize, nearest, 2 x 2", "Resize, linear, 2 x 2", "Resize, cubic, 2 x 2"],
+    ),
+    Row("QuantizeLinear DequantizeLinear", "per_axis", ["Quantize, Dequantize per channel"]),
+)
 
 
-def sides(channels: int, size: int) -> tuple[Side, Side]:
-    numbers = abs(random(channels)) + np.float32(0.1)
-    first = Side([1, channels, size, size], 1, 2, 3, numbers.reshape(channels, 1, 1))
-    return first, Side([1, size, size, channels], 3, 1, 2, numbers)
+class Timed(NamedTuple):
+    """A case at a size: nanoseconds channels first and last."""
+
+    first: float
+    last: float
 
 
-def case(op: str, *inputs: str, constants: Callable[[Side], dict[str, Array]] = lambda side: {}, **attrs: Any) -> Case:
-    """One operator; an attribute may depend on the side."""
-
-    def made(side: Side) -> tuple[list[NodeProto], dict[str, Array]]:
-        own = {name: one(side) if callable(one) else one for name, one in attrs.items()}
-        return [node(op, ["x", *inputs], ["y"], **own)], constants(side)
-
-    return made
+def timed(case: str, size: tuple[int, int]) -> Timed:
+    models = [net(side, CASES[case]) for side in sides(*size)]
+    milliseconds, ratio = race((models[0], models[1]), {"x": LAST}, LEAST_SECONDS)
+    return Timed(milliseconds * 1e6, milliseconds * 1e6 * ratio)
 
 
-def row_of_vectors(side: Side) -> dict[str, Array]:
-    """The vector; channels last, one for each pixel of a row."""
-    return {"v": side.vector if side.c == 1 else np.tile(side.vector, (side.shape[side.w], 1))}
+class Feature(NamedTuple):
+    """What a price is of: its name, bytes and runs; ``share``: nodes of the kind in the case."""
+
+    name: str
+    size: int
+    runs: float
+    share: int
 
 
-def quantised(side: Side) -> tuple[list[NodeProto], dict[str, Array]]:
-    nodes = [
-        node("QuantizeLinear", ["x", "v", "z"], ["q"], axis=side.c),
-        node("DequantizeLinear", ["q", "v", "z"], ["y"], axis=side.c),
-    ]
-    return nodes, {"v": side.vector.ravel(), "z": np.zeros(side.vector.size, np.int8)}
+def feature(row: Row, case: ModelProto) -> Feature | None:
+    """What the planner sees of the first node of a model that is of this row; ``None``: nothing that has a price."""
+    graph = import_model(case)
+    seen_nodes = [ruled.node for ruled in FlatGraph(infer_shapes(graph, Engines(infer, evaluate)), STANDARD).nodes]
+    found = [one for one in seen_nodes if one.op in row.names.split()]
+    seen = SEEN[row.seen](found[0], found[0].move(), lambda tensor: dims(tensor, {}))
+    if seen is None:
+        return None
+    tensor = found[0].tensor(seen.slot)
+    size = bytes_of(tensor, {})
+    return Feature(seen.name, size, size / itemsize(tensor) / seen.run, len(found))
 
 
-def vector(side: Side) -> dict[str, Array]:
-    return {"v": side.vector}
+def fitted(samples: Sequence[tuple[Feature, float]]) -> Price:
+    """The price that tells the times best, as ratios; no part is negative, and none there for little."""
+    parts = np.asarray([[f.size, max(f.size - NEAR, 0), f.runs] for f, _ in samples], dtype=float)
+    times = np.asarray([ns / f.share for f, ns in samples])
+    best, least = np.zeros(3), np.inf
+    for columns in ([0], [0, 1], [0, 2], [0, 1, 2], [2], [1, 2]):
+        price = np.zeros(3)
+        price[columns] = np.linalg.lstsq(parts[:, columns] / times[:, None], np.ones(len(times)), rcond=None)[0]
+        off = float(np.square(parts @ price / times - 1).sum())
+        if (price >= 0).all() and off < least * BETTER:
+            best, least = price, off
+    return Price(*(round(float(each), 5) for each in best))
 
 
-def scales(side: Side) -> dict[str, Array]:
-    return {"s": side.per_axis(2).astype(np.float32)}
+Times = dict[tuple[str, tuple[int, int]], Timed]
 
 
-def half(side: Side) -> dict[str, Array]:
-    return {"b": ints(0), "e": ints((side.vector.size + 1) // 2), "a": ints(side.c)}
+def samples(row: Row, times: Times, sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[Feature, float]]:
+    """What was seen of the cases of a row, on both layouts, and the nanoseconds that they took."""
+    for case in row.cases:
+        for size in sizes:
+            for side, took in zip(sides(*size), times[case, size], strict=True):
+                found = feature(row, net(side, CASES[case]))
+                if found is not None:
+                    yield found, took
 
 
-def reversed_channels(side: Side) -> dict[str, Array]:
-    return {"g": np.arange(side.vector.size)[::-1].astype(np.int64)}
+def prices(row: Row, times: Times) -> dict[str, Price]:
+    """The prices of a row by name, fitted."""
+    by_name: dict[str, list[tuple[Feature, float]]] = {}
+    for found, took in samples(row, times, (*SIZES, *FAR)):
+        by_name.setdefault(found.name, []).append((found, took))
+    return {name: fitted(some) for name, some in by_name.items()}
 
 
-CASES: dict[str, Case] = {
-    "Transpose to the other": case("Transpose", perm=lambda side: LAST if side.c == 1 else perm.inverse(LAST)),
-    "Relu": case("Relu"),
-    "Add, one number per channel": case("Add", "v", constants=vector),
-    "Add, the same for each pixel of a row": case("Add", "v", constants=row_of_vectors),
-    "PRelu, one slope per channel": case("PRelu", "v", constants=vector),
-    "Concat of channels": case("Concat", "x", axis=lambda side: side.c),
-    "Concat of rows": case("Concat", "x", axis=lambda side: side.h),
-    "Slice of half the channels": case("Slice", "b", "e", "a", constants=half),
-    "Gather of channels, reversed": case("Gather", "g", constants=reversed_channels, axis=lambda side: side.c),
-    "Tile, 2 x 2": case("Tile", "r", constants=lambda side: {"r": side.per_axis(2)}),
-    "ReduceMean of height and width": case("ReduceMean", axes=lambda side: [side.h, side.w]),
-    "ReduceMean of channels": case("ReduceMean", axes=lambda side: [side.c]),
-    "ReduceMax of channels": case("ReduceMax", axes=lambda side: [side.c]),
-    "Softmax of channels": case("Softmax", axis=lambda side: side.c),
-    "Resize, nearest, 2 x 2": case("Resize", "", "s", constants=scales, coordinate_transformation_mode="asymmetric",
-                                   nearest_mode="floor"),
-    "Resize, linear, 2 x 2": case("Resize", "", "s", constants=scales, mode="linear"),
-    "Quantize, Dequantize per channel": quantised,
-    "Cast to float16": case("Cast", to=TensorProto.FLOAT16),
-}  # fmt: skip
+def moved() -> Iterator[tuple[str, list[tuple[Feature, float]]]]:
+    """Changes of layout by kind: features and nanoseconds, each once as Transpose and once as Einsum."""
+    found: dict[str, list[tuple[Feature, float]]] = {}
+    for shape, p in MOVED:
+        seen = change(natural(len(shape)), permuted(p), shape)
+        size = 4 * prod(shape)
+        term = ascii_lowercase[: len(shape)]
+        equation = f"{term}->{''.join(perm.reorder(p, term))}"
+        nodes = node("Transpose", ["x"], ["y"], perm=p), node("Einsum", ["x"], ["y"], equation=equation)
+        models = [model([one], {"x": shape}, {"y": None}) for one in nodes]
+        milliseconds, ratio = race((models[0], models[1]), {}, LEAST_SECONDS)
+        both = milliseconds * 1e6 * (1 + ratio) / 2
+        found.setdefault(seen.name, []).append((Feature(seen.name, size, size / 4 / seen.run, 1), both))
+    yield from found.items()
 
 
-def net(side: Side, one: Case) -> ModelProto:
-    nodes, constants = one(side)
-    is_half = nodes[-1].op_type == "Cast"
-    kind = TensorProto.FLOAT16 if is_half else TensorProto.FLOAT
-    return model(nodes, [value("x", side.shape)], [value("y", None, kind)], constants)
+def exchanged() -> Iterator[tuple[Feature, float]]:
+    """Products with a constant on the right: what they take more if it stands on the left."""
+    for rows, summed, columns in PRODUCTS:
+        weights = random(summed, columns)
+        sides = (["x", "w"], [rows, summed], weights), (["w", "x"], [summed, rows], weights.T.copy())
+        models = [model([node("MatMul", names, ["y"])], {"x": dims}, {"y": None}, {"w": w}) for names, dims, w in sides]
+        milliseconds, ratio = race((models[0], models[1]), {"x": (1, 0)}, LEAST_SECONDS)
+        more = max(milliseconds * 1e6 * (ratio - 1), 1.0)
+        yield Feature("exchanged", 4 * rows * summed, summed * columns, 1), more
 
 
-def table() -> Iterator[str]:
+def table(times: Times) -> Iterator[str]:
+    """docs/prices.md's times."""
     yield "| | " + " | ".join(f"C {channels}, H = W = {size}" for channels, size in SIZES) + " |"
     yield "|---|" + "--:|" * len(SIZES)
-    transposes: dict[tuple[int, int], float] = {}  # microseconds
-    for name, one in CASES.items():
+    for case in CASES:
         cells = []
         for size in SIZES:
-            first, last = (net(side, one) for side in sides(*size))
-            milliseconds, ratio = race((first, last), {"x": LAST}, LEAST_SECONDS)
-            took = milliseconds * 1000
-            each = transposes.setdefault(size, took)
-            cells.append(f"{took:.0f} -> {took * ratio:.0f} ({took * (ratio - 1) / each:+.1f})")
-        yield f"| {name} | {' | '.join(cells)} |"
+            first, last = (ns / 1000 for ns in times[case, size])
+            more = (last - first) / times[TRANSPOSE, size].first * 1000
+            cells.append(f"{first:.0f} -> {last:.0f} ({more:+.1f})")
+        yield f"| {case} | {' | '.join(cells)} |"
+
+
+def told(times: Times) -> Iterator[str]:
+    """How well the prices tell what was not fitted."""
+    yield "| operators | smallest | median | largest |"
+    yield "|---|--:|--:|--:|"
+    for row in ROWS:
+        found = prices(row, times)
+        ratios = [found[f.name].of(f.size, f.runs) * f.share / took for f, took in samples(row, times, OTHERS)]
+        yield f"| {row.names} | {min(ratios):.2f} | {np.median(ratios):.2f} | {max(ratios):.2f} |"
+
+
+def toml(times: Times) -> Iterator[str]:
+    """The price table."""
+    found = {row.names: prices(row, times) for row in ROWS}
+    changes = {kind: fitted(some) for kind, some in moved()}
+    spread = next(found[row.names]["spread"] for row in ROWS if row.seen == "spread")
+    yield f"# Written by `make prices` (tests/tools/prices.py): {VERSIONS}.\n# Nanoseconds on one thread.\n"
+    yield f'about = "{VERSIONS}"\nunit = "ns"\ndialect = "onnx"\nundoes = true'
+    yield 'blocked = ["Conv"] # works on blocks of channels\n'
+    yield "[change] # of layout; half as Transpose, half as Einsum, which the runtime does not undo"
+    yield from (f"{kind} = {{ {priced(price)} }}" for kind, price in changes.items())
+    yield "half = 2.0 # besides, for float16: it is computed as float32, between two Casts"
+    for row in ROWS:
+        yield from entry(row.names, row.seen, found[row.names])
+    yield "\n# as Mul and Add"
+    yield from entry("BatchNormalization", "spelling", {"respelled": times_of(2, spread)})
+    yield "\n# what a product takes more with its operands exchanged"
+    yield from entry("MatMul Gemm", "packed", {"exchanged": fitted([*exchanged()])})
+    yield "\n# a guess: it transposes what it does not read as it likes it"
+    yield from entry("Einsum", "spelled_otherwise", {"respelled": changes["inward"]})
+
+
+def entry(names: str, seen: str, found: Mapping[str, Price]) -> Iterator[str]:
+    """The prices of some operators."""
+    yield f'\n[[operator]]\nnames = {json.dumps(names.split())}\nseen = "{seen}"'
+    yield from (f"{name} = {{ {priced(price)} }}" for name, price in found.items())
+
+
+def times_of(factor: float, price: Price) -> Price:
+    return Price(*(round(factor * each, 5) for each in (price.byte, price.far, price.run)))
+
+
+def priced(price: Price) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in asdict(price).items() if value)
 
 
 def main() -> None:
-    PAGE.write_text("\n".join([HEAD, *table(), ""]))
+    times = {(case, size): timed(case, size) for case in CASES for size in (*SIZES, *FAR, *OTHERS)}
+    PAGE.write_text("\n".join([HEAD, *table(times), TOLD, *told(times), ""]))
+    TABLE.write_text("\n".join([*toml(times), ""]))
 
 
 if __name__ == "__main__":

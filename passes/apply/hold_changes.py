@@ -1,0 +1,78 @@
+"""Changes of layout that a runtime would undo, though its own operators are faster with them.
+
+onnxruntime's optimiser carries a Transpose through operators to the next one, where the two cancel; it knows nothing of
+what these operators cost in either layout. What it leaves alone is an Einsum (docs/prices.md). One side of a region is
+enough: where nothing can be carried in, or nothing out, it stays.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from passes.plan.plan import Plan, Relayout
+from passes.plan.program import Program
+from passes.rules.api import ANY, Layout, Move, Slot
+
+
+def hold_changes(program: Program, plan: Plan) -> Plan:
+    """The plan with the changes marked that must not be undone."""
+    if not program.runtime.undoes:
+        return plan
+    regions = _Regions(program, plan)
+    worth = {regions.of[i] for i, move in enumerate(plan.moves) if i in regions.of and _is_better(program, i, move)}
+    held: set[tuple[str, Layout]] = set()
+    for region in worth:
+        sides = [
+            [change for change in plan.relayouts if side(change) == region] for side in (regions.into, regions.out_of)
+        ]
+        if all(sides):
+            held.update((one.value, one.needed) for one in min(sides, key=lambda side: sum(c.bytes or 0 for c in side)))
+    return replace(plan, held=frozenset(held))
+
+
+def _is_better(program: Program, i: int, move: Move) -> bool:
+    """Whether a node runs faster so than as it was."""
+    node = program.flat.nodes[i].node
+    return program.inside(node, move) < program.inside(node, node.move())
+
+
+class _Regions:
+    """Nodes that hand on values stored otherwise than in the original: ``of`` tells one node of each region."""
+
+    def __init__(self, program: Program, plan: Plan) -> None:
+        self._flat, self._plan = program.flat, plan
+        self.of = {
+            i: i for i, move in enumerate(plan.moves) if any(self._is_moved(move, slot) for slot in self._slots(i))
+        }
+        for i in self.of:
+            for slot in (slot for slot in self._slots(i) if slot.side == "in"):
+                value, layout = self._flat.nodes[i].value(slot), plan.moves[i].at(slot)
+                maker = self._flat.makers.get(value, (i, slot))[0]
+                if self._is_moved(plan.moves[i], slot) and plan.stored[value] == layout and maker in self.of:
+                    self._join(i, maker)
+        self.of = {i: self._find(i) for i in self.of}
+
+    def into(self, change: Relayout) -> int | None:
+        """The region that reads what a change makes."""
+        for i, slot in self._flat.readers(change.value):
+            if i in self.of and self._plan.moves[i].at(slot) == change.needed and not change.needed.is_natural:
+                return self.of[i]
+        return None
+
+    def out_of(self, change: Relayout) -> int | None:
+        """The region that makes what a change changes."""
+        maker = self._flat.makers.get(change.value, (None,))[0]
+        return self.of.get(maker) if maker is not None and not self._plan.stored[change.value].is_natural else None
+
+    def _slots(self, i: int) -> Iterator[Slot]:
+        return iter(self._flat.nodes[i].live)
+
+    def _is_moved(self, move: Move, slot: Slot) -> bool:
+        return move.at(slot) != ANY and not move.at(slot).is_natural
+
+    def _find(self, i: int) -> int:
+        while self.of[i] != i:
+            self.of[i] = i = self.of[self.of[i]]
+        return i
+
+    def _join(self, i: int, other: int) -> None:
+        self.of[self._find(i)] = self._find(other)

@@ -1,0 +1,195 @@
+"""What makes a node cheap or dear: where the axes are stored that it works on, and how long its runs are.
+
+A run is the elements next to each other that an operator handles as one: it works fast inside of one, and does
+something besides for each.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
+from typing import NamedTuple
+
+import onnx_graphsurgeon as gs
+
+from passes.rules.api import ANY, IN, OUT, Layout, Move, Node, Slot
+
+ALONG_AXIS_SINCE = 13  # before, Softmax and its like see the tensor as a matrix, whose rows stay together
+
+
+class Situation(NamedTuple):
+    """The ``name`` of the price that holds, and the elements of a run; the price is for the value at ``slot``."""
+
+    name: str
+    run: float = 1
+    slot: Slot = OUT(0)
+
+
+Dims = Callable[[gs.Tensor], list[int]]  # the sizes of a value
+See = Callable[[Node, Move, Dims], Situation | None]
+
+
+def along(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """Softmax and its like: ``last`` or ``off_last``, as their axis is stored; a run is that axis."""
+    if node.opset < ALONG_AXIS_SINCE:
+        return None
+    shape, layout = dims(node.tensor(IN(0))), move.inputs[0]
+    place = layout.place(node.attr("axis", -1))
+    return Situation("last" if place == len(shape) - 1 else "off_last", stored(layout, shape)[place])
+
+
+def spelling(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``respelled``: BatchNormalization as a chain of other operators; a run is what lies within a channel."""
+    if not move.steps or node.rank(IN(0)) < 2:
+        return None
+    layout = move.inputs[0]
+    return Situation("respelled", prod(stored(layout, dims(node.tensor(IN(0))))[layout.place(1) + 1 :]))
+
+
+def product(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``exchanged``: a product whose operands change places, a constant on the right among them."""
+    return Situation("exchanged") if move.operands and node.is_constant(1) else None
+
+
+def packing(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``exchanged``, as a price for the left operand, and runs of it for each element of the right one: what is on the
+    right is laid out block by block, a constant once, other values on each run."""
+    if product(node, move, dims) is None:
+        return None
+    left, right = (prod(dims(node.tensor(IN(i)))) for i in range(2))
+    return Situation("exchanged", left / right, IN(0))
+
+
+def equation(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``respelled``: an Einsum of several operands that is stored otherwise than in the original."""
+    layouts = [layout for layout in (*move.inputs, *move.outputs) if layout != ANY]
+    return Situation("respelled") if len(operands(node)) > 1 and not all(at.is_natural for at in layouts) else None
+
+
+def broadcast(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``spread``: some operand is repeated; a run is as long as each operand either goes on or stands still."""
+    layout = move.outputs[0]
+    if layout.is_divided:
+        return None
+    every = [[*[1] * (layout.rank - len(d)), *d] for d in (dims(t) for t in operands(node))]
+    result = [max(sizes) for sizes in zip(*every, strict=True)]
+    if all(sizes == result or prod(sizes) == 1 for sizes in every):
+        return None
+    run, before = 1, None
+    for axis in (axis for axis in reversed(layout.perm) if result[axis] != 1):
+        moving = [sizes[axis] != 1 for sizes in every]
+        if before not in (None, moving):
+            break
+        run, before = run * result[axis], moving
+    return Situation("spread", run)
+
+
+def operands(node: Node) -> list[gs.Tensor]:
+    """The inputs that are given."""
+    return [node.tensor(slot) for slot in node.slots if slot.side == "in"]
+
+
+def pieces(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """Concat, Split, Slice, Pad, Tile: a run is what is next to each other both before and after."""
+    whole = max((slot for slot in (IN(0), OUT(0))), key=lambda slot: prod(dims(node.tensor(slot))))
+    layout, part = (move.at(slot) for slot in (whole, OUT(0) if whole.side == "in" else IN(0)))
+    if layout.is_divided or part.is_divided or layout.rank != part.rank:
+        return None
+    sizes = [stored(move.at(slot), dims(node.tensor(slot))) for slot in (IN(0), OUT(0))]
+    changed = [place for place, (one, other) in enumerate(zip(*sizes, strict=True)) if one != other]
+    if not changed:
+        return None
+    return Situation("cut", min(prod(side[changed[-1] :]) for side in sizes), whole)
+
+
+def gather(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """Gather: a run is what lies within the axis."""
+    layout = move.inputs[0]
+    if layout.is_divided or not node.rank(IN(0)):
+        return None
+    return Situation("picked", prod(stored(layout, dims(node.tensor(IN(0))))[layout.place(node.attr("axis", 0)) + 1 :]))
+
+
+def per_axis(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """Quantisation with a scale for each entry of an axis: a run is what lies within that axis."""
+    layout = move.inputs[0]
+    if layout.is_divided or not node.tensor(IN(1)).shape or node.attr("block_size"):
+        return None
+    return Situation(
+        "per_axis", prod(stored(layout, dims(node.tensor(IN(0))))[layout.place(node.attr("axis", 1)) + 1 :])
+    )
+
+
+def reduction(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``inner`` where the axes that are summed up are stored last, then a run is these; else ``outer``, and what lies
+    within them."""
+    layout = move.inputs[0]
+    axes = node.ints(1) if node.has(IN(1)) and node.is_constant(1) else node.attr("axes")
+    if not axes or layout.is_divided:
+        return None
+    sizes = stored(layout, dims(node.tensor(IN(0))))
+    return inner_or_outer(sizes, layout.places(axes), "inner", "outer", IN(0))
+
+
+def resize(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``MODE_first`` where the last axis is resized, ``MODE_last`` where others are: a run is what lies within these;
+    ``MODE_function`` for one that is a function."""
+    layout, mode = move.outputs[0], node.attr("mode", "nearest")
+    if layout.is_divided:
+        return None
+    if move.domain:
+        return Situation(f"{mode}_function")
+    sizes = [stored(layout, dims(node.tensor(slot))) for slot in (IN(0), OUT(0))]
+    changed = [place for place, (one, other) in enumerate(zip(*sizes, strict=True)) if one != other]
+    return inner_or_outer(sizes[1], changed, f"{mode}_first", f"{mode}_last", OUT(0)) if changed else None
+
+
+def change(source: Layout, target: Layout, sizes: Sequence[int]) -> Situation:
+    """A Transpose: ``blocks`` where the last axis stays the last, a run is then what stays together; ``inward`` or
+    ``outward`` where else one axis, or some that stay together, goes past others; ``scattered`` otherwise."""
+    if source.is_divided or target.is_divided:
+        return Situation("inward")
+    places = [source.axis_perm.index(axis) for axis in target.axis_perm if sizes[axis] != 1]
+    groups = [[places[0]]] if places else []  # axes that stay together
+    between = {place for place, axis in enumerate(source.axis_perm) if sizes[axis] == 1}
+    for place in places[1:]:
+        if all(p in between for p in range(groups[-1][-1] + 1, place)) and place > groups[-1][-1]:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    order = [group[0] for group in groups]
+    if order == sorted(order):
+        return Situation("blocks", prod(sizes))
+    if order[-1] == max(order):
+        return Situation("blocks", prod(sizes[source.axis_perm[place]] for place in groups[-1]))
+    moved = [i for i in range(len(order)) if (rest := order[:i] + order[i + 1 :]) == sorted(rest)]
+    single = [i for i in moved if len(groups[i]) == 1] or moved
+    if not moved:
+        return Situation("scattered")
+    return Situation("inward" if single[0] > sorted(order).index(order[single[0]]) else "outward")
+
+
+def inner_or_outer(sizes: Sequence[int], places: Iterable[int], inner: str, outer: str, slot: Slot) -> Situation:
+    """Whether the axes at these places, as stored, are the last that are not of size 1; what a run is then."""
+    within = prod(sizes[max(places) + 1 :])
+    if within > 1:
+        return Situation(outer, within, slot)
+    return Situation(inner, prod(sizes[place] for place in places), slot)
+
+
+def stored(layout: Layout, sizes: Sequence[int]) -> list[int]:
+    """The sizes of the axes as stored; of an axis in another order, whole."""
+    return [sizes[axis] for axis in layout.axis_perm]
+
+
+SEEN: dict[str, See] = {
+    "along": along,
+    "spelling": spelling,
+    "product": product,
+    "packed": packing,
+    "spelled_otherwise": equation,
+    "spread": broadcast,
+    "cut": pieces,
+    "picked": gather,
+    "per_axis": per_axis,
+    "reduced": reduction,
+    "resized": resize,
+}

@@ -1,0 +1,136 @@
+"""Plans at the prices of a runtime: what is seen of a node, which changes are dear, and that these stay."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, NodeProto
+
+from passes.apply import hold_changes
+from passes.layout.layout import Layout, natural, permuted
+from passes.plan.cost import BYTES, FOLDER, runtime
+from passes.plan.flat_graph import FlatGraph
+from passes.plan.situations import SEEN, Situation, change
+from passes.rules.api import IN
+from rewriter import UsageError, rewrite, validate
+from rewriter.choices import RUNTIMES
+from tests.plan.test_plan import STANDARD, read
+from tests.support import engines
+from tests.support.graphs import conv, ints, model, node, random
+from tests.tools.oracle import of_graph
+
+NHWC, NWHC = permuted((0, 2, 3, 1)), permuted((0, 3, 2, 1))
+IMAGE = [1, 3, 5, 7]
+GRAPHS = 12
+
+
+def test_there_is_a_table_for_each_runtime_that_can_be_asked_for() -> None:
+    assert sorted(RUNTIMES) == sorted(path.stem for path in FOLDER.glob("*.toml"))
+    assert all(runtime(name).name == name for name in RUNTIMES)
+
+
+def test_a_runtime_without_a_table_is_refused() -> None:
+    with pytest.raises(UsageError, match="runtime is 'tpu'; it must be bytes or onnxruntime"):
+        rewrite(decoder(), "nchw", runtime="tpu")
+
+
+@pytest.mark.no_cover  # for the time that it would take
+def test_plans_at_the_prices_of_a_runtime_are_the_least() -> None:
+    for seed in range(GRAPHS):
+        planned, lowest = of_graph(seed, "onnxruntime")
+        assert planned == pytest.approx(lowest, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("seen", "a_node", "at", "expected"),
+    [
+        ("along", node("Softmax", ["x"], ["y"], axis=1), natural(4), Situation("off_last", 3)),
+        ("along", node("Softmax", ["x"], ["y"], axis=1), NHWC, Situation("last", 3)),
+        ("spread", node("Add", ["x", "v"], ["y"]), natural(4), Situation("spread", 5 * 7)),
+        ("spread", node("Add", ["x", "v"], ["y"]), NHWC, Situation("spread", 3)),
+        ("spread", node("Add", ["x", "x"], ["y"]), NHWC, None),
+        ("cut", node("Concat", ["x", "x"], ["y"], axis=1), natural(4), Situation("cut", 3 * 5 * 7)),
+        ("cut", node("Concat", ["x", "x"], ["y"], axis=1), NHWC, Situation("cut", 3)),
+        ("cut", node("Slice", ["x", "one", "two", "one"], ["y"]), NHWC, Situation("cut", 1, IN(0))),
+        ("picked", node("Gather", ["x", "one"], ["y"], axis=1), natural(4), Situation("picked", 5 * 7)),
+        ("picked", node("Gather", ["x", "one"], ["y"], axis=1), NHWC, Situation("picked", 1)),
+        ("reduced", node("ReduceMean", ["x"], ["y"], axes=[2, 3]), natural(4), Situation("inner", 5 * 7, IN(0))),
+        ("reduced", node("ReduceMean", ["x"], ["y"], axes=[2, 3]), NHWC, Situation("outer", 3, IN(0))),
+        ("reduced", node("ReduceMean", ["x"], ["y"], axes=[1]), NHWC, Situation("inner", 3, IN(0))),
+        ("resized", node("Resize", ["x", "", "s"], ["y"], mode="linear"), natural(4), Situation("linear_first", 140)),
+        ("resized", node("Resize", ["x", "", "s"], ["y"], mode="linear"), NHWC, Situation("linear_last", 3)),
+    ],
+    ids=lambda value: value.op_type if isinstance(value, NodeProto) else str(value)[:24],
+)
+def test_what_is_seen_of_a_node(seen: str, a_node: NodeProto, at: Layout, expected: Situation | None) -> None:
+    constants = {"v": random(3, 1, 1), "one": ints(1), "two": ints(2), "s": np.asarray([1, 1, 2, 2], np.float32)}
+    graph = read(model([a_node], {"x": IMAGE}, {"y": None}, constants))
+    ruled = FlatGraph(graph, STANDARD).nodes[0]
+    move = ruled.ask(*(at for _ in ruled.slots))[0]
+    assert SEEN[seen](ruled.node, move, lambda tensor: list(tensor.shape)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        (natural(4), NHWC, Situation("inward")),
+        (NHWC, natural(4), Situation("outward")),
+        (natural(4), NWHC, Situation("scattered")),
+        (NHWC, NWHC, Situation("blocks", 3)),
+        (natural(4), permuted((0, 2, 1, 3)), Situation("blocks", 7)),
+        (natural(4), permuted((1, 0, 2, 3)), Situation("blocks", 105)),
+    ],
+)
+def test_kinds_of_changes(source: Layout, target: Layout, expected: Situation) -> None:
+    assert change(source, target, IMAGE) == expected
+
+
+def decoder(size: int = 28) -> ModelProto:
+    """A Conv, a cubic Resize, a Conv and a Softmax over channels."""
+    nodes = [
+        conv(),
+        node("Resize", ["c", "", "s"], ["r"], mode="cubic"),
+        conv("r", "d", "v"),
+        node("Softmax", ["d"], ["y"], axis=1),
+    ]
+    constants = {"w": random(16, 8, 3, 3), "v": random(11, 16, 3, 3), "s": np.asarray([1, 1, 2, 2], np.float32)}
+    return model(nodes, {"x": [1, 8, size, size]}, {"y": [1, 11, 2 * size, 2 * size]}, constants)
+
+
+def resized(a_model: ModelProto, level: Any, folder: Path) -> list[float]:
+    """The scales of the Resize that onnxruntime runs, after its optimiser."""
+    path = folder / "optimised.onnx"
+    engines.session(a_model, level, optimized_model_filepath=str(path))
+    graph = onnx.load(path).graph
+    held = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return next(list(held[one.input[2]]) for one in graph.node if one.op_type == "Resize")
+
+
+@pytest.mark.parametrize("to", ["nchw", "nhwc"])
+def test_changes_that_make_operators_faster_stay(to: str, tmp_path: Path) -> None:
+    result = rewrite(decoder(), to, runtime="onnxruntime", keep_io=True)
+    assert result.report.transposes == (0, 4)
+    assert result.report.cost < 0.2 * result.report.cost_before
+    assert [resized(result.model, level, tmp_path) for level in ("basic", "default")] == [[1, 2, 2, 1]] * 2
+    assert validate(decoder(), result.model).fault is None
+
+
+def test_onnxruntime_undoes_changes_that_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold_changes, "_is_better", lambda *_: False)
+    result = rewrite(decoder(), "nchw", runtime="onnxruntime", keep_io=True)
+    assert resized(result.model, "default", tmp_path) == [1, 1, 2, 2]
+
+
+def test_a_file_made_for_a_runtime_converts_back() -> None:
+    there = rewrite(decoder(), "nchw", runtime="onnxruntime", keep_io=True)
+    back = rewrite(there.model, "nchw", runtime=BYTES, keep_io=True)
+    assert [one.op_type for one in back.model.graph.node] == ["Conv", "Resize", "Conv", "Softmax"]
+
+
+def test_an_einsum_that_only_permutes_is_a_transpose() -> None:
+    nodes = [node("Einsum", ["x"], ["t"], equation="n c h w -> n h w c"), node("Relu", ["t"], ["r"])]
+    nodes.append(node("Einsum", ["r"], ["y"], equation="nhwc->nchw"))
+    result = rewrite(model(nodes, {"x": IMAGE}, {"y": IMAGE}), "nhwc", keep_io=True)
+    assert [one.op_type for one in result.model.graph.node] == ["Relu"]
