@@ -3,7 +3,7 @@
 from math import inf
 
 TARGETS = ("nhwc", "nchw")
-DIALECTS = ("function", "onnx")
+DIALECTS = ("function", "onnx", "onnxruntime")
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
 PROVIDERS = ("cpu", "cuda")
