@@ -103,7 +103,7 @@ def _scores(tensor: gs.Tensor, readers: Readers) -> Scores | None:
 def _masked(scores: Scores, mask: gs.Tensor, result: gs.Tensor) -> Scores | None:
     """The scores with a mask of all rows and columns, or of some batches of these."""
     shape, own = result.shape, mask.shape
-    if shape is None or own is None or len(own) < 2 or list(shape[-2:]) != scores.shape[-2:] or own[-2:] != shape[-2:]:
+    if shape is None or own is None or not list(own[-2:]) == list(shape[-2:]) == scores.shape[-2:]:
         return None
     return replace(scores, masks=(*scores.masks, (mask, list(shape))))
 
@@ -116,7 +116,7 @@ def _scaled(scores: Scores, factor: gs.Tensor, node: gs.Node) -> Scores | None:
     if number is not None:
         return replace(scores, scale=scores.scale * (1 / number if node.op == "Div" else number))
     shape, own = node.outputs[0].shape, factor.shape
-    if node.op == "Div" or shape is None or own is None or own[-2:] != [1, 1] or list(shape) != scores.shape:
+    if node.op == "Div" or shape is None or own is None or list(own[-2:]) != [1, 1] or list(shape) != scores.shape:
         return None
     return replace(scores, factors=(*scores.factors, factor))
 

@@ -57,7 +57,7 @@ def masks_of(one: Attention, graph: gs.Graph, engines: Engines) -> list[gs.Tenso
     kept = []
     for mask, shape in one.scores.masks:
         array = computed(mask, graph, engines)
-        fits = has_batches(one.scores.shape, shape, mask.shape)
+        fits = has_batches(one.scores.shape, shape, list(mask.shape))
         if not fits or (array is None and one.is_guarded) or (array is not None and (array == -np.inf).all(-1).any()):
             return None
         if array is None or array.any():
