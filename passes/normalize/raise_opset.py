@@ -13,10 +13,10 @@ from passes.ir import constants
 from passes.ir.graph import all_names, assemble, every_graph, every_node, is_standard, new_node, unused, with_bodies
 
 FROM, MOST = 13, 23  # opsets that this was read for, in the operators' specifications
-SAME = """Add AveragePool Cast CastLike Constant ConstantOfShape Conv ConvTranspose Cos CumSum Div Dropout Elu Equal Flatten
-GlobalAveragePool GlobalMaxPool GreaterOrEqual HardSigmoid HardSwish Identity If InstanceNormalization IsInf IsNaN
-LeakyRelu LessOrEqual Loop LpNormalization MaxPool Mul PRelu Pad Pow Relu Reshape Resize Round Scan ScatterElements
-ScatterND Selu Shape Sin Size Softplus Softsign Split Squeeze Sub Tan Transpose Unsqueeze Where"""
+SAME = """Add AveragePool Cast CastLike Constant ConstantOfShape Conv ConvTranspose Cos CumSum Div Dropout Elu Equal
+Flatten GlobalAveragePool GlobalMaxPool GreaterOrEqual HardSigmoid HardSwish Identity If InstanceNormalization IsInf
+IsNaN LeakyRelu LessOrEqual Loop LpNormalization MaxPool Mul PRelu Pad Pow Relu Reshape Resize Round Scan
+ScatterElements ScatterND Selu Shape Sin Size Softplus Softsign Split Squeeze Sub Tan Transpose Unsqueeze Where"""
 REDUCTIONS = """ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
 ReduceSumSquare"""
 AXES_ARE_INPUTS = 18  # of reductions (of ReduceSum always); a Split without sizes says its number of outputs

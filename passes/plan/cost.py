@@ -1,5 +1,6 @@
 """What a plan costs: every price, its unit and the measurement behind it, for one runtime."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -10,7 +11,7 @@ import onnx_graphsurgeon as gs
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import every_node, is_standard
 from passes.plan.sizes import dims_of
-from passes.rules.api import IN, Move, Node
+from passes.rules.api import IN, OUT, Move, Node
 
 MATRIX_PRODUCTS = ("MatMul", "Gemm")
 ALONG_AXIS = ("Softmax", "LogSoftmax", "Hardmax")
@@ -48,6 +49,11 @@ class CostModel:
     # exchanging a constant on the right costs passes over what is on the left (priced at none Keras's ConvNeXt runs at
     # 1.09 times the original's time, priced at 1 an MLP-Mixer keeps its Transposes)
     unpacked_operand: float = 0.5
+    # An Einsum transposes inside, slower than a Transpose does: its left operand, unless that is batches, rows and what
+    # it sums over (2 to 4 Transposes of it: queries of [1,12,197,64], [1,3,784,64], [4,8,64,32]), and its result, if
+    # columns come first (1 to 4); the right operand's order costs a tenth of that. Priced at none, CvT runs at 1.05
+    # times the original's time
+    einsum_transpose: float = 2.0
     # The CPU provider computes float16 as float32: a Transpose of it stands between two Casts, each of which takes as
     # long as the Transpose ([1,56,56,64]: 0.05 to 0.06 ms each; a Transpose of float32: 0.10). So it belongs on the
     # float32 side of a Cast. Pairs cancel on either side, at BASIC and ALL
@@ -83,6 +89,8 @@ class CostModel:
             return self.softmax_off_last if _is_off_last(node, move) else 0.0
         if node.op == "BatchNormalization":
             return self.second_pass if move.steps else 0.0
+        if node.op == "Einsum":
+            return self.einsum_transpose * _einsum_transposes(node, move)
         if node.op in MATRIX_PRODUCTS:
             return self.unpacked_operand if move.operands and node.is_constant(1) else 0.0
         return 0.0
@@ -91,6 +99,19 @@ class CostModel:
 def _is_off_last(node: Node, move: Move) -> bool:
     shape = node.tensor(IN(0)).shape
     return shape is not None and move.attrs.get("axis", node.attr("axis", -1)) not in (-1, len(shape) - 1)
+
+
+def _einsum_transposes(node: Node, move: Move) -> float:
+    """What a product written as Einsum transposes inside, in times of its result."""
+    left, *others = re.split(",|->", move.attrs.get("equation", node.attr("equation")).replace(" ", ""))
+    if len(others) != 2 or "." in left:
+        return 0.0
+    right, result = others
+    places = {(True, True): 0, (False, True): 1}  # batches, rows; then what is summed over; by (in right, in result)
+    operand = [places.get((letter in right, letter in result), 2) for letter in left]
+    sides = [letter in right for letter in result if (letter in left) != (letter in right)]
+    elements = [prod(size for size in node.shape(slot) if isinstance(size, int)) for slot in (IN(0), OUT(0))]
+    return (operand != sorted(operand)) * elements[0] / max(elements[1], 1) + (sides != sorted(sides))
 
 
 ONNXRUNTIME_CPU = CostModel("onnxruntime 1.31, CPU provider")
