@@ -28,7 +28,8 @@ from passes.rules.api import (
 
 OP, SINCE = "Attention", 23
 SEQUENCE = 2  # the axis of [N, heads, T, d]
-ATTRIBUTES = ("is_causal", "scale", "softcap", "softmax_precision")
+KEPT = ("is_causal", "scale", "softcap", "softmax_precision")
+ATTRIBUTES = {*KEPT, "kv_num_heads", "q_num_heads", "qk_matmul_output_mode"}  # up to opset 24
 HEADS_BEHIND = ((0, 2, 1, 3), (1, 2, 0, 3), (2, 0, 1, 3), (2, 1, 0, 3))
 
 
@@ -51,9 +52,11 @@ def attention(node: Node, layout: Layout) -> Move:
 
 
 def check(node: Node) -> None:
-    """Refuse the form without an axis of heads, and one with states of other runs."""
+    """Refuse the form without an axis of heads, states of other runs, and what later opsets may add."""
     if node.rank(IN(0)) != 4 or node.arity[1] > 1 or any(node.has(IN(i)) for i in range(4, node.arity[0])):
         raise Refusal(f"{node.op} of [batch, sequence, features], or with a cache, has each axis in its place")
+    if not node.attrs.keys() <= ATTRIBUTES:
+        raise Refusal(f"{node.op} has attributes of an opset that this rule does not know")
 
 
 def check_same_for_all(node: Node, reason: str) -> None:
@@ -69,7 +72,7 @@ def merged(node: Node, layout: Layout) -> tuple[Step, ...]:
     sizes = [behind(node, slot, layout) for slot in (IN(0), IN(1), IN(2), OUT(0))]
     joined = [np.asarray([0, 0, prod(own)] if is_batched else [1, -1, prod(own)], dtype=np.int64) for own in sizes]
     apart = np.asarray([0, 0, *sizes[3]] if is_batched else [-1, *sizes[3]], dtype=np.int64)
-    attrs = {name: node.attr(name) for name in ATTRIBUTES if node.attr(name) is not None}
+    attrs = {name: node.attr(name) for name in KEPT if node.attr(name) is not None}
     heads = {"q_num_heads": prod(sizes[0][:-1]), "kv_num_heads": prod(sizes[1][:-1])}
     mask = (3,) if node.has(IN(3)) else ()
     return (

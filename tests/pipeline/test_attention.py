@@ -231,6 +231,14 @@ def test_attention_of_the_file_itself_loses_its_transposes() -> None:
     assert (count(result, "Attention"), count(result)) == (1, 0)
 
 
+def test_attributes_of_later_opsets_stay_with_their_layout() -> None:
+    """Windows came with opset 25; onnxruntime 1.31 does not know them."""
+    of = [node("Attention", ["q", "k", "v"], ["o"], left_window_size=1)]
+    original = net((of, {}), linears((0, 2, 1, 3), "k"), opset=25, ir=12)
+    result = rewrite(original, "nhwc", dialect="onnx").model
+    assert (count(result, "Attention"), count(result)) == (1, 4)
+
+
 @pytest.mark.parametrize("name", ["torch_vit", "torch_detr", "torch_timesformer", "torch_videomae", "torch_sam"])
 def test_exported_nets(name: str) -> None:
     softmaxes = count(rewrite(KINDS[name], "nhwc", dialect="onnx").model, "Softmax")
