@@ -13,6 +13,7 @@ ROWS = [
     attention(Q, K, V),
     attention(Q, K, V, opset=24, scale=0.5, softcap=2.0),
     attention(Q, Q, Q, is_causal=1, softmax_precision=1),
+    attention(Q, K, V, opset=25, softcap=3.0),
     attention((2, 6, 5, 7), (2, 6, 11, 7), (2, 6, 11, 7), W(5, 11)),
     attention(Q, K, V, (1, 5, 11)),
     attention(Q, K, V, Of(bool, (1, 1, 5, 11))),
