@@ -75,7 +75,8 @@ def rewrite(
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
-    functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only.
+    functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
+    ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
     (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
     none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.

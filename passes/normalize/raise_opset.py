@@ -48,6 +48,8 @@ def raise_opset(graph: gs.Graph, opset: int) -> gs.Graph | None:
 
 def _means_the_same(node: gs.Node, now: int, then: int) -> bool:
     """Windows that are cut off at the end (ceil_mode) are counted otherwise since opset 22."""
+    if not onnx.defs.has(node.op):
+        return False
     if len({onnx.defs.get_schema(node.op, opset).since_version for opset in (now, then)}) == 1:
         return True
     return (node.op in (*SAME.split(), *REDUCTIONS.split())) and not node.attrs.get("ceil_mode")

@@ -113,6 +113,7 @@ def test_it_is_one_operator_without_transposes_of_heads(spelling: str) -> None:
     assert not {"Softmax", "Einsum"} & {*op_types(result.model)}
     assert count(result.model) == 0
     assert result.model.opset_import[0].version == 23
+    assert any("to 23" in note for note in result.report.notes)
     again = converted(result.model, "nhwc", "onnxruntime")
     assert not again.report.changed or "Add" in op_types(result.model)  # the sum of small masks becomes a constant
     proven(original, "nchw", "onnxruntime")
@@ -216,6 +217,7 @@ def test_it_stays_where_nothing_is_gained() -> None:
     result = converted(original, "nhwc", "onnxruntime")
     assert not result.report.changed
     assert result.model.opset_import[0].version == 17
+    assert not any("raised" in note for note in result.report.notes)
 
 
 @pytest.mark.parametrize("dialect", ["function", "onnx"])
