@@ -19,11 +19,13 @@ from passes.normalize.constant_nodes import constant_nodes
 from passes.normalize.dead_code import dead_code
 from passes.normalize.exact_pools import exact_pools
 from passes.normalize.fold_sizes import fold_sizes
+from passes.normalize.fuse_attention import fuse_attention
 from passes.normalize.fuse_group_norm import fuse_group_norm
 from passes.normalize.infer_shapes import Engines, infer_shapes
 from passes.normalize.inline_functions import inline_functions
 from passes.normalize.lower_functions import lower_functions
 from passes.normalize.permuting_einsums import permuting_einsums
+from passes.normalize.raise_opset import raise_opset
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
 from passes.plan.cost import BYTES, runtime, transposed_bytes
@@ -75,9 +77,26 @@ class Work:
     plan: Plan = field(init=False)
 
     @property
+    def planned(self) -> "Planned":
+        """The graph with its plan."""
+        return Planned(self.graph, self.program, self.plan)
+
+    @planned.setter
+    def planned(self, planned: "Planned") -> None:
+        self.graph, self.program, self.plan = planned
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Sizes of symbolic dims, as far as they were given or measured."""
         return {**self.measured, **given_sizes(self.graph, self.request.input_shapes)}
+
+
+class Planned(NamedTuple):
+    """A graph, what there is to choose from, and what was chosen."""
+
+    graph: gs.Graph
+    program: Program
+    plan: Plan
 
 
 class Pass(NamedTuple):
@@ -109,6 +128,20 @@ def _make_program(work: Work) -> Program:
     return Program(work.graph, ends, request.dialect, work.sizes, runtime(request.runtime))
 
 
+def _fuse_attention(work: Work) -> Planned:
+    """The cheaper of two plans: with attentions as they are, and as one operator each."""
+    request = work.request
+    if request.own_weights:
+        return work.planned
+    raised = raise_opset(work.graph, request.dialect.opset) or work.graph
+    fused = fuse_attention(raised, work.engines)
+    if fused is raised:
+        return work.planned
+    program = Program(fused, work.program.ends, request.dialect, work.sizes, work.program.runtime)
+    plan = make_plan(program, request.time_limit)
+    return Planned(fused, program, plan) if plan.cost < work.plan.cost else work.planned
+
+
 PASSES = (
     Pass(READ, "unique_names", lambda work: unique_names(work.graph), lint_names),
     Pass(READ, "toposort", lambda work: toposort(work.graph)),
@@ -125,6 +158,7 @@ PASSES = (
     Pass(PLAN, "find_roles", _find_roles, gives="roles"),
     Pass(PLAN, "make_program", _make_program, gives="program"),
     Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
+    Pass(PLAN, "fuse_attention", _fuse_attention, gives="planned"),
     Pass(APPLY, "quantize_as_functions", lambda work: as_functions(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "hold_changes", lambda work: hold_changes(work.program, work.plan), gives="plan"),

@@ -77,7 +77,8 @@ def rewrite(
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
-    functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only.
+    functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
+    ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes.
     ``runtime``: whose prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that
     ``"onnxruntime"`` takes on a CPU, whose dialect is the default then.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted

@@ -16,7 +16,6 @@ from passes.layout.recipe import Reshape, recipe
 from passes.plan.plan import Plan, nearest
 from passes.rules.api import (
     ANY,
-    PREVIOUS,
     Array,
     Edit,
     Expand,
@@ -120,20 +119,21 @@ class _Push:
         self.nodes.append(new_node(node, inputs, outputs, op=op, domain=domain, attrs=attrs, changed=changed))
 
     def _steps(self, node: gs.Node, move: Move, inputs: list[gs.Tensor], result: gs.Tensor) -> None:
+        parts: list[gs.Tensor] = []
+
         def operand(one: int | Array) -> gs.Tensor:
             if isinstance(one, int):
-                return previous if one is PREVIOUS else inputs[one]
+                return parts[one] if one < 0 else inputs[one]
             return constants.of_array(self.shared.name(f"{node.name or node.op}_constant"), one)
 
-        previous: gs.Tensor = result
         for step in move.steps:
             operands = [operand(one) for one in step.operands]
             if step is move.steps[-1]:
-                previous = result
+                parts.append(result)
             else:
                 shape = result.shape if step.same_shape else None
-                previous = gs.Variable(self.shared.name(f"{result.name}_part"), result.dtype, shape)
-            self._add(step.op, operands, previous, dict(step.attrs), node.name)
+                parts.append(gs.Variable(self.shared.name(f"{result.name}_part"), result.dtype, shape))
+            self._add(step.op, operands, parts[-1], dict(step.attrs), node.name)
 
     def _operand(self, tensor: gs.Tensor, layout: Layout, edit: Edit | None) -> gs.Tensor:
         """What a node reads: the value in the layout it needs, then edited."""

@@ -30,11 +30,19 @@ def export_model(graph: gs.Graph) -> ModelProto:
         setattr(model, field, getattr(original, field))
     for field in ("metadata_props", "training_info", "functions", "opset_import"):
         getattr(model, field).extend(getattr(original, field))
+    _raise_opset(model, graph.opset)
     if not standard_opset(model) and any(map(is_standard, every_node(graph))):
         model.opset_import.append(helper.make_opsetid("", graph.opset))
     _Export(complete=True).fill(model.graph, graph)
     model.ir_version = max(model.ir_version, FREE_INITIALIZERS_IR_VERSION if constants_of(graph) else 0)
     return model
+
+
+def _raise_opset(model: ModelProto, opset: int) -> None:
+    """The standard operators, if the model imports any, are those of an opset, of an IR version that knows it."""
+    for one in (one for one in model.opset_import if one.domain in ("", "ai.onnx") and one.version != opset):
+        one.version = opset
+        model.ir_version = max(model.ir_version, helper.find_min_ir_version_for([one], ignore_unknown=True))
 
 
 def export_skeleton(graph: gs.Graph) -> ModelProto:
@@ -43,6 +51,7 @@ def export_skeleton(graph: gs.Graph) -> ModelProto:
     model = ModelProto(ir_version=max(original.ir_version, FREE_INITIALIZERS_IR_VERSION))
     model.opset_import.extend(original.opset_import)
     model.functions.extend(original.functions)
+    _raise_opset(model, graph.opset)
     large = {name: t for name, t in constants_of(graph).items() if prod(t.shape) > SMALL}
     _Export(complete=False).fill(model.graph, graph, frozenset(large))
     model.graph.name = model.graph.name or "graph"

@@ -50,7 +50,7 @@ class WatchedNode(Node):
             (numbers[t.name], isinstance(t, gs.Constant), t.dtype, None if t.shape is None else tuple(t.shape))
             if t.name else None for t in tensors
         )  # fmt: skip
-        attrs = tuple((name, _frozen(value)) for name, value in sorted(self._attrs.items()))
+        attrs = tuple((name, _frozen(value)) for name, value in sorted(self.attrs.items()))
         return self.domain, self.op, self.opset, self.dialect, self.arity, attrs, tuple(seen)
 
 

@@ -86,7 +86,9 @@ class Program:
         return sum(self.per_inference(i, self.inside(node, node.move())) for i, node in nodes) + sum(changes)
 
     def _price_before(self, name: str, node: Node) -> float:
-        """What a Transpose of the graph's own costs."""
+        """What a Transpose of the graph's own costs; of a constant nothing."""
+        if name not in self.flat.tensors:
+            return 0.0
         source, perm = natural_layout(self.flat.tensors[name]), node.attr("perm")
         return self.price_between(name, source, permuted(tuple(perm)) if perm else source)
 

@@ -4,13 +4,14 @@ A run is the elements next to each other that an operator handles as one: it wor
 something besides for each.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import NamedTuple
 
 import onnx_graphsurgeon as gs
 
-from passes.rules.api import ANY, IN, OUT, Layout, Move, Node, Slot
+from passes.rules.api import IN, OUT, Layout, Move, Node, Slot
 
 ALONG_AXIS_SINCE = 13  # before, Softmax and its like see the tensor as a matrix, whose rows stay together
 
@@ -59,9 +60,21 @@ def packing(node: Node, move: Move, dims: Dims) -> Situation | None:
 
 
 def equation(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """``respelled``: an Einsum of several operands that is stored otherwise than in the original."""
-    layouts = [layout for layout in (*move.inputs, *move.outputs) if layout != ANY]
-    return Situation("respelled") if len(operands(node)) > 1 and not all(at.is_natural for at in layouts) else None
+    """``transposed``: a product written as Einsum, with a run for each element that it transposes inside.
+
+    These are the left operand's, unless that is batches, rows and what it sums over, and the result's, if columns come
+    first; the order of the right operand matters little.
+    """
+    left, *others = re.split(",|->", move.attrs.get("equation", node.attr("equation")).replace(" ", ""))
+    if len(others) != 2 or "." in left:
+        return None
+    right, result = others
+    places = {(True, True): 0, (False, True): 1}  # batches, rows; then what is summed over; by (in right, in result)
+    operand = [places.get((letter in right, letter in result), 2) for letter in left]
+    sides = [letter in right for letter in result if (letter in left) != (letter in right)]
+    read, made = (prod(dims(node.tensor(slot))) for slot in (IN(0), OUT(0)))
+    moved = (operand != sorted(operand)) * read + (sides != sorted(sides)) * made
+    return Situation("transposed", made / moved) if moved else None
 
 
 def broadcast(node: Node, move: Move, dims: Dims) -> Situation | None:
@@ -185,7 +198,7 @@ SEEN: dict[str, See] = {
     "spelling": spelling,
     "product": product,
     "packed": packing,
-    "spelled_otherwise": equation,
+    "equation": equation,
     "spread": broadcast,
     "cut": pieces,
     "picked": gather,

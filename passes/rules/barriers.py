@@ -28,7 +28,6 @@ BARRIERS: dict[str, str] = {
     ),
     **_each("AffineGrid", "makes positions for GridSample: batch, spatial axes and coordinates, each in its place"),
     **_each("Col2Im", "reads blocks and channels as one axis and positions as another, both in channels-first order"),
-    **_each("Attention", "reads batch, heads, sequence, features (or batch, sequence, features), each in its place"),
     **_each(
         "RotaryEmbedding", "reads batch, heads, sequence, features (or batch, sequence, features), each in its place"
     ),

@@ -28,7 +28,10 @@ PREVIOUS = -1
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One node of a chain that replaces an operator; operands are input indices, new constants or ``PREVIOUS``."""
+    """One node of a chain that replaces an operator.
+
+    Operands are input indices, new constants or results of the chain: ``PREVIOUS``, ``PREVIOUS - 1`` that before it...
+    """
 
     op: str
     operands: tuple[int | Array, ...]

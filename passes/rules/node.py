@@ -30,7 +30,7 @@ class Node:
         self.dialect = dialect
         self._inputs: list[gs.Tensor] = list(node.inputs)
         self._outputs: list[gs.Tensor] = list(node.outputs)
-        self._attrs: Mapping[str, Any] = node.attrs
+        self.attrs: Mapping[str, Any] = node.attrs
 
     def part(self, *inputs: int) -> "Node":
         """The same node with only these inputs, for rules that know nothing of the others."""
@@ -39,7 +39,7 @@ class Node:
         return part
 
     def attr(self, name: str, default: Any = None) -> Any:
-        return self._attrs.get(name, default)
+        return self.attrs.get(name, default)
 
     def tensor(self, slot: Slot) -> gs.Tensor:
         return (self._inputs if slot.side == "in" else self._outputs)[slot.number]

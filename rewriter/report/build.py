@@ -8,7 +8,7 @@ import onnx_graphsurgeon as gs
 from onnx import GraphProto, ModelProto
 
 from passes.ir.control_flow import is_control_flow
-from passes.ir.declared import body_protos, every_graph_proto
+from passes.ir.declared import body_protos, every_graph_proto, standard_opset
 from passes.ir.graph import every_node, is_standard
 from passes.layout import perm
 from passes.layout.layout import ANY, Layout
@@ -22,6 +22,7 @@ from rewriter.interface import InterfaceValue, letters
 from rewriter.report.data import Explained, Remaining, Report
 
 NOTHING_FLIPPED = "No input or output is an image stored otherwise: all keep their layouts."
+RAISED = "The file's opset is raised from {} to {}, which has Attention."
 TIME_LIMIT = "The planner's time limit was reached: a cheaper plan may be possible."
 
 
@@ -38,6 +39,7 @@ def make_report(
     """
     original, dialect, plan = work.program.graph.origin.model, work.request.dialect, work.plan
     flipped = any(value.flipped for value in (*inputs, *outputs))
+    opsets = standard_opset(original), standard_opset(result)
     is_spelled = any(function.domain in dialect.domains for function in result.functions)
     return Report(
         to=work.request.to,
@@ -64,6 +66,7 @@ def make_report(
         notes=[
             *[NOTHING_FLIPPED] * (not flipped and not work.request.keep_io),
             *[dialect.note] * is_spelled,
+            *[RAISED.format(*opsets)] * (0 < opsets[0] < opsets[1]),
             *[TIME_LIMIT] * (not plan.optimal),
         ],
     )

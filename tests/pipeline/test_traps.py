@@ -168,7 +168,7 @@ def test_11_a_transpose_in_attention_is_no_change_of_layout(to: str, dialect: st
     a_model = model(nodes, {"x": (2, 5, 7)}, {"y": None})
     result = converted(a_model, to, dialect)
     assert result.layouts == {}
-    assert not result.report.changed
+    assert result.report.changed == (dialect == "onnxruntime")  # which writes it as one Attention
     hold(a_model)
 
 

@@ -154,6 +154,8 @@ ALIKE: dict[str, Callable[[Case, Perm, Dialect], bool]] = {
     "sorted slices": lambda row, p, dialect: is_sorted(perm.drop(p, {row.attrs["axis"] % len(p)})),
     "sorted": lambda row, p, dialect: is_sorted(tuple(a for a in p if sizes(shape_of(row.operands[0]))[a] != 1)),
     "reshape": lambda row, p, dialect: p in reshapes(row),
+    "heads": lambda row, p, dialect: p[3] == 3 and (is_sorted(p) or 2 in p[:2]),
+    "heads of batches": lambda row, p, dialect: p in ((0, 1, 2, 3), (0, 2, 1, 3)),
 }
 # and where each may be stored in a way of its own
 APART: dict[str, Accepts] = {

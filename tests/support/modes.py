@@ -35,7 +35,12 @@ from tests.support.stages import normalized, to_model
 
 Array = NDArray[Any]
 
-DIRECTIONS = {"nhwc function": ("nhwc", "function"), "nhwc onnx": ("nhwc", "onnx"), "nchw": ("nchw", "onnx")}
+DIRECTIONS = {
+    "nhwc function": ("nhwc", "function"),
+    "nhwc onnx": ("nhwc", "onnx"),
+    "nhwc onnxruntime": ("nhwc", "onnxruntime"),
+    "nchw": ("nchw", "onnx"),
+}
 MODES = (*DIRECTIONS, "forced function", "forced onnx")
 MOST_PERMS = 5  # rank up to which all perms are listed
 KINDS = ("without barrier", "with barrier", "not applicable")
