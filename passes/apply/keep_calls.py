@@ -103,7 +103,8 @@ class _Keeping:
         made = {t.name: t for entry in group for t in entry.node.outputs}
         within = Counter(name for entry in group for name in reads(entry.node))
         others = made.keys() ^ {t.name for t in call.outputs if t.name}  # inside, or computed when the model was read
-        if not stays or any(readers[name] != within[name] for name in others):
+        is_whole = {t.name for t in call.inputs} >= (needs & within.keys()) - made.keys()
+        if not stays or not is_whole or any(readers[name] != within[name] for name in others):
             return None
         held = {t.name: t for entry in group for t in entry.node.inputs}
         inputs = [held.get(t.name, t) for t in call.inputs]

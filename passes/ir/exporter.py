@@ -43,9 +43,9 @@ def export_skeleton(graph: gs.Graph) -> ModelProto:
     original: ModelProto = graph.origin.model
     model = ModelProto(ir_version=max(original.ir_version, FREE_INITIALIZERS_IR_VERSION))
     model.opset_import.extend(_opsets(graph))
-    model.functions.extend(original.functions)
     large = {name: t for name, t in constants_of(graph).items() if prod(t.shape) > SMALL}
     _Export(complete=False).fill(model.graph, graph, frozenset(large))
+    model.functions.extend(still_called(original, model.graph))
     model.graph.name = model.graph.name or "graph"
     model.graph.input.extend(_value_info(tensor, None, False) for tensor in large.values())
     return model

@@ -58,12 +58,13 @@ def still_called(model: ModelProto, graph: GraphProto) -> list[FunctionProto]:
     return [function for key, function in functions.items() if key not in gone]
 
 
-def why_a_call(function: FunctionProto, call: NodeProto, model: ModelProto, imports: Mapping[str, int]) -> str | None:
-    """Why a call of the model's function cannot be taken for the nodes of that; ``None`` if it can.
+def why_a_call(call: NodeProto, functions: Mapping[Key, FunctionProto], imports: Mapping[str, int]) -> str | None:
+    """Why a call of one of the model's ``functions`` cannot be taken for the nodes of that; ``None`` if it can.
 
     ``imports`` are the versions of operators in the model. Those of the function may differ where its operators are the
     same in both.
     """
+    function = functions[called_by(call)]
     if len(call.input) > len(function.input) or len(call.output) > len(function.output):
         return f"{function.name} is called with more inputs or outputs than it has"
     made = {name for node in function.node for name in node.output} - {*function.input}
@@ -72,7 +73,6 @@ def why_a_call(function: FunctionProto, call: NodeProto, model: ModelProto, impo
     if any(attr.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for attr in call.attribute):
         return f"{function.name} is called with a graph as an attribute"
     own = {standard(opset.domain): opset.version for opset in function.opset_import}
-    functions = functions_of(model)
     for node in (node for node in every_node_proto(function) if called_by(node) not in functions):
         domain = standard(node.domain)
         versions = own.get(domain, 0), imports.get(domain, 0)

@@ -80,10 +80,12 @@ def _graph(proto: GraphProto, opset: int, outer: Tensors, model: ModelProto | No
 
 def import_nodes(protos: Iterable[NodeProto], opset: int, around: Tensors) -> list[gs.Node]:
     """Nodes that read and make values ``around`` them, or others, by their names."""
-    tensors = dict(around)
+    tensors = {"": gs.Variable.empty(), **around}
 
     def tensor(name: str) -> gs.Tensor:
-        return tensors.setdefault(name, gs.Variable(name)) if name else gs.Variable.empty()
+        if name not in tensors:
+            tensors[name] = gs.Variable(name)
+        return tensors[name]
 
     return [_node(proto, opset, tensors, tensor) for proto in protos]
 

@@ -10,11 +10,13 @@ import onnx_graphsurgeon as gs
 
 from passes import dialects
 from passes.ir.declared import imports_of
-from passes.ir.functions import Key, Naming, called_by, functions_of, nodes_of_call, standard, why_a_call
+from passes.ir.functions import Key, Naming, called_by, functions_of, nodes_of_call, why_a_call
 from passes.ir.graph import all_names, assemble, calls_of, every_node, unused, with_bodies
 from passes.ir.importer import import_nodes
 from passes.normalize.toposort import in_order
 from passes.rules.rule import lookup
+
+OF_RUNTIMES = ("ai.onnx", "com.microsoft", "com.ms.")  # domains whose operators runtimes know better than a file
 
 
 def inline_functions(graph: gs.Graph) -> gs.Graph:
@@ -27,9 +29,9 @@ class _Inlining:
     """Values inside are named after the call: ``block1/conv``."""
 
     def __init__(self, graph: gs.Graph) -> None:
-        self.model, self.opset = graph.origin.model, graph.opset
-        self.imports = imports_of(self.model)
-        self.functions = {key: f for key, f in functions_of(self.model).items() if not self._is_known(key)}
+        self.opset, self.imports = graph.opset, imports_of(graph.origin.model)
+        self.all = functions_of(graph.origin.model)
+        self.functions = {key: f for key, f in self.all.items() if not self._is_known(key)}
         self.names, self.node_names = all_names(graph), {node.name for node in every_node(graph)}
 
     def run(self, graph: gs.Graph) -> gs.Graph:
@@ -41,8 +43,8 @@ class _Inlining:
 
     def _is_known(self, key: Key) -> bool:
         domain, name, _ = key
-        reading = dialects.read(domain, name, self.opset)
-        return reading is not None or lookup(standard(domain), name, self.opset) is not None
+        is_read = dialects.read(domain, name, self.opset) or lookup(domain, name, self.opset)
+        return is_read is not None or not domain or domain.startswith(OF_RUNTIMES)
 
     def _expanded(self, node: gs.Node) -> Iterator[gs.Node]:
         """The node or, for a call, the nodes of its function and of those that they call."""
@@ -52,8 +54,7 @@ class _Inlining:
             if not self.is_call(node):
                 yield with_bodies(node, self.run)
                 continue
-            function = self.functions[called_by(node.origin)]
-            node.barrier = why_a_call(function, node.origin, self.model, self.imports)
+            node.barrier = why_a_call(node.origin, self.all, self.imports)
             if node.barrier is None:
                 pending += reversed(self._inside(node))
             else:

@@ -192,7 +192,8 @@ def dialect_inside() -> ModelProto:
     nodes = [
         node("Transpose", ["x"], ["l"], perm=LAST),
         node("ConvNoBias", ["l", "w"], ["c"], domain="rewriter.nhwc", pads=[1] * 4),
-        node("Transpose", ["c"], ["y"], perm=FIRST),
+        node("Transpose", ["c"], ["f"], perm=FIRST),
+        node("Relu", ["f"], ["y"]),
     ]
     function = own("Image", "xw", "y", nodes, domains=["rewriter.nhwc"])
     theirs = FunctionDialect.function("rewriter.nhwc", "ConvNoBias", 17)
