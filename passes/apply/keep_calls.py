@@ -44,7 +44,7 @@ class _Keeping:
     """``results`` are the layouts of what kept calls make."""
 
     def __init__(self, program: Program, plan: Plan) -> None:
-        self.plan, self.results = plan, dict[str, Layout]()
+        self.plan, self.results, self.tensors = plan, dict[str, Layout](), program.flat.tensors
         self.planned = zip(program.flat.nodes, plan.moves, strict=True)
         self.reads = Counter(program.outputs.items())  # how often each value is read in each layout
         for ruled, move in zip(program.flat.nodes, plan.moves, strict=True):
@@ -107,7 +107,7 @@ class _Keeping:
         if not stays or not is_whole or any(readers[name] != within[name] for name in others):
             return None
         held = {t.name: t for entry in group for t in entry.node.inputs}
-        inputs = [held.get(t.name, t) for t in call.inputs]
+        inputs = [held.get(t.name, self.tensors.get(t.name, t)) for t in call.inputs]
         if not all(self._is_there(tensor, needs) for tensor in inputs):
             return None
         node = new_node(call, inputs, [made.get(t.name, t) for t in call.outputs])
