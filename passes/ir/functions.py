@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import onnx
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from passes.ir.declared import body_protos, every_node_proto
 
@@ -91,18 +91,27 @@ def _is_same_operator(op: str, domain: str, one: int, other: int) -> bool:
 
 
 def nodes_of_call(
-    function: FunctionProto, call: NodeProto, inputs: Sequence[str], outputs: Sequence[str], naming: Naming
+    function: FunctionProto, call: NodeProto, inputs: Sequence[str], outputs: Sequence[str], held: Names, naming: Naming
 ) -> list[NodeProto]:
     """The nodes that a call with these inputs and outputs stands for; its other values have new names.
 
-    Attributes are the call's, else the function's defaults; those that refer to neither are left out.
+    Constants that are ``held`` already, under these names, are left out. Attributes are the call's, else the function's
+    defaults; those that refer to neither are left out.
     """
-    own = dict.fromkeys(name for node in function.node for name in node.output if name)
-    new = {name: naming.value(name) for name in own}
+    nodes = [node for node in function.node if not held.keys() & {*node.output}]
+    own = dict.fromkeys(name for node in nodes for name in node.output if name)
+    new = {**held, **{name: naming.value(name) for name in own}}
     new |= {"": "", **dict.fromkeys(function.input, ""), **dict(zip(function.input, inputs, strict=False))}
     new |= {formal: actual for formal, actual in zip(function.output, outputs, strict=False) if actual}
     given = {attr.name: attr for attr in (*function.attribute_proto, *call.attribute)}
-    return [_node(node, given, new, naming) for node in function.node]
+    return [_node(node, given, new, naming) for node in nodes]
+
+
+def tensors_of(function: FunctionProto) -> dict[str, TensorProto]:
+    """What the function holds whoever calls it, by the names of values inside."""
+    inside = (node for node in function.node if node.op_type == "Constant" and not standard(node.domain))
+    tensors = ((node.output[0], attr) for node in inside for attr in node.attribute if attr.name == "value")
+    return {name: attr.t for name, attr in tensors if not attr.ref_attr_name and name not in function.output}
 
 
 def _node(node: NodeProto, given: Attributes, new: Names, naming: Naming) -> NodeProto:

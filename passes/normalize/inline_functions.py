@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import onnx_graphsurgeon as gs
 
 from passes import dialects
+from passes.ir.constants import Stored
 from passes.ir.declared import imports_of
-from passes.ir.functions import Key, Naming, called_by, functions_of, nodes_of_call, why_a_call
+from passes.ir.functions import Key, Naming, called_by, functions_of, nodes_of_call, tensors_of, why_a_call
 from passes.ir.graph import all_names, assemble, calls_of, every_node, unused, with_bodies
 from passes.ir.importer import import_nodes
 from passes.normalize.toposort import in_order
@@ -33,6 +34,7 @@ class _Inlining:
         self.all = functions_of(graph.origin.model)
         self.functions = {key: f for key, f in self.all.items() if not self._is_known(key)}
         self.names, self.node_names = all_names(graph), {node.name for node in every_node(graph)}
+        self.held: dict[Key, dict[str, gs.Constant]] = {}
 
     def run(self, graph: gs.Graph) -> gs.Graph:
         nodes = [inner for node in graph.nodes for inner in self._expanded(node)]
@@ -64,11 +66,22 @@ class _Inlining:
         def naming(taken: set[str]) -> Callable[[str], str]:
             return lambda name: unused(f"{call.name or call.op}/{name}", taken)
 
-        function, tensors = self.functions[called_by(call.origin)], (*call.inputs, *call.outputs)
+        key = called_by(call.origin)
+        held = self._held(key)
         inputs, outputs = ([t.name for t in side] for side in (call.inputs, call.outputs))
         new = Naming(naming(self.names), naming(self.node_names))
-        protos = nodes_of_call(function, call.origin, inputs, outputs, new)
-        nodes = import_nodes(protos, self.opset, {t.name: t for t in tensors if t.name})
+        names = {name: tensor.name for name, tensor in held.items()}
+        protos = nodes_of_call(self.functions[key], call.origin, inputs, outputs, names, new)
+        around = {t.name: t for t in (*call.inputs, *call.outputs, *held.values()) if t.name}
+        nodes = import_nodes(protos, self.opset, around)
         for node in nodes:
             node.calls = (*calls_of(call), call)
         return in_order(nodes)
+
+    def _held(self, key: Key) -> dict[str, gs.Constant]:
+        """The constants that a function holds: one for all its calls, as large as weights may be."""
+        if key not in self.held:
+            tensors = tensors_of(self.functions[key])
+            new = {name: unused(f"{key[1]}/{name}", self.names) for name in tensors}
+            self.held[key] = {name: gs.Constant(new[name], Stored(tensor)) for name, tensor in tensors.items()}
+        return self.held[key]

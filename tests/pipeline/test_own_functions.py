@@ -18,6 +18,7 @@ from tests.support.own_functions import (
     OWN,
     call,
     called_twice,
+    constants_inside,
     conv_inside,
     dialect_inside,
     group_norm_inside,
@@ -138,3 +139,5 @@ def test_weights_are_not_copied() -> None:
     held = [t._values for n in every_node(to_graph(original)) for t in n.inputs if t.name == "w"]
     assert len(held) == 2
     assert all(isinstance(values, Stored) and values.tensor is original.graph.initializer[0] for values in held)
+    result = rewrite(constants_inside(), "nhwc").model
+    assert [*weights(result)] == ["Held/k"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, helper
+from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, helper, numpy_helper
 
 from passes.dialects.functions import FunctionDialect
 from tests.support.graphs import BOOL, INT64, conv, graph, ints, model, node, random, value
@@ -231,6 +231,18 @@ def exact_pool_inside() -> ModelProto:
     return net([conv(), call("Pooled", ["c"], ["y"])], [function], X, {"y": None})
 
 
+def constants_inside() -> ModelProto:
+    """A function that holds a kernel, called twice; one more of its constants is its result."""
+    nodes = [
+        node("Constant", [], ["k"], value=numpy_helper.from_array(W)),
+        node("Constant", [], ["z"], value=numpy_helper.from_array(random(3))),
+        conv("x", "y", "k"),
+    ]
+    function = own("Held", "x", "yz", nodes)
+    calls = [call("Held", ["x"], ["t", ""]), call("Held", ["t"], ["y", "z"])]
+    return net(calls, [function], X, {**Y, "z": [3]})
+
+
 def sizes_inside() -> ModelProto:
     """What it computes of shapes is computed when the model is read; the call stays where nothing moves."""
     nodes = [
@@ -266,6 +278,7 @@ MODELS: Sequence[tuple[Callable[[], ModelProto], tuple[Left, Left, Left]]] = (
     (dialect_inside, ((0, ""), (2, ""), (0, ""))),
     (names_taken, ((0, ""), (2, "ConvRelu"), (0, "ConvRelu"))),
     (group_norm_inside, ((0, ""), (2, "Groups"), (0, "Groups"))),
+    (constants_inside, ((0, ""), (2, "Held Held"), (0, "Held Held"))),
     (sizes_inside, ((0, "Squared"), (0, "Squared"), (0, "Squared"))),
     (exact_pool_inside, ((0, ""), (2, ""), (0, ""))),
 )
