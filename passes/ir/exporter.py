@@ -31,7 +31,7 @@ def export_model(graph: gs.Graph) -> ModelProto:
         setattr(model, field, getattr(original, field))
     for field in ("metadata_props", "training_info"):
         getattr(model, field).extend(getattr(original, field))
-    model.opset_import.extend(_opsets(graph))
+    model.opset_import.extend(_opsets(graph, {"": graph.opset, **imports_of(original)}))
     _Export(complete=True).fill(model.graph, graph)
     model.functions.extend(still_called(original, model.graph))
     model.ir_version = max(model.ir_version, FREE_INITIALIZERS_IR_VERSION if constants_of(graph) else 0)
@@ -42,7 +42,7 @@ def export_skeleton(graph: gs.Graph) -> ModelProto:
     """The model, as far as shape inference reads it: large constants are inputs."""
     original: ModelProto = graph.origin.model
     model = ModelProto(ir_version=max(original.ir_version, FREE_INITIALIZERS_IR_VERSION))
-    model.opset_import.extend(_opsets(graph))
+    model.opset_import.extend(_opsets(graph, imports_of(original)))
     large = {name: t for name, t in constants_of(graph).items() if prod(t.shape) > SMALL}
     _Export(complete=False).fill(model.graph, graph, frozenset(large))
     model.functions.extend(still_called(original, model.graph))
@@ -51,13 +51,11 @@ def export_skeleton(graph: gs.Graph) -> ModelProto:
     return model
 
 
-def _opsets(graph: gs.Graph) -> list[OperatorSetIdProto]:
-    """What the graph's model imports, and what nodes need besides, as those of its functions may."""
-    original = graph.origin.model
-    known = {"": graph.opset, **imports_of(original)}
-    imported = {standard(opset.domain) for opset in original.opset_import}
-    needed = {standard(node.domain) for node in every_node(graph)} - imported
-    return [*original.opset_import, *(helper.make_opsetid(d, known[d]) for d in sorted(needed & known.keys()))]
+def _opsets(graph: gs.Graph, known: Mapping[str, int]) -> list[OperatorSetIdProto]:
+    """What the graph's model imports, and what nodes need besides, as those of its functions may, of what is known."""
+    imported = graph.origin.model.opset_import
+    needed = {standard(node.domain) for node in every_node(graph)} - {standard(opset.domain) for opset in imported}
+    return [*imported, *(helper.make_opsetid(d, known[d]) for d in sorted(needed & known.keys()))]
 
 
 def export_constants(nodes: Mapping[str, gs.Node], graph: gs.Graph, values: Constants) -> ModelProto:
