@@ -8,6 +8,7 @@ import onnx_graphsurgeon as gs
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes.apply.hold_changes import hold_changes
+from passes.apply.keep_calls import keep_calls
 from passes.apply.push_transposes import push
 from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
@@ -63,7 +64,8 @@ class Work:
     """A graph on its way through the passes, and what they found out; each gives one part.
 
     ``seconds`` are by stage; ``measured`` are sizes by symbol; ``bytes_before`` is what the Transposes of the file move
-    per inference, ``roles`` those of axes. The graph that the plan is for stays in ``program``.
+    per inference, ``roles`` those of axes. The graph that the plan is for stays in ``program``; ``kept`` are graph and
+    plan with calls of functions.
     """
 
     graph: gs.Graph
@@ -75,6 +77,7 @@ class Work:
     roles: Mapping[str, str] = field(init=False)
     program: Program = field(init=False)
     plan: Plan = field(init=False)
+    kept: tuple[gs.Graph, Plan] = field(init=False)
 
     @property
     def planned(self) -> "Planned":
@@ -114,7 +117,7 @@ def _fuse_group_norm(work: Work) -> gs.Graph:
 
 
 def _find_roles(work: Work) -> Mapping[str, str]:
-    graph = fuse_group_norm(inline_functions(work.graph, work.engines))
+    graph = fuse_group_norm(work.graph)
     told = {name: entry.now for name, entry in work.request.recorded.items()}
     roles = find_roles(graph, told)
     assumed = assumed_roles(work.graph, roles, work.request.choices)
@@ -145,6 +148,7 @@ def _fuse_attention(work: Work) -> Planned:
 PASSES = (
     Pass(READ, "unique_names", lambda work: unique_names(work.graph), lint_names),
     Pass(READ, "toposort", lambda work: toposort(work.graph)),
+    Pass(READ, "inline_functions", lambda work: inline_functions(work.graph)),
     Pass(READ, "constant_nodes", lambda work: constant_nodes(work.graph)),
     Pass(READ, "permuting_einsums", lambda work: permuting_einsums(work.graph)),
     Pass(READ, "exact_pools", lambda work: exact_pools(work.graph, work.engines)),
@@ -162,6 +166,7 @@ PASSES = (
     Pass(APPLY, "quantize_as_functions", lambda work: as_functions(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "hold_changes", lambda work: hold_changes(work.program, work.plan), gives="plan"),
-    Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
+    Pass(APPLY, "keep_calls", lambda work: keep_calls(work.graph, work.program, work.plan), gives="kept"),
+    Pass(APPLY, "push_transposes", lambda work: push(*work.kept, work.program.ends)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

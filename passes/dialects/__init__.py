@@ -34,8 +34,9 @@ def read(domain: str, op: str, opset: int) -> Spelling | None:
 def bring_functions(model: ModelProto) -> None:
     """Give a model the functions and domains of dialects that its nodes call, and no others of these."""
     ours = domains()
-    called = sorted({(n.domain, n.op_type) for n in every_node_proto(model.graph) if n.domain in ours})
     functions = [function for function in model.functions if function.domain not in ours]
+    nodes = (node for part in (model.graph, *functions) for node in every_node_proto(part))
+    called = sorted({(n.domain, n.op_type) for n in nodes if n.domain in ours})
     made = (d.function(domain, op, opset_of(model)) for domain, op in called for d in DIALECTS.values())
     functions += [function for function in made if function is not None]
     needed = {domain for domain, _ in called}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 SMALL = 4096  # elements; larger constants are weights: no inference and no rule reads them
 
@@ -16,8 +16,17 @@ def standard_opset(model: ModelProto) -> int:
 
 
 def opset_of(model: ModelProto) -> int:
-    """The version of the standard operators that the model imports; if it uses none, one that every runtime knows."""
-    return standard_opset(model) or 17
+    """The version of the standard operators that the model, or one of its functions, imports; if it uses none, one that
+    every runtime knows."""
+    return imports_of(model).get("", 17)
+
+
+def imports_of(model: ModelProto) -> dict[str, int]:
+    """The versions of operators by domain; what only functions import is as the first of them does."""
+    imports: dict[str, int] = {}
+    for opset in (opset for part in (model, *model.functions) for opset in part.opset_import):
+        imports.setdefault("" if opset.domain == "ai.onnx" else opset.domain, int(opset.version))
+    return imports
 
 
 def body_protos(node: NodeProto) -> list[GraphProto]:
@@ -25,8 +34,8 @@ def body_protos(node: NodeProto) -> list[GraphProto]:
     return [attr.g for attr in node.attribute if attr.type == AttributeProto.GRAPH]
 
 
-def every_node_proto(graph: GraphProto) -> Iterator[NodeProto]:
-    """The nodes of the graph and of all bodies in it."""
+def every_node_proto(graph: GraphProto | FunctionProto) -> Iterator[NodeProto]:
+    """The nodes of the graph (or function) and of all bodies in it."""
     for node in graph.node:
         yield node
         for body in body_protos(node):

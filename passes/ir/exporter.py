@@ -11,11 +11,12 @@ from math import prod
 
 import numpy as np
 import onnx_graphsurgeon as gs
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto, helper
 
 from passes.ir import constants
-from passes.ir.declared import SMALL, standard_opset, values_of
-from passes.ir.graph import bodies, every_graph, every_node, is_standard
+from passes.ir.declared import SMALL, imports_of, values_of
+from passes.ir.functions import standard, still_called
+from passes.ir.graph import bodies, every_graph, every_node
 from passes.ir.importer import UNKNOWN, Origin
 
 FREE_INITIALIZERS_IR_VERSION = 4  # from here on, a constant need not be declared as an input
@@ -28,12 +29,12 @@ def export_model(graph: gs.Graph) -> ModelProto:
     original, model = graph.origin.model, ModelProto()
     for field in ("ir_version", "producer_name", "producer_version", "domain", "model_version", "doc_string"):
         setattr(model, field, getattr(original, field))
-    for field in ("metadata_props", "training_info", "functions", "opset_import"):
+    for field in ("metadata_props", "training_info"):
         getattr(model, field).extend(getattr(original, field))
+    model.opset_import.extend(_opsets(graph, {"": graph.opset, **imports_of(original)}))
     _raise_opset(model, graph.opset)
-    if not standard_opset(model) and any(map(is_standard, every_node(graph))):
-        model.opset_import.append(helper.make_opsetid("", graph.opset))
     _Export(complete=True).fill(model.graph, graph)
+    model.functions.extend(still_called(original, model.graph))
     model.ir_version = max(model.ir_version, FREE_INITIALIZERS_IR_VERSION if constants_of(graph) else 0)
     return model
 
@@ -49,14 +50,21 @@ def export_skeleton(graph: gs.Graph) -> ModelProto:
     """The model, as far as shape inference reads it: large constants are inputs."""
     original: ModelProto = graph.origin.model
     model = ModelProto(ir_version=max(original.ir_version, FREE_INITIALIZERS_IR_VERSION))
-    model.opset_import.extend(original.opset_import)
-    model.functions.extend(original.functions)
+    model.opset_import.extend(_opsets(graph, imports_of(original)))
     _raise_opset(model, graph.opset)
     large = {name: t for name, t in constants_of(graph).items() if prod(t.shape) > SMALL}
     _Export(complete=False).fill(model.graph, graph, frozenset(large))
+    model.functions.extend(still_called(original, model.graph))
     model.graph.name = model.graph.name or "graph"
     model.graph.input.extend(_value_info(tensor, None, False) for tensor in large.values())
     return model
+
+
+def _opsets(graph: gs.Graph, known: Mapping[str, int]) -> list[OperatorSetIdProto]:
+    """What the graph's model imports, and what nodes need besides, as those of its functions may, of what is known."""
+    imported = graph.origin.model.opset_import
+    needed = {standard(node.domain) for node in every_node(graph)} - {standard(opset.domain) for opset in imported}
+    return [*imported, *(helper.make_opsetid(d, known[d]) for d in sorted(needed & known.keys()))]
 
 
 def export_constants(nodes: Mapping[str, gs.Node], graph: gs.Graph, values: Constants) -> ModelProto:

@@ -57,14 +57,20 @@ def new_node(node: gs.Node, inputs: Sequence[gs.Tensor], outputs: Sequence[gs.Te
     """The same node with other inputs and outputs (and other ``changes``).
 
     ``origin`` (the node's protobuf in the file) and ``changed`` (names of the attributes that differ from it) let the
-    writer keep what onnx-graphsurgeon cannot hold.
+    writer keep what onnx-graphsurgeon cannot hold. ``calls``: see ``calls_of``; ``barrier``: why it has one move only.
     """
     changed = changes.pop("changed", frozenset())
     kept = {"op": node.op, "name": node.name, "attrs": node.attrs, "domain": node.domain}
     new = gs.Node(**{**kept, **changes}, inputs=list(inputs), outputs=list(outputs))
     new.origin = getattr(node, "origin", None)
     new.changed = getattr(node, "changed", frozenset()) | changed
+    new.calls, new.barrier = calls_of(node), getattr(node, "barrier", None)
     return new
+
+
+def calls_of(node: gs.Node) -> tuple[gs.Node, ...]:
+    """The calls of the model's own functions that a node stands for with others, the outermost first."""
+    return getattr(node, "calls", ())
 
 
 def with_bodies(node: gs.Node, change: Callable[[gs.Graph], gs.Graph]) -> gs.Node:

@@ -5,7 +5,7 @@ other, and it cannot tell what it leaves out. Each graph and node remembers the 
 writing starts from these, so that metadata, doc strings and kinds of attributes that graphsurgeon does not know stay.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,18 @@ def _graph(proto: GraphProto, opset: int, outer: Tensors, model: ModelProto | No
     graph = gs.Graph(nodes, heads, tails, proto.name, proto.doc_string, opset)
     graph.origin = Origin(proto, model, constants)
     return graph
+
+
+def import_nodes(protos: Iterable[NodeProto], opset: int, around: Tensors) -> list[gs.Node]:
+    """Nodes that read and make values ``around`` them, or others, by their names."""
+    tensors = {"": gs.Variable.empty(), **around}
+
+    def tensor(name: str) -> gs.Tensor:
+        if name not in tensors:
+            tensors[name] = gs.Variable(name)
+        return tensors[name]
+
+    return [_node(proto, opset, tensors, tensor) for proto in protos]
 
 
 def _node(proto: NodeProto, opset: int, tensors: Tensors, tensor: Callable[[str], gs.Tensor]) -> gs.Node:

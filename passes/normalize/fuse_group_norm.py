@@ -8,7 +8,7 @@ from collections import Counter
 
 import onnx_graphsurgeon as gs
 
-from passes.ir.graph import assemble, is_standard, reads
+from passes.ir.graph import assemble, calls_of, is_standard, reads
 from passes.rules.norm import GROUP_DOMAIN, GROUP_NORM
 
 RANKS = (3, 4, 5)
@@ -48,4 +48,6 @@ def _three(norm: gs.Node, readers: "Counter[str]") -> tuple[gs.Node, gs.Node, gs
 def _one(first: gs.Node, norm: gs.Node, last: gs.Node) -> gs.Node:
     inputs = [first.inputs[0], *norm.inputs[1:], first.inputs[1], last.inputs[1]]
     attrs = {**norm.attrs, "group_shape": [0, norm.inputs[0].shape[1], -1]}
-    return gs.Node(GROUP_NORM, norm.name, attrs, inputs, list(last.outputs), GROUP_DOMAIN)
+    one = gs.Node(GROUP_NORM, norm.name, attrs, inputs, list(last.outputs), GROUP_DOMAIN)
+    one.calls = calls_of(last)
+    return one

@@ -86,15 +86,16 @@ class _Lowering:
     def _in_groups(self, norm: gs.Node) -> list[gs.Node]:
         """The operator between two Reshapes, as exporters write it."""
         data, result, shape = norm.inputs[0], norm.outputs[0], norm.attrs["group_shape"]
-        parts = [gs.Variable(unused(f"{t.name}_groups", self.names), t.dtype) for t in (data, result)]
+        sizes = None if data.shape is None else [data.shape[0], shape[1], None]
+        parts = [gs.Variable(unused(f"{t.name}_groups", self.names), t.dtype, sizes) for t in (data, result)]
         target = constants.of_array(unused(f"{data.name}_group_shape", self.names), np.asarray(shape, dtype=np.int64))
-        sizes: gs.Tensor = gs.Variable(unused(f"{data.name}_shape", self.names), np.int64, [len(data.shape)])
+        back: gs.Tensor = gs.Variable(unused(f"{data.name}_shape", self.names), np.int64, [len(data.shape)])
         attrs = {key: value for key, value in norm.attrs.items() if key != "group_shape"}
         return [
             gs.Node("Reshape", "", {}, [data, target], [parts[0]]),
             new_node(norm, [parts[0], *norm.inputs[1:]], [parts[1]], attrs=attrs, changed=frozenset({"group_shape"})),
-            gs.Node("Shape", "", {}, [data], [sizes]),
-            gs.Node("Reshape", "", {}, [parts[1], sizes], [result]),
+            gs.Node("Shape", "", {}, [data], [back]),
+            gs.Node("Reshape", "", {}, [parts[1], back], [result]),
         ]
 
 

@@ -45,7 +45,7 @@ class RuledNode:
         """The rule's moves for these layouts of the independent slots. Raises Refusal with the rule's reason."""
         rule, node = self.rule, self.node
         if rule is None:
-            unknown = f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}"
+            unknown = node.barrier or f"there is no rule for {node.domain or 'ai.onnx'}::{node.op}"
             raise Refusal(unknown if node.domain else BARRIERS.get(node.op, unknown))
         return rule.moves(node, *layouts)
 

@@ -27,6 +27,7 @@ class Node:
         self.domain: str = "" if node.domain in (None, "ai.onnx") else node.domain
         self.name: str = node.name
         self.opset = opset
+        self.barrier: str | None = getattr(node, "barrier", None)  # why nothing is known of it
         self.dialect = dialect
         self._inputs: list[gs.Tensor] = list(node.inputs)
         self._outputs: list[gs.Tensor] = list(node.outputs)

@@ -7,26 +7,25 @@ from graphlib import CycleError, TopologicalSorter
 from onnx import ModelProto, NodeProto
 
 from passes.ir.declared import body_protos
+from passes.ir.functions import Key, called_by, functions_of
 
 MOST_NODES = 1_000_000  # operators of a model whose functions are taken apart; onnx and onnxruntime do that
 MOST_NESTED = 200  # functions in one another: each costs onnx some of its stack
-
-Name = tuple[str, str]
 
 
 def functions_fault(model: ModelProto) -> str | None:
     """A function that calls itself, or too many operators in all."""
     if not model.functions:
         return None
-    known = {(function.domain, function.name): _calls(function.node) for function in model.functions}
+    known = {key: _calls(function.node) for key, function in functions_of(model).items()}
     try:
         order = [
             *TopologicalSorter({name: calls.keys() & known.keys() for name, calls in known.items()}).static_order()
         ]
     except CycleError as error:
         return f"function {error.args[1][0][1]!r} calls itself"
-    sizes: dict[Name, int] = {}
-    depths: dict[Name, int] = {}
+    sizes: dict[Key, int] = {}
+    depths: dict[Key, int] = {}
     for name in order:
         sizes[name] = _size(known[name], sizes)
         depths[name] = 1 + max((depths.get(called, 0) for called in known[name]), default=0)
@@ -38,15 +37,15 @@ def functions_fault(model: ModelProto) -> str | None:
     )
 
 
-def _calls(nodes: Iterable[NodeProto]) -> Counter[Name]:
+def _calls(nodes: Iterable[NodeProto]) -> Counter[Key]:
     """Which operators nodes and their bodies are, and how often."""
-    found: Counter[Name] = Counter()
+    found: Counter[Key] = Counter()
     for node in nodes:
-        found[node.domain, node.op_type] += 1
+        found[called_by(node)] += 1
         for body in body_protos(node):
             found += _calls(body.node)
     return found
 
 
-def _size(calls: Counter[Name], sizes: dict[Name, int]) -> int:
+def _size(calls: Counter[Key], sizes: dict[Key, int]) -> int:
     return sum(times * sizes.get(name, 1) for name, times in calls.items())

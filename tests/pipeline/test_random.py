@@ -6,9 +6,12 @@ from itertools import count
 import onnx
 import pytest
 
+from rewriter.faults.run import run_fault
+from rewriter.validation.inputs import InputRequest
 from tests.support.graphs import DIRECTIONS, converted
 from tests.support.growing import Sample, grown
 from tests.support.makers import ALL
+from tests.support.outlining import outlined
 
 APART = 10_000  # seeds of other tests are below
 
@@ -31,3 +34,13 @@ def is_valid(model: onnx.ModelProto) -> bool:
 @pytest.mark.parametrize("seed", range(100))
 def test_numbers_stay(seed: int, to: str, dialect: str) -> None:
     converted(sample(seed).model, to, dialect, inputs=sample(seed).feeds)
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+@pytest.mark.parametrize("seed", range(40))
+def test_numbers_stay_in_functions(seed: int, to: str, dialect: str) -> None:
+    """The same with some of the nodes in functions."""
+    made = outlined(sample(seed).model, seed)
+    if not is_valid(made) or run_fault(made, InputRequest(1, 0, {}, sample(seed).feeds)) is not None:
+        pytest.skip("onnx or onnxruntime does not take these nodes in a function")
+    converted(made, to, dialect, inputs=sample(seed).feeds)

@@ -10,7 +10,7 @@ from onnx import AttributeProto, FunctionProto, ModelProto, helper, save
 
 from passes.rules.rule import RULES, lookup
 from rewriter import rewrite
-from tests.support.graphs import ROOT, conv, converted, model, node, random
+from tests.support.graphs import ROOT, conv, converted, model, node, random, value
 
 RULES_MODULE, USE = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.DOTALL)
 
@@ -51,10 +51,20 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_without_its_rule_an_operator_is_a_barrier() -> None:
-    result = converted(net(), "nhwc", "function")
+    original = net()
+    del original.functions[:]
+    original.graph.value_info.extend(value(name, (1, 5, 7, 11)) for name in "us")
+    result = rewrite(original, "nhwc")
     assert result.report.barriers == {"acme::SoftClip": 1, "acme::UnitNorm": 1}
     assert result.report.transposes == (0, 2)
     assert any("acme::UnitNorm" in left.blocked_by for left in result.report.remaining)
+
+
+def test_without_its_rule_a_function_is_taken_apart() -> None:
+    result = converted(net(), "nhwc", "function")
+    assert result.report.barriers == {}
+    assert result.report.transposes == (0, 0)
+    assert not [n.op_type for n in result.model.graph.node if n.domain == "acme"]
 
 
 @pytest.mark.usefixtures("rules")

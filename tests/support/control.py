@@ -14,8 +14,7 @@ W, V = random(3, 3, 3, 3), random(3, 3, 3, 3) - 1
 TRUE, FALSE = np.asarray(True), np.asarray(False)
 CONDITION = value("c", [], BOOL)
 X, Y = value("x", IMAGE), value("y", IMAGE)
-ODD_DOMAIN = "custom"  # of an operator without a rule
-ODD = helper.make_function(ODD_DOMAIN, "Odd", ["x"], ["y"], [node("Neg", ["x"], ["y"])], [helper.make_opsetid("", 17)])
+ODD = "com.microsoft::Trilu"  # an operator without a rule
 
 
 def body(
@@ -191,9 +190,9 @@ def scan_of_rows() -> ModelProto:
 
 
 def odd_in_loop() -> ModelProto:
-    nodes = [conv("s0", "t"), node("Odd", ["t"], ["u"], "culprit", domain=ODD_DOMAIN)]
+    nodes = [conv("s0", "t"), node("Trilu", ["t"], ["u"], "culprit", domain="com.microsoft")]
     loop = node("Loop", ["n", "", "x"], ["y"], "loop", body=looped(nodes, ["u"], (), {"w": W}))
-    return model([loop], [value("n", [], INT64), X], [Y], domains=[ODD_DOMAIN], functions=[ODD])
+    return model([loop], [value("n", [], INT64), X], [Y], domains=["com.microsoft"])
 
 
 def shadowed_constant() -> ModelProto:

@@ -18,6 +18,7 @@ from onnx import ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
+from passes.apply.keep_calls import keep_calls
 from passes.apply.push_transposes import push
 from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
@@ -80,7 +81,7 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     program = Program(graph, asked, dialect)
     plan = make_plan(program)
     plan = widen_vectors(program.flat, as_functions(program.flat, plan))
-    moved = push(graph, plan, asked)
+    moved = push(*keep_calls(graph, program, plan), asked)
     lint(moved)
     last = tidy(moved)
     lint(last)
