@@ -95,7 +95,7 @@ class Candidates:
     def is_limited(self, ruled: RuledNode) -> bool:
         """Whether only those perms of a node's values are combined that the model suggests."""
         combined = prod(len(self._of_rank(ruled.rank(slot))) for slot in ruled.slots)
-        return combined > MOST_COMBINATIONS and (ruled.rule is None or ruled.rule.partner is None)
+        return combined > MOST_COMBINATIONS and (ruled.rule is None or ruled.rule.partners is None)
 
     def _from_others(self, ruled: RuledNode) -> Iterator[Layout]:
         """The layouts of the one independent slot that the ranks of the other values suggest."""
@@ -182,7 +182,7 @@ def guessed(ruled: RuledNode, slot: Slot, layout: Layout) -> list[Layout]:
 
 def combinations(ruled: RuledNode, options: Sequence[Sequence[Layout]]) -> Iterator[tuple[Layout, ...]]:
     """One layout for each independent slot."""
-    if ruled.rule is None or ruled.rule.partner is None:
+    if ruled.rule is None or ruled.rule.partners is None:
         yield from product(*options) if options else ()
         return
     by_perm: dict[Perm, list[Layout]] = {}
@@ -190,5 +190,5 @@ def combinations(ruled: RuledNode, options: Sequence[Sequence[Layout]]) -> Itera
         by_perm.setdefault(layout.axis_perm, []).append(layout)
     for layout in options[1]:
         with suppress(Refusal):
-            p = ruled.rule.partner(ruled.node, layout)
-            yield from ((other, layout) for other in by_perm.get(p, ()))
+            perms = ruled.rule.partners(ruled.node, layout)
+            yield from ((other, layout) for p in perms for other in by_perm.get(p, ()))
