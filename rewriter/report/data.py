@@ -39,7 +39,7 @@ class Report:
     Bytes are per inference: of Transposes (``bytes_before``, ``bytes``), and those that the runtime moves
     besides, ``inside`` operators and in Casts, because of how values are stored; ``guessed`` is the number of values
     whose sizes were guessed for that. ``bound`` is proven: no plan moves less than it in both ways together,
-    but for layouts of ``limited`` operators that the model does not suggest.
+    but for combinations of layouts of ``limited`` operators that were not tried.
     """
 
     to: str
