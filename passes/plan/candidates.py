@@ -95,8 +95,8 @@ class Candidates:
         return [suggest(ruled.rank(slot)) for slot in ruled.slots]
 
     def is_limited(self, ruled: RuledNode) -> bool:
-        """Whether not all layouts of a node's values are combined: only perms that the model suggests, or orders of parts
-        that are alike.
+        """Whether not all layouts of a node's values are combined: only perms that the model suggests, or orders that
+        are alike, of parts.
         """
         if ruled.rule is None or ruled.rule.whole is None:
             return self._is_wide(ruled)
