@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import onnx_graphsurgeon as gs
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes.apply.add_bias import add_bias
 from passes.apply.push_transposes import push
 from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
@@ -124,5 +125,6 @@ PASSES = (
     Pass(APPLY, "quantize_as_functions", lambda work: as_functions(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
+    Pass(APPLY, "add_bias", lambda work: add_bias(work.graph)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -7,7 +7,7 @@ from rewriter import rewrite
 from tests.support.engines import LEVELS, session
 from tests.support.graphs import model, node, op_types, random
 
-SHAPE = ["n", 1, "h", "w"]  # of x, in the tests two images of 3 x 5
+SHAPE: list[int | str | None] = ["n", 1, "h", "w"]  # of x, in the tests two images of 3 x 5
 
 
 @pytest.mark.parametrize("opset", [11, 17])
@@ -32,4 +32,3 @@ def test_a_transpose_of_the_models_own(perm: list[int], ops: list[str], opset: i
     for level in LEVELS:
         (found,) = session(result.model, level).run(None, {"x": x})
         np.testing.assert_array_equal(found, -x.transpose(perm))
-
