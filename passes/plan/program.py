@@ -65,11 +65,11 @@ class Program:
 
     def copies(self, node: Node, move: Move) -> float:
         """How often a node, so moved, moves its data itself."""
-        return self._cost.runtime_copies(node, move)
+        return self._cost.runtime_copies(node, move, self._sizes)
 
     def copied(self, i: int, copies: float) -> int:
         """The bytes per inference if node ``i`` moves its data itself so often."""
-        return int(copies * self.price_of(self.flat.nodes[i].value(OUT(0)))) if copies else 0
+        return round(copies * self.price_of(self.flat.nodes[i].value(OUT(0)))) if copies else 0
 
     def refusal(self, i: int, slot: Slot, layout: Layout) -> str | None:
         """Why node ``i`` would not have ``layout`` at ``slot``; ``None`` if it would."""

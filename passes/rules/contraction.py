@@ -75,7 +75,7 @@ def in_order(node: Node, moves: list[Move]) -> list[Move]:
 
 def matmul(node: Node, known: Layout, result: Layout) -> list[Move]:
     """MatMul: batch axes are free; an axis of a matrix too, if it stands for all batches; the last two may change
-    places. Of two matrices each may be stored transposed, for a Gemm."""
+    places. Two matrices may be stored transposed, each, for a Gemm."""
     return product(node, known, result, known_operand(node), turning="Gemm" if may_be_gemm(node) else None)
 
 

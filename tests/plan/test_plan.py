@@ -67,10 +67,10 @@ def bytes_moved(flat: FlatGraph, moves: tuple[Move, ...], tensors: Mapping[str, 
     changed = {(name, axes(layout, tensors[name])) for name, layout in needed}
     changed -= {(name, axes(layout, tensors[name])) for name, layout in stored.items()}
     results = [
-        (ONNXRUNTIME_CPU.runtime_copies(ruled.node, move), ruled.value(OUT(0)))
+        (ONNXRUNTIME_CPU.runtime_copies(ruled.node, move, {}), ruled.value(OUT(0)))
         for ruled, move in zip(flat.nodes, moves, strict=True)
     ]
-    return sum(size(tensors[name]) * times for times, name in [*((1, name) for name, _ in changed), *results])
+    return sum(round(size(tensors[name]) * times) for times, name in [*((1, name) for name, _ in changed), *results])
 
 
 def size(tensor: gs.Tensor) -> int:

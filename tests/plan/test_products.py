@@ -12,7 +12,7 @@ from rewriter import RewriteResult, rewrite
 from tests.support.engines import LEVELS, optimised, session
 from tests.support.graphs import FLOAT, FLOAT16, INT64, count, model, node, op_types, random, value, weights
 
-M, K, N = 3, 7, 5
+M, K, N = 7, 3, 5
 FLAGS = list(product((0, 1), (0, 1)))
 SWAP = {"perm": [1, 0]}
 
@@ -65,6 +65,16 @@ def test_a_product_of_matrices_absorbs_every_transpose(op: str, flags: Any, turn
     assert (count(result.model), result.plan.bytes) == (0, 0)
     is_gemm = op == "MatMul" and turned not in ((0, 0, 0), (1, 1, 1))
     assert count(result.model, "Gemm" if is_gemm else op) == 1
+
+
+@pytest.mark.parametrize(("rows", "transposes"), [(17, 0), (3, 1), (1, 0)])
+def test_operands_change_places_where_turning_the_right_one_costs_less(rows: int, transposes: int) -> None:
+    """``(A B)^T`` is ``B^T A^T``: a runtime lays B out anew. The Transpose of one row is a Reshape."""
+    nodes = [node("MatMul", ["a", "b"], ["p"]), node("Transpose", ["p"], ["y"], **SWAP)]
+    result = kept(model(nodes, {"a": [rows, 13], "b": [13, 5]}, {"y": [5, rows]}))
+    assert count(result.model) == transposes
+    assert count(result.model, "Gemm") == (rows == 17)
+    assert result.plan.inside == (4 * 13 * 5 if rows == 17 else 0)
 
 
 @pytest.mark.parametrize(("dtype", "opset"), [(INT64, 17), (FLOAT, 9)])

@@ -158,8 +158,8 @@ class _Program:
         return COST.price_of(self.flat.tensors[name], {}) * self.times.get(name, 1)
 
     def _choose(self, ruled: RuledNode, moves: Sequence[Move]) -> None:
-        copies = [COST.runtime_copies(ruled.node, move) for move in moves]
-        variables = [self.program.variable(int(n * self.price(ruled.value(OUT(0)))) if n else 0) for n in copies]
+        copies = [COST.runtime_copies(ruled.node, move, {}) for move in moves]
+        variables = [self.program.variable(round(n * self.price(ruled.value(OUT(0)))) if n else 0) for n in copies]
         self.program.constrain(variables, at_least=1, at_most=1)
         for slot in ruled.live:
             by_layout: dict[Layout, list[int]] = {}
