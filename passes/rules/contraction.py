@@ -125,8 +125,9 @@ def product(node: Node, known: Layout, result: Layout, side: int = 0, turning: s
         for p, turned in operand_forms(node, result, 1 - side, turning).items()
     ]  # fmt: skip
     moves = [product_of(node, operands, turns, result, turning) for operands, turns in pairs]
-    if node.is_constant(1 - side):  # one is enough: as the operator and the constant are, if that can be
-        moves = [min(moves, key=lambda move: (move.op is not None, not move.inputs[1 - side].is_natural))]
+    if node.is_constant(1 - side):  # one is enough: as the operator and the constant's axes are, if that can be
+        axes = perm.identity(len(other))
+        moves = [min(moves, key=lambda move: (move.op is not None, move.inputs[1 - side].axis_perm != axes))]
     return moves
 
 

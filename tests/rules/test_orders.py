@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from tests.support.graphs import DIRECTIONS, Array, conv, converted, count, ints, model, node, random
+from tests.support.graphs import DIRECTIONS, Array, conv, converted, count, ints, model, node, random, weights
 
 IMAGE = [2, 6, 5, 7]
 
@@ -87,6 +87,15 @@ def test_a_vector_split_into_maps_of_two_sizes(to: str, dialect: str) -> None:
     constants = {**sizes, "m": random(5, 4 * 35 + 18), "w": random(3, 4, 3, 3), "u": random(3, 3, 3, 3)}
     a_model = model(nodes, {"x": [2, 5]}, {"y": None, "z": None}, constants)
     assert count(converted(a_model, to, dialect).model) == (2 if (to, dialect) == ("nhwc", "onnx") else 0)
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_a_matrix_behind_a_flatten_keeps_its_axes(transposed: int) -> None:
+    """Only the elements along one of them are in another order."""
+    shape = (3, 6 * 35) if transposed else (6 * 35, 3)
+    nodes = [conv("x", "c"), node("Flatten", ["c"], ["f"]), node("Gemm", ["f", "m"], ["y"], transB=transposed)]
+    made = converted(net(*nodes, w=random(6, 6, 3, 3), m=random(*shape)), "nhwc", "function").model
+    assert weights(made)["m"].shape == shape
 
 
 @pytest.mark.parametrize("meta", [7, 35])
