@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import onnx_graphsurgeon as gs
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes.apply.add_bias import add_bias
 from passes.apply.hold_changes import hold_changes
 from passes.apply.keep_calls import keep_calls
 from passes.apply.push_transposes import push
@@ -168,5 +169,6 @@ PASSES = (
     Pass(APPLY, "hold_changes", lambda work: hold_changes(work.program, work.plan), gives="plan"),
     Pass(APPLY, "keep_calls", lambda work: keep_calls(work.graph, work.program, work.plan), gives="kept"),
     Pass(APPLY, "push_transposes", lambda work: push(*work.kept, work.program.ends)),
+    Pass(APPLY, "add_bias", lambda work: add_bias(work.graph)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -12,7 +12,7 @@ from passes.apply.fold_initializers import Initializers, suffix
 from passes.ir import constants
 from passes.ir.control_flow import NODE, Place, couplings, flat, scan_axes
 from passes.ir.graph import all_names, assemble, bodies, changed_bodies, every_node, natural_layout, new_node, unused
-from passes.layout.recipe import Reshape, recipe
+from passes.layout.recipe import Reshape, Step, Transpose, recipe
 from passes.plan.plan import Plan, nearest
 from passes.rules.api import (
     ANY,
@@ -23,7 +23,6 @@ from passes.rules.api import (
     Lookup,
     Move,
     Omit,
-    Perm,
     Put,
     Take,
     perm,
@@ -188,31 +187,35 @@ class _Push:
         value, steps = self.tensors[tensor.name][source], recipe(source, layout, tensor.shape)
         for step in steps:
             made = result if step is steps[-1] else gs.Variable(self.shared.name(f"{name}_part"), tensor.dtype)
-            if isinstance(step, Reshape):
-                shape = constants.of_array(
-                    self.shared.name(f"{made.name}_shape"), np.asarray(step.target, dtype=np.int64)
-                )
-                self._add("Reshape", [value, shape], made, {}, "reshape")
-            else:
-                self._transpose(value, made, step.perm, held=(tensor.name, layout) in self.shared.plan.held)
+            self._step(step, value, made, held=(tensor.name, layout) in self.shared.plan.held)
             value = made
         return result
 
-    def _transpose(self, value: gs.Tensor, result: gs.Tensor, p: Perm, held: bool) -> None:
-        """A Transpose; as Einsum, if it must be held where it is."""
-        if held and value.dtype in HELD:
-            term = ascii_lowercase[: len(p)]
-            equation = f"{term}->{''.join(perm.reorder(p, term))}"
-            self._add("Einsum", [value], result, {"equation": equation}, "transpose")
+    def _step(self, step: Step, value: gs.Tensor, made: gs.Tensor, held: bool) -> None:
+        """Insert the node of one step of a recipe; an Einsum for a Transpose that must be held where it is."""
+        if isinstance(step, Transpose) and held and value.dtype in HELD:
+            term = ascii_lowercase[: len(step.perm)]
+            equation = f"{term}->{''.join(perm.reorder(step.perm, term))}"
+            self._add("Einsum", [value], made, {"equation": equation}, "transpose")
+        elif isinstance(step, Transpose):
+            self._add("Transpose", [value], made, {"perm": list(step.perm)}, "transpose")
+        elif isinstance(step, Reshape):
+            shape = constants.of_array(self.shared.name(f"{made.name}_shape"), np.asarray(step.target, dtype=np.int64))
+            self._add("Reshape", [value, shape], made, {}, "reshape")
         else:
-            self._add("Transpose", [value], result, {"perm": list(p)}, "transpose")
+            self._units(type(step).__name__, value, made, step.axes, type(step).__name__.lower())
+
+    def _units(self, op: str, value: gs.Tensor, result: gs.Tensor, axes: Sequence[int], name: str) -> None:
+        """Insert a Squeeze or Unsqueeze."""
+        if self.graph.opset < 13:
+            self._add(op, [value], result, {"axes": list(axes)}, name)
+        else:
+            self._add(op, [value, self._vector(axes)], result, {}, name)
 
     def _edit(self, edit: Edit, value: gs.Tensor, result: gs.Tensor) -> None:
         """Insert the node that does at run time what ``edit.apply`` does to a constant."""
-        if isinstance(edit, Expand) and self.graph.opset < 13:
-            self._add("Unsqueeze", [value], result, {"axes": list(edit.axes)}, "expand")
-        elif isinstance(edit, Expand):
-            self._add("Unsqueeze", [value, self._vector(edit.axes)], result, {}, "expand")
+        if isinstance(edit, Expand):
+            self._units("Unsqueeze", value, result, edit.axes, "expand")
         elif isinstance(edit, Take):
             self._add("Gather", [value, self._vector(edit.indices)], result, {"axis": 0}, "reorder")
         elif isinstance(edit, Lookup):

@@ -1,4 +1,7 @@
-"""What turns a value stored one way into the same value stored another way: Reshape, Transpose, Reshape at most."""
+"""What turns a value stored one way into the same value stored another way: Reshape, Transpose, Reshape at most.
+
+Where no byte moves, one Reshape; or a Squeeze and an Unsqueeze, where unknown sizes keep that from being written down.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,25 +18,41 @@ class Reshape(NamedTuple):
     target: tuple[int, ...]
 
 
+class Squeeze(NamedTuple):
+    """Without these axes of size 1."""
+
+    axes: tuple[int, ...]
+
+
+class Unsqueeze(NamedTuple):
+    """With axes of size 1 more, at these places of the result."""
+
+    axes: tuple[int, ...]
+
+
 class Transpose(NamedTuple):
     """Moves elements."""
 
     perm: Perm
 
 
-Recipe = tuple[Reshape | Transpose, ...]
+Step = Reshape | Squeeze | Unsqueeze | Transpose
+Recipe = tuple[Step, ...]
 
 
 def recipe(source: Layout, target: Layout, shape: Sequence[Dim]) -> Recipe:
-    """The steps from ``source`` to ``target``, for an original of ``shape``; a Reshape alone where no byte moves.
+    """The steps from ``source`` to ``target``, for an original of ``shape``; no Transpose where no byte moves.
 
     Refuses where a Reshape that is needed cannot be written down for unknown sizes, and between different segments.
     """
     if source == target:
         return ()
     before, after = source.shape(shape), target.shape(shape)
-    if source.memory_order(shape) == target.memory_order(shape) and (sizes := spelled(before, after)):
-        return (Reshape(sizes),)
+    if source.memory_order(shape) == target.memory_order(shape):
+        if sizes := spelled(before, after):
+            return (Reshape(sizes),)
+        if steps := around_units(source, target, before):
+            return steps
     if source.segments != target.segments:
         raise Refusal("a Transpose cannot change the order of segments of an axis")
     if sorted(source.stored) == sorted(target.stored):
@@ -41,12 +60,24 @@ def recipe(source: Layout, target: Layout, shape: Sequence[Dim]) -> Recipe:
     had, wanted = parts(source, target), parts(target, source)
     divided = [shape[f.axis] if f.size is None else f.size for f in had]
     p = tuple(had.index(f) for f in wanted)
-    steps = [divided, [divided[i] for i in p], after]
-    first, last = spelled(before, steps[0]), spelled(steps[1], after)
+    moved = [divided[i] for i in p]
+    first, last = spelled(before, divided), spelled(moved, after)
     if first is None or last is None:
         raise Refusal("an axis of unknown size cannot be divided")
-    split, merge = ((Reshape(first),) if before != divided else ()), ((Reshape(last),) if steps[1] != after else ())
+    split, merge = ((Reshape(first),) if before != divided else ()), ((Reshape(last),) if moved != after else ())
     return (*split, Transpose(p), *merge)
+
+
+def around_units(source: Layout, target: Layout, before: Sequence[Dim]) -> Recipe:
+    """The steps that move axes of size 1, as few as can be; none if others move, too."""
+    units = [axes for axes, dim in zip(source.stored, before, strict=True) if dim == 1]
+    still = [axes for axes, other in zip(source.stored, target.stored, strict=False) if axes == other]
+    for moved in ([axes for axes in units if axes not in still], units):
+        had, wanted = ([axes for axes in one.stored if axes not in moved] for one in (source, target))
+        if had == wanted:
+            gone, new = (tuple(i for i, axes in enumerate(one.stored) if axes in moved) for one in (source, target))
+            return Squeeze(gone), Unsqueeze(new)
+    return ()
 
 
 def parts(layout: Layout, other: Layout) -> list[Factor]:

@@ -42,6 +42,11 @@ def joined(parts: Iterable[tuple[int, Layout]]) -> Layout:
     return Layout(VECTOR.stored, ((0, tuple(merged)),))
 
 
+def parts_in(order: Layout) -> list[Layout]:
+    """The order, or those of the parts that a Concat puts one after the other, but for the original's."""
+    return [part for _, parts in order.segments for _, part in parts if part != VECTOR] or [order]
+
+
 def cut(order: Layout, lengths: Sequence[int]) -> list[Layout] | None:
     """The layouts of parts of a vector, ``None`` if these are not whole, one after the other, as stored."""
     rest = list(order.segments[0][1] if order.segments else ((sum(lengths), order),))
@@ -50,8 +55,8 @@ def cut(order: Layout, lengths: Sequence[int]) -> list[Layout] | None:
         mine: list[tuple[int, Layout]] = []
         while length:
             size, first = rest.pop(0)
-            taken = resized(first, min(size, length), keep_first=size > length)
-            left = resized(first, size - length, keep_first=True) if size > length else VECTOR
+            taken = resized(first, length) if size > length else first
+            left = resized(first, size - length) if size > length else VECTOR
             if taken is None or left is None:
                 return None
             rest[:0] = [(size - length, left)] if size > length else []
@@ -61,18 +66,18 @@ def cut(order: Layout, lengths: Sequence[int]) -> list[Layout] | None:
     return parts
 
 
-def resized(order: Layout, length: int, keep_first: bool = False) -> Layout | None:
-    """The same order of a longer or shorter vector: of more or fewer of its outermost factor.
+def resized(order: Layout, length: int) -> Layout | None:
+    """The same order of a part of a vector: of fewer of its outermost factor.
 
-    ``None`` if there is none, or it does not come out even; with ``keep_first`` also if that factor is not stored
-    first, so that the shorter vector is no part of the stored one.
+    ``None`` if there is none, or it does not come out even, or that factor is not stored first, so that the shorter
+    vector is no part of the stored one.
     """
     if order == VECTOR:
         return order
     if order.segments:
         return None
     outermost = max(order.stored[0], key=lambda f: f.stride)
-    if length % outermost.stride or (keep_first and order.stored[0][0] != outermost):
+    if length % outermost.stride or order.stored[0][0] != outermost:
         return None
     factors = [f._replace(size=length // f.stride) if f == outermost else f for f in order.stored[0]]
     return vector(factors)

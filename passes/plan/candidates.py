@@ -2,7 +2,8 @@
 
 Those are, for each value: every perm of its axes up to rank 4; above, the perms that the model suggests; and whatever
 rules make of these from node to node, as orders of elements along an axis. Where the independent slots of an operator
-would allow too many combinations (Einsum), the perms that the model suggests are combined.
+would allow too many combinations (Einsum), the perms that the model suggests are combined; where the parts of a Concat
+would, orders that are alike.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ from functools import cache, cached_property, partial
 from itertools import permutations, product
 from math import prod
 
+from passes.layout.vector import parts_in, sizes_and_perm
 from passes.plan.answers import Answers
 from passes.plan.flat_graph import MOST_PERMS, FlatGraph, RuledNode
 from passes.rules.api import ANY, IN, Layout, Move, Perm, Refusal, Slot, natural, perm, permuted
@@ -89,13 +91,22 @@ class Candidates:
 
     def _options(self, ruled: RuledNode) -> list[Sequence[Layout]]:
         """The layouts of each independent slot that its rank suggests; fewer where there are too many combinations."""
-        suggest = self._suggest if self.is_limited(ruled) else self._of_rank
+        suggest = self._suggest if self._is_wide(ruled) else self._of_rank
         return [suggest(ruled.rank(slot)) for slot in ruled.slots]
 
     def is_limited(self, ruled: RuledNode) -> bool:
-        """Whether only those perms of a node's values are combined that the model suggests."""
-        combined = prod(len(self._of_rank(ruled.rank(slot))) for slot in ruled.slots)
-        return combined > MOST_COMBINATIONS and (ruled.rule is None or ruled.rule.partner is None)
+        """Whether not all layouts of a node's values are combined: only perms that the model suggests, or orders that
+        are alike, of parts.
+        """
+        if ruled.rule is None or ruled.rule.whole is None:
+            return self._is_wide(ruled)
+        known = (one for slot in ruled.live for one in self._beyond.get(ruled.value(slot), ()) if one.is_divided)
+        return any(is_too_many(self._parts(ruled, p).values()) for p in {one.axis_perm for one in known})
+
+    def _is_wide(self, ruled: RuledNode) -> bool:
+        """Whether the independent slots have too many layouts to combine."""
+        usual = (self._of_rank(ruled.rank(slot)) for slot in ruled.slots)
+        return is_too_many(usual) and (ruled.rule is None or ruled.rule.partners is None)
 
     def _from_others(self, ruled: RuledNode) -> Iterator[Layout]:
         """The layouts of the one independent slot that the ranks of the other values suggest."""
@@ -138,6 +149,7 @@ class Candidates:
         if slot not in ruled.slots and len(ruled.slots) == 1:
             asked = self._of_rank(ruled.rank(ruled.slots[0]))
             yield from ((other,) for other in guessed(ruled, slot, layout) if other not in asked)
+            yield from self._joined(ruled, slot, layout)
         elif ruled.slots:
             alike = (([layout] if ruled.rank(s) == layout.rank else []) for s in ruled.slots)
             usual = zip(ruled.slots, self._options(ruled), strict=True)
@@ -145,6 +157,29 @@ class Candidates:
             worth = [[*dict.fromkeys([*some, *more])] for some, more in zip(offered, alike, strict=True)]
             options = [[layout] if s == slot else some for s, some in zip(ruled.slots, worth, strict=True)]
             yield from combinations(ruled, options)
+
+    def _joined(self, ruled: RuledNode, slot: Slot, layout: Layout) -> Iterator[tuple[Layout, ...]]:
+        """The layouts of the independent slot, whose value has parts, if the part at ``slot`` has ``layout``."""
+        if ruled.rule is None or ruled.rule.whole is None or not layout.is_divided:
+            return
+        options = self._parts(ruled, layout.axis_perm)
+        if is_too_many(options.values()):
+            same = patterns(layout)
+            options = {other: [min(known, key=lambda one: patterns(one) != same)] for other, known in options.items()}
+        for parts in product(*{**options, slot: [layout]}.values()):
+            with suppress(Refusal):
+                yield (ruled.rule.whole(ruled.node, *parts),)
+
+    def _parts(self, ruled: RuledNode, p: Perm) -> dict[Slot, Sequence[Layout]]:
+        """The layouts of each part of the value at the independent slot, with the axes in the order ``p``."""
+        known = {
+            slot: self._beyond.get(ruled.value(slot), ()) if slot in ruled.live else () for slot in ruled.node.slots
+        }
+        return {
+            slot: [permuted(p), *(one for one in beyond if one.is_divided and one.axis_perm == p)]
+            for slot, beyond in known.items()
+            if slot.side != ruled.slots[0].side
+        }
 
     def _is_told(self, ruled: RuledNode, move: Move) -> bool:
         """Of a value of unknown rank, which somebody reads, no other layout can be told."""
@@ -156,6 +191,17 @@ class Candidates:
         """The moves of a node that its dialect demands; if there are none, all."""
         dialect, moves = self._graph.nodes[i].node.dialect, [*self._found[i].values(), *self._more[i].values()]
         return [move for move in moves if dialect.demands(move.domain, move.op)] or moves
+
+
+def is_too_many(options: Iterable[Collection[Layout]]) -> bool:
+    """Whether layouts of several values allow more combinations than are tried."""
+    return prod(map(len, options)) > MOST_COMBINATIONS
+
+
+def patterns(layout: Layout) -> set[Perm]:
+    """In which order the factors of divided axes are stored, whatever their sizes."""
+    orders = (part for axis in layout.lengths() for part in parts_in(layout.along(axis)))
+    return {sizes_and_perm(order)[1] for order in orders}
 
 
 @cache
@@ -187,7 +233,7 @@ def key_of(move: Move) -> Key:
 
 def combinations(ruled: RuledNode, options: Sequence[Sequence[Layout]]) -> Iterator[tuple[Layout, ...]]:
     """One layout for each independent slot."""
-    if ruled.rule is None or ruled.rule.partner is None:
+    if ruled.rule is None or ruled.rule.partners is None:
         yield from product(*options) if options else ()
         return
     by_perm: dict[Perm, list[Layout]] = {}
@@ -195,5 +241,5 @@ def combinations(ruled: RuledNode, options: Sequence[Sequence[Layout]]) -> Itera
         by_perm.setdefault(layout.axis_perm, []).append(layout)
     for layout in options[1]:
         with suppress(Refusal):
-            p = ruled.rule.partner(ruled.node, layout)
-            yield from ((other, layout) for other in by_perm.get(p, ()))
+            perms = ruled.rule.partners(ruled.node, layout)
+            yield from ((other, layout) for p in perms for other in by_perm.get(p, ()))

@@ -65,8 +65,10 @@ class Folding:
 
     def are_along(self, group: str, layout: int, other: int) -> bool:
         """Whether Transposes turn one layout of the values of a group into another."""
-        names = self._forms[group].values()
-        return all(self._along_kind(name, layout) == self._along_kind(name, other) for name in names)
+        return self._along(group, layout) == self._along(group, other)
+
+    def _along(self, group: str, layout: int) -> Hashable:
+        return tuple(self._along_kind(name, layout) for name in self._forms[group].values())
 
     def _groups(self, cell: Cell) -> tuple[str, ...]:
         return tuple(self._group[name] for name in cell.values)
@@ -79,22 +81,26 @@ class Folding:
 
     def _fold_group(self, group: str) -> None:
         """Fold what can be of a group, last come first."""
+        alike: dict[Hashable, list[int]] = {}
+        for layout in sorted(self.kept[group]):
+            alike.setdefault(self._along(group, layout), []).append(layout)
         for layout in sorted(self.kept[group], reverse=True):
-            for onto in sorted(self.kept[group]):
-                if layout not in self.kept[group] or (onto != layout and self._fold(group, layout, onto)):
+            for onto in alike[self._along(group, layout)]:
+                if layout not in self.kept[group]:
                     break
+                if onto != layout and onto in self.kept[group]:
+                    self._fold(group, layout, onto)
 
-    def _fold(self, group: str, layout: int, onto: int) -> bool:
+    def _fold(self, group: str, layout: int, onto: int) -> None:
         for having, column in ((cell.table.having, column) for cell, column in self.touching[group]):
             if (column, layout) in having and (column, onto) not in having:
-                return False
+                return
         fold = _Fold(self)
         if not fold.spread(group, layout, onto) or not self._keeps_prices(fold.onto):
             self.failed.update(fold.onto.items())
-            return False
+            return
         for place in fold.onto:
             del self.kept[place[0]][place[1]]
-        return True
 
     def _keeps_prices(self, onto: Mapping[Place, int]) -> bool:
         """Whether changes cost no more between the layouts that others are folded onto; so none where no byte moved."""

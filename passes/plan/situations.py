@@ -46,17 +46,28 @@ def spelling(node: Node, move: Move, dims: Dims) -> Situation | None:
 
 
 def product(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """``exchanged``: a product whose operands change places, a constant on the right among them."""
-    return Situation("exchanged") if move.operands and node.is_constant(1) else None
+    """``exchanged``: a product whose operands change places, a constant on the right among them; ``turned``, with a run
+    for each of its elements: the right one, which so comes first, is read transposed; ``exchanged_turned``: both."""
+    is_turned, made = _is_turned(move), prod(dims(node.tensor(OUT(0))))
+    if not move.operands or not (is_turned or node.is_constant(1)):
+        return None
+    name = "exchanged" if not is_turned else "exchanged_turned" if node.is_constant(1) else "turned"
+    return Situation(name, made / prod(dims(node.tensor(IN(1)))))
 
 
 def packing(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """``exchanged``, as a price for the left operand, and runs of it for each element of the right one: what is on the
-    right is laid out block by block, a constant once, other values on each run."""
-    if product(node, move, dims) is None:
+    """As ``product``; ``exchanged`` is for the left operand, with a run for each element of the right one: what is on
+    the right is laid out block by block, a constant once, other values on each run."""
+    if not move.operands or not (_is_turned(move) or node.is_constant(1)):
         return None
+    if not node.is_constant(1):
+        return Situation("turned", slot=IN(1))
     left, right = (prod(dims(node.tensor(IN(i)))) for i in range(2))
     return Situation("exchanged", left / right, IN(0))
+
+
+def _is_turned(move: Move) -> bool:
+    return move.op is not None and bool(move.attrs.get("transA"))
 
 
 def equation(node: Node, move: Move, dims: Dims) -> Situation | None:

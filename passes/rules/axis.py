@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from passes.layout.vector import cut, joined, resized
+from passes.layout.vector import cut, joined
 from passes.rules.api import (
     IN,
     OUT,
@@ -45,24 +45,20 @@ def split(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, outputs, attrs={"axis": layout.place(axis)})
 
 
-def concat(node: Node, layout: Layout) -> list[Move]:
-    """Concat: its axis follows the layout; along it the first inputs may have orders like the first one's."""
+def concat(node: Node, layout: Layout) -> Move:
+    """Concat: its axis follows the layout; along it each input has an order of its own; parts must be whole."""
     axis = node.attr("axis", 1) % layout.rank
-    attrs, first = {"axis": layout.place(axis)}, layout.along(axis)
-    if first == VECTOR:
-        return [node.move(dict.fromkeys(range(node.arity[0]), layout), {0: layout}, attrs=attrs)]
-    sizes, moves = lengths(node, IN, axis), {}
-    for alike in range(1 if first.segments else len(sizes), 0, -1):
-        orders = [first, *(resized(first, n) or VECTOR for n in sizes[1:alike]), *[VECTOR] * (len(sizes) - alike)]
-        inputs = {i: layout.with_along({axis: order}) for i, order in enumerate(orders)}
-        whole = layout.with_along({axis: joined(zip(sizes, orders, strict=True))})
-        moves[whole] = node.move(inputs, {0: whole}, attrs=attrs)
-    return list(moves.values())
+    inputs = dict(enumerate(parts_of(node, IN, layout, axis)))
+    return node.move(inputs, {0: layout}, attrs={"axis": layout.place(axis)})
 
 
-def first_part(node: Node, layout: Layout) -> list[Layout]:
-    """The layout of a Concat's first input when the output has ``layout``."""
-    return parts_of(node, IN, layout, node.attr("axis", 1) % layout.rank)[:1]
+def whole(node: Node, *parts: Layout) -> Layout:
+    """The layout of what Concat makes, or Split reads, when its parts have these."""
+    is_split = node.op == "Split"
+    axis = node.attr("axis", 0 if is_split else 1) % parts[0].rank
+    sizes = lengths(node, OUT if is_split else IN, axis)
+    orders = (part.along(axis) for part in parts)
+    return parts[0].with_along({axis: joined(zip(sizes, orders, strict=True))})
 
 
 def parts_of(node: Node, slots: Callable[[int], Slot], layout: Layout, axis: int) -> list[Layout]:
@@ -121,6 +117,6 @@ register("Softmax LogSoftmax", Rule(flattening(symmetric=True)))
 register("Hardmax", Rule(flattening()))
 register("LpNormalization", Rule(along_axis(-1, symmetric=True)))
 # Concat's axis is 1 by default before opset 4, and must be given from then on
-register("Concat", Rule(concat, inverse=first_part))
-register("Split", Rule(split))
+register("Concat", Rule(concat, (OUT(0),), whole=whole))
+register("Split", Rule(split, whole=whole))
 register("ArgMax ArgMin", Rule(arg_reduce, labels=searched_axes))

@@ -5,8 +5,10 @@ the result's columns, is folded into the weight. A transposed result is the prod
 other order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from string import ascii_letters, ascii_uppercase
+
+import numpy as np
 
 from passes.rules.api import (
     IN,
@@ -32,6 +34,9 @@ from passes.rules.api import (
 from passes.rules.elementwise import operand
 
 MOST_OPERANDS = 3  # of an Einsum
+GEMMS = ("Gemm", "FusedGemm", "QGemm")
+GEMM_TYPES = (np.float32, np.float64, np.float16)
+GEMM_WITHOUT_C = 11  # since this opset
 
 Orders = Mapping[str, Layout]
 
@@ -51,76 +56,104 @@ def labelled(labels: str, stored: Sequence[str], orders: Orders) -> Layout:
     return arranged(tuple(map(labels.index, stored)), {axis: orders[label] for axis, label in enumerate(labels)})
 
 
-def gemm(node: Node, left: Layout, result: Layout) -> Move:
+def gemm(node: Node, left: Layout, result: Layout) -> list[Move]:
     """Gemm: Y[m, n] = A[m, k] B[k, n] + C. Rows of B follow the order along k, columns of B and C that along n."""
-    transposed_a, transposed_b = node.attr("transA", 0), node.attr("transB", 0)
-    orders = orders_by_label(node, [("km" if transposed_a else "mk", left), ("mn", result)])
-    right = "nk" if transposed_b else "kn"
-    inputs, edits = {0: left, 1: labelled(right, right, orders)}, {}
-    if node.has(IN(2)):
-        inputs[2], missing = operand(node, 2, result)
-        edits = {2: Expand(missing)} if missing else {}
-    a, b, swapped = transposed_a ^ (left.axis_perm == (1, 0)), transposed_b, result.axis_perm == (1, 0)
-    flags = {"transA": 1 - b, "transB": 1 - a} if swapped else {"transA": a, "transB": b}
-    attrs = {name: flag for name, flag in flags.items() if flag != node.attr(name, 0)}
-    return node.move(inputs, {0: result}, attrs=attrs, edits=edits, operands=exchanged(node) if swapped else ())
+    return product(node, left, result, turning=node.op)
 
 
-def exchanged(node: Node) -> tuple[int, ...]:
-    """The inputs of a node whose first two change places."""
-    return (1, 0, *range(2, node.arity[0]))
-
-
-def gemm_in_order(node: Node, left: Layout, result: Layout) -> Move:
+def gemm_in_order(node: Node, left: Layout, result: Layout) -> list[Move]:
     """As Gemm, for operators whose operands cannot change places."""
     return in_order(node, gemm(node, left, result))
 
 
-def in_order(node: Node, move: Move) -> Move:
-    if move.operands:
+def in_order(node: Node, moves: list[Move]) -> list[Move]:
+    """The moves. Refuses if they exchange the operands."""
+    if any(move.operands for move in moves):
         raise Refusal(f"{node.op} cannot store its result transposed")
-    return move
+    return moves
 
 
-def matmul(node: Node, known: Layout, result: Layout) -> Move:
+def matmul(node: Node, known: Layout, result: Layout) -> list[Move]:
     """MatMul: batch axes are free; an axis of a matrix too, if it stands for all batches; the last two may change
-    places."""
-    return product(node, known, result, side=1 if node.is_constant(0) else 0)
+    places. Two matrices may be stored transposed, each, for a Gemm."""
+    return product(node, known, result, known_operand(node), turning="Gemm" if may_be_gemm(node) else None)
 
 
-def matmul_in_order(node: Node, left: Layout, result: Layout) -> Move:
+def may_be_gemm(node: Node) -> bool:
+    """Whether the operands of a MatMul are matrices of a type that Gemm takes, at an opset where Gemm needs no C."""
+    is_taken = node.opset >= GEMM_WITHOUT_C and node.tensor(OUT(0)).dtype in GEMM_TYPES
+    return is_taken and operand_ranks(node) == (2, 2)
+
+
+def matmul_in_order(node: Node, left: Layout, result: Layout) -> list[Move]:
     """As MatMul, for two operands of one rank or a matrix on the right, which cannot change places."""
-    if node.rank(IN(0)) < 2 or node.rank(IN(1)) not in (2, node.rank(IN(0))):
+    return in_order(node, product(of_matrices(node), left, result))
+
+
+def fused_matmul(node: Node, left: Layout, result: Layout) -> list[Move]:
+    """FusedMatMul: as MatMul; the last two axes of an operand are read in the other order if attributes say so."""
+    if node.attr("transBatchA", 0) or node.attr("transBatchB", 0):
+        raise Refusal(f"{node.op} moves the first axis of an operand behind its batches")
+    return product(of_matrices(node), left, result, turning=node.op)
+
+
+def of_matrices(node: Node) -> Node:
+    """The node. Refuses vectors, and an operand on the right with batches, but of another rank."""
+    left, right = operand_ranks(node)
+    if left < 2 or right not in (2, left):
         raise Refusal(f"{node.op} broadcasts an operand of another rank")
-    return in_order(node, product(node, left, result, side=0))
+    return node
 
 
-def product(node: Node, known: Layout, result: Layout, side: int) -> Move:
-    """The product with operand ``side`` stored as ``known``; the other operand must be stored to match.
+def product(node: Node, known: Layout, result: Layout, side: int = 0, turning: str | None = None) -> list[Move]:
+    """The products with operand ``side`` stored as ``known``; the other operand must be stored to match.
 
-    It reads ``[*batch, row, k]`` and ``[*batch, k, column]``; where one operand is a matrix, any axis of the other may
-    be row or column.
+    They read ``[*batch, row, k]`` and ``[*batch, k, column]``; where one operand is a matrix, any axis of the other may
+    be row or column. ``turning``: the operator whose attributes turn the last two axes of its operands.
     """
-    left, right, made = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
-    batch, row, column, swapped = stored_labels(node, result)
-    if operand_perm(node, result, side) != known.axis_perm:
+    terms, made = operand_labels(node)
+    own, other = terms[side], terms[1 - side]
+    forms = operand_forms(node, result, side, turning)
+    if known.axis_perm not in forms:
         raise Refusal(f"{node.op} keeps the places of its rows and batches")
-    orders = orders_by_label(node, [((left, right)[side], known), (made, result)])
-    if any(orders[label] != VECTOR for label in set(left) & set(right) - {"k"}):
+    orders = orders_by_label(node, [(own, known), (made, result)])
+    if any(orders[label] != VECTOR for label in set(own) & set(other) - {"k"}):
         raise Refusal(f"{node.op} needs its batches in their original order")
-    inputs, edits = {}, dict[int, Edit]()
-    for i, own in enumerate((left, right)):
-        matrix = [row, "k"] if swapped == bool(i) else ["k", column]
-        inputs[i] = labelled(own, [label for label in (*batch, *matrix) if label in own], orders)
+    pairs = [
+        ({side: known, 1 - side: labelled(other, perm.reorder(p, other), orders)},
+         {side: forms[known.axis_perm], 1 - side: turned})
+        for p, turned in operand_forms(node, result, 1 - side, turning).items()
+    ]  # fmt: skip
+    moves = [product_of(node, operands, turns, result, turning) for operands, turns in pairs]
+    if node.is_constant(1 - side):  # one is enough: as the operator and the constant's axes are, if that can be
+        axes = perm.identity(len(other))
+        moves = [min(moves, key=lambda move: (move.op is not None, move.inputs[1 - side].axis_perm != axes))]
+    return moves
+
+
+def product_of(
+    node: Node, operands: Mapping[int, Layout], turns: Mapping[int, int], result: Layout, turning: str | None
+) -> Move:
+    """The product of operands stored so, the last two axes of which are read in the other order where they ``turn``."""
+    batch, _, _, swapped = stored_labels(node, result)
+    inputs, edits = dict(operands), dict[int, Edit]()
+    for i, own in enumerate(operand_labels(node)[0]):
         missing = tuple(place for place, label in enumerate(batch) if label not in own)
         if len(missing) < len(batch) and missing != tuple(range(len(missing))):
             edits[i] = Expand(missing)
-    return node.move(inputs, {0: result}, edits=edits, operands=exchanged(node) if swapped else ())
+    if node.has(IN(2)):
+        inputs[2], missing = operand(node, 2, result)
+        edits |= {2: Expand(missing)} if missing else {}
+    flags = {"transA": turns[int(swapped)], "transB": turns[int(not swapped)]}
+    attrs = {name: flag for name, flag in flags.items() if flag != node.attr(name, 0)}
+    places = (1, 0, *range(2, node.arity[0])) if swapped else ()
+    op = turning if attrs and turning != node.op else None
+    return node.move(inputs, {0: result}, attrs=attrs, edits=edits, operands=places, op=op)
 
 
 def stored_labels(node: Node, result: Layout) -> tuple[list[str], str, str, bool]:
     """The labels of the result as stored: batches, row and column, and whether its operands change places for that."""
-    left, right, made = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
+    left, right, made = matmul_labels(*operand_ranks(node))
     *batch, row, column = with_vectors(perm.reorder(result.axis_perm, made), left, right)
     swapped = is_swapped(row, column, left, right)
     if swapped and repeats(node):
@@ -128,17 +161,36 @@ def stored_labels(node: Node, result: Layout) -> tuple[list[str], str, str, bool
     return batch, row, column, swapped
 
 
-def operand_perm(node: Node, result: Layout, side: int) -> Perm:
-    """The perm of operand ``side`` when the result has a layout."""
+def operand_forms(node: Node, result: Layout, side: int, turning: str | None) -> dict[Perm, int]:
+    """The perms of operand ``side`` when the result has a layout, and whether its last two axes then are turned."""
     batch, row, column, swapped = stored_labels(node, result)
-    own = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))[side]
+    own = operand_labels(node)[0][side]
     matrix = [row, "k"] if swapped == bool(side) else ["k", column]
-    return tuple(own.index(label) for label in (*batch, *matrix) if label in own)
+    p = tuple(own.index(label) for label in (*batch, *matrix) if label in own)
+    return {p: 0, (*p[:-2], p[-1], p[-2]): 1} if turning else {p: 0}
 
 
-def known_operand_perm(node: Node, result: Layout) -> Perm:
-    """The perm of the operand that is computed when the result has a layout."""
-    return operand_perm(node, result, 1 if node.is_constant(0) else 0)
+def known_operand(node: Node) -> int:
+    """Which operand of a MatMul is computed; the left one, if both are."""
+    return 1 if node.is_constant(0) else 0
+
+
+def known_operand_perms(node: Node, result: Layout) -> Collection[Perm]:
+    """The perms of the operand that is computed when the result has a layout."""
+    return operand_forms(node, result, known_operand(node), "Gemm" if may_be_gemm(node) else None)
+
+
+def operand_ranks(node: Node) -> tuple[int, int]:
+    """The ranks of both operands; a Gemm's are matrices, whether shapes say so or not."""
+    return (2, 2) if node.op in GEMMS else (node.rank(IN(0)), node.rank(IN(1)))
+
+
+def operand_labels(node: Node) -> tuple[tuple[str, str], str]:
+    """The labels of both operands, which attributes may turn, and of the result."""
+    left, right, made = matmul_labels(*operand_ranks(node))
+    transposed = (node.attr("transA", 0), node.attr("transB", 0))
+    terms = (own[:-2] + own[:-3:-1] if flag else own for own, flag in zip((left, right), transposed, strict=True))
+    return (next(terms), next(terms)), made
 
 
 def matmul_labels(left: int, right: int) -> tuple[str, str, str]:
@@ -169,14 +221,15 @@ def is_swapped(row: str, column: str, left: str, right: str) -> bool:
 
 def repeats(node: Node) -> bool:
     """Whether a matrix stands for all of several batches: stored side by side these are one large product."""
-    ranks = node.rank(IN(0)), node.rank(IN(1))
-    batches = node.shape(IN(0 if ranks[0] > ranks[1] else 1))[:-2]
-    return ranks[0] != ranks[1] and any(isinstance(size, int) and size != 1 for size in batches)
+    left, right = operand_ranks(node)
+    if left == right:
+        return False
+    return any(isinstance(size, int) and size != 1 for size in node.shape(IN(0 if left > right else 1))[:-2])
 
 
 def known_operand_and_result(node: Node) -> tuple[Slot, ...]:
     """The operand that is computed, and the result."""
-    return (IN(1) if node.is_constant(0) else IN(0), OUT(0))
+    return (IN(known_operand(node)), OUT(0))
 
 
 def einsum(node: Node, *layouts: Layout) -> Move:
@@ -226,5 +279,5 @@ def einsum_axes(node: Node) -> Labels:
 
 
 register("Gemm", Rule(gemm, (IN(0), OUT(0)), labels=no_axes))
-register("MatMul", Rule(matmul, known_operand_and_result, partner=known_operand_perm, labels=matmul_axes))
+register("MatMul", Rule(matmul, known_operand_and_result, partners=known_operand_perms, labels=matmul_axes))
 register("Einsum", Rule(einsum, operands_and_result, labels=einsum_axes))

@@ -22,7 +22,7 @@ from passes.rules.api import (
     same_axes,
 )
 from passes.rules.axis import along_axis, flattening
-from passes.rules.contraction import gemm, gemm_in_order, matmul_in_order
+from passes.rules.contraction import fused_matmul, gemm, gemm_in_order
 from passes.rules.elementwise import SAME, broadcast
 from passes.rules.image import channels_first, spatial_attrs
 from passes.rules.quant import LINEAR, Product, on, parameter, product
@@ -35,12 +35,12 @@ def of_inputs(rule: RuleFn, *data: int) -> RuleFn:
     return wraps(rule)(lambda node, *layouts: on(node, data, rule, *layouts))
 
 
-def concat(node: Node, layout: Layout) -> Move:
+def concat(node: Node, layout: Layout) -> list[Move]:
     """QLinearConcat: the result's scale and zero point, then each input with its own."""
     return on(node, range(2, node.arity[0], 3), along_axis(1), layout)
 
 
-def softmax(node: Node, layout: Layout) -> Move:
+def softmax(node: Node, layout: Layout) -> list[Move]:
     """QLinearSoftmax: the attribute ``opset`` says which Softmax is meant."""
     return on(node, (0,), SOFTMAX if node.attr("opset") >= 13 else FLAT_SOFTMAX, layout)
 
@@ -74,19 +74,13 @@ def either(node: Node, layout: Layout) -> Move:
     return node.move({0: layout, **kernel}, {0: layout}, attrs=attrs)
 
 
-def fused_matmul(node: Node, left: Layout, result: Layout) -> Move:
-    """As MatMul, unless it transposes its operands."""
-    if any(node.attr(name, 0) for name in ("transA", "transB", "transBatchA", "transBatchB")):
-        raise Refusal("FusedMatMul with transposed operands")
-    return matmul_in_order(node, left, result)
-
-
-def quantised_gemm(node: Node, left: Layout, result: Layout) -> Move:
+def quantised_gemm(node: Node, left: Layout, result: Layout) -> list[Move]:
     """QGemm: scale and zero point of the right operand may have one entry per column."""
-    move = on(node, (0, 3, 6), gemm_in_order, left, result)
-    columns = 0 if node.attr("transB", 0) else 1
-    vectors = {i: parameter(node, i, move.inputs[3], columns) for i in (4, 5) if node.has(IN(i))}
-    return node.move({**dict(enumerate(move.inputs)), **vectors}, {0: result}, attrs=move.attrs)
+    columns, moves = 0 if node.attr("transB", 0) else 1, []
+    for move in on(node, (0, 3, 6), gemm_in_order, left, result):
+        vectors = {i: parameter(node, i, move.inputs[3], columns) for i in (4, 5) if node.has(IN(i))}
+        moves.append(node.move({**dict(enumerate(move.inputs)), **vectors}, {0: result}, attrs=move.attrs))
+    return moves
 
 
 def rows(node: Node, layout: Layout) -> Move:

@@ -22,9 +22,9 @@ def conv(node: Node, layout: Layout, result: Layout) -> Move:
     return replace(move, inputs=(layout, kernel.with_along({0: given, 1: inside}), *biases), outputs=(result,))
 
 
-def same_places(node: Node, result: Layout) -> Perm:
+def same_places(node: Node, result: Layout) -> list[Perm]:
     """Batch, channels and positions of the input are where those of the result are."""
-    return result.axis_perm
+    return [result.axis_perm]
 
 
 def by_group(order: Layout, groups: int) -> tuple[Layout, Layout]:
@@ -47,5 +47,5 @@ def conv_transpose(node: Node, layout: Layout) -> Move:
     return image(node, layout)
 
 
-register("Conv", Rule(conv, (IN(0), OUT(0)), partner=same_places, image=True, labels=image_axes))
+register("Conv", Rule(conv, (IN(0), OUT(0)), partners=same_places, image=True, labels=image_axes))
 register("ConvTranspose", Rule(conv_transpose, image=True, labels=image_axes))

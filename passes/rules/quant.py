@@ -44,14 +44,19 @@ def dynamic(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: layout})
 
 
-def on(node: Node, data: Sequence[int], rule: RuleFn, *layouts: Layout) -> Move:
+def on(node: Node, data: Sequence[int], rule: RuleFn, *layouts: Layout) -> list[Move]:
     """``rule`` for the operator that reads the inputs ``data`` only; the others are scalars."""
     given = [i for i in data if node.has(IN(i))]
-    move = rule(node.part(*given), *layouts)
-    assert isinstance(move, Move)
-    inputs = dict(zip(given, move.inputs, strict=True))
-    edits = {given[i]: edit for i, edit in move.edits.items()}
-    return node.move(inputs, dict(enumerate(move.outputs)), attrs=move.attrs, edits=edits)
+    moves = rule(node.part(*given), *layouts)
+    return [
+        node.move(
+            dict(zip(given, move.inputs, strict=True)),
+            dict(enumerate(move.outputs)),
+            attrs=move.attrs,
+            edits={given[i]: edit for i, edit in move.edits.items()},
+        )
+        for move in (moves if isinstance(moves, list) else [moves])
+    ]
 
 
 class Product(NamedTuple):
@@ -65,7 +70,7 @@ class Product(NamedTuple):
 
     def rule(self, node: Node, left: Layout, result: Layout) -> Move:
         """MatMul; parameters follow the axis they have one entry per element of, a bias broadcasts."""
-        move = on(node, self.data, matmul_in_order, left, result)
+        (move,) = on(node, self.data, matmul_in_order, left, result)
         inputs, rank, other = dict(enumerate(move.inputs)), left.rank, node.rank(IN(self.data[1]))
         right = inputs[self.data[1]]
         for indices, data, axis in (

@@ -5,7 +5,7 @@ the node's *independent slots* (the values whose layouts determine all the other
 :class:`Move` that keeps the law ``f'(T_p(x)) == T_q(f(x))`` or raises :class:`Refusal` with a reason a user can act on.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,7 +27,8 @@ class Rule:
     slots: "tuple[Slot, ...] | Callable[[Node], tuple[Slot, ...]]" = (IN(0),)
     inverse: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the slot
     image: bool = False  # its input axes are batch, channel, spatial...
-    partner: "Callable[[Node, Layout], Perm] | None" = None  # axes of the first of two slots as the second one's say
+    partners: "Callable[[Node, Layout], Collection[Perm]] | None" = None  # of the first of two slots, by the second's
+    whole: "Callable[..., Layout] | None" = None  # of the slot, by those of all inputs, or outputs, which are its parts
     always_rewrite: bool = False  # the file's form is not to stay, even where its layout does
     labels: LabelsFn = same_axes  # which axes of inputs and outputs are the same
 

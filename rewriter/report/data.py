@@ -39,7 +39,7 @@ class Report:
     All per inference: ``bytes_before`` and ``bytes`` are those of Transposes. ``cost``, in the ``unit`` of the prices
     of ``runtime``, is of these and of what is dearer or cheaper because of how values are stored, ``cost_before`` that
     of the original; ``guessed`` is the number of values whose sizes were guessed for that. ``bound`` is proven: no plan
-    costs less, but for layouts of ``limited`` operators that the model does not suggest.
+    costs less, but for combinations of layouts of ``limited`` operators that were not tried.
     """
 
     to: str

@@ -153,7 +153,7 @@ def _certificate(report: Report) -> str:
     unsized = sum(change.bytes is None for change in report.remaining)
     apart = f" Not counted, since their sizes are unknown: {unsized} of what remains." if unsized else ""
     if report.optimal:
-        limits = f" (of {', '.join(report.limited)}: only what it suggests)" if report.limited else ""
+        limits = f" (of {', '.join(report.limited)}: not every combination)" if report.limited else ""
         over = f"over every perm of rank <= 4 and whatever else the model suggests{limits}"
         return f"{moved}, proven least for these rules and this interface, {over}.{apart}"
     gap = report.cost - report.bound

@@ -5,6 +5,7 @@ but not a -1 among symbols; here both are followed, so that layouts can pass suc
 """
 
 from collections.abc import Callable
+from itertools import zip_longest
 from math import prod
 from typing import Any
 
@@ -17,6 +18,7 @@ from passes.ir.graph import is_standard
 from passes.ir.importer import UNKNOWN
 from rewriter.shapes.stand_ins import DOMAIN, SAME_RANK
 
+DOMAINS = (DOMAIN, "com.microsoft")
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
 
 Entries = NDArray[np.object_]  # an integer tensor whose elements are int, symbol (str) or None
@@ -27,7 +29,7 @@ def resolve(model: ModelProto) -> bool:
     values = values_of(model.graph)
     declared = {v.name: v for v in model.graph.value_info}
     sizes, found = _Sizes(model, values), False
-    for node in (n for n in model.graph.node if n.op_type in _RESOLVED and (is_standard(n) or n.domain == DOMAIN)):
+    for node in (n for n in model.graph.node if n.op_type in _RESOLVED and (is_standard(n) or n.domain in DOMAINS)):
         source, known = shape_of(values.get(node.input[0])), shape_of(values.get(node.output[0]))
         if source is None or (known is not None and (_unknowns(known) == 0 or node.output[0] not in declared)):
             continue
@@ -62,11 +64,23 @@ def _same_rank(node: NodeProto, source: Shape, sizes: "_Sizes") -> Shape:
     return [size if axis in kept else None for axis, size in enumerate(source)]
 
 
+def _turned_product(node: NodeProto, left: Shape, sizes: "_Sizes") -> Shape | None:
+    """FusedMatMul, which turns the last two axes of its operands where transA and transB say so."""
+    right = sizes.shape(node.input[1])
+    batches = any(_int_attr(node, name, 0) for name in ("transBatchA", "transBatchB"))
+    if right is None or min(len(left), len(right)) < 2 or batches:
+        return None
+    rows, columns = left[-1 if _int_attr(node, "transA", 0) else -2], right[-2 if _int_attr(node, "transB", 0) else -1]
+    both = zip_longest(left[-3::-1], right[-3::-1], fillvalue=1)
+    return [*[b if a == 1 else a if b in (1, a) else None for a, b in both][::-1], rows, columns]
+
+
 # operators whose output shape onnx does not, or not always, infer; a Conv's: of a kernel of unknown size
 _RESOLVED: dict[str, Callable[..., Shape | None]] = {
     "Reshape": _reshape,
     "Conv": _same_rank,
     SAME_RANK: _same_rank,
+    "FusedMatMul": _turned_product,
 }
 
 
@@ -91,7 +105,12 @@ class _Sizes(dict[str, Entries | None]):
     def __init__(self, model: ModelProto, values: dict[str, ValueInfoProto]) -> None:
         super().__init__({tensor.name: _entries(tensor) for tensor in model.graph.initializer})
         self.declared = values
+        self._held: dict[str, Shape] = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
         self.makers = {name: node for node in model.graph.node for name in node.output}
+
+    def shape(self, name: str) -> Shape | None:
+        """The shape of a value, or of an initializer."""
+        return self._held.get(name) or shape_of(self.declared.get(name))
 
     def __missing__(self, name: str) -> Entries | None:
         node = self.makers.get(name)

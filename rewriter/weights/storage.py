@@ -13,9 +13,9 @@ from passes.ir.control_flow import Coupling, flat
 from passes.layout import perm
 from passes.layout.edit import Expand
 from passes.layout.formats import FORMATS
-from passes.layout.layout import ANY, VECTOR, Layout, arranged, natural
+from passes.layout.layout import ANY, Layout, arranged, natural
 from passes.layout.perm import Perm
-from passes.layout.vector import sizes_and_perm
+from passes.layout.vector import parts_in, sizes_and_perm
 from passes.pipeline import Work
 from passes.plan.evidence import LINEAR
 from passes.plan.roles import image
@@ -95,7 +95,7 @@ class Storage:
         if move := self.image_move(layer):
             for layout in (move.inputs[0], *move.outputs):
                 for axis in layout.lengths():
-                    yield from orders_in(layout.along(axis))
+                    yield from parts_in(layout.along(axis))
 
 
 def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:
@@ -130,12 +130,7 @@ def is_image(p: Perm) -> bool:
 
 def is_map(order: Layout, shuffles: Collection[Layout]) -> bool:
     """Whether an order is that of flattened maps of the other layout."""
-    return all(is_image(sizes_and_perm(part)[1]) and part not in shuffles for part in orders_in(order))
-
-
-def orders_in(order: Layout) -> list[Layout]:
-    """The order, or those of the parts that a Concat puts one after the other."""
-    return [part for _, parts in order.segments for _, part in parts if part != VECTOR] or [order]
+    return all(is_image(sizes_and_perm(part)[1]) and part not in shuffles for part in parts_in(order))
 
 
 def letters_of(p: Perm) -> tuple[str, str] | None:

@@ -37,21 +37,24 @@ def first_axes(row: Case, p: Perm) -> set[int]:
 
 
 @cache
-def products(row: Case, exchanged: bool) -> set[Perms]:
+def products(row: Case, exchanged: bool, turned: bool = False) -> set[Perms]:
     """How a computed operand and the result may be stored, so that some product of the operands, stored in any way and
-    with axes of size 1 put in, is the result; ``exchanged``: also of the operands in the other order.
+    with axes of size 1 put in, is the result; ``exchanged``: also of the operands in the other order; ``turned``: also
+    with the last two axes of each read in the other order.
 
     Two things are possible but not wanted: operands that change places where that makes many products of one (or where
     one is a vector), and batches that become rows or columns where the other operand has batches, too.
     """
     numbers = np.random.default_rng(0)
     left, right = (numbers.integers(0, 99, sizes(shape_of(row.operands[i]))) for i in DATA.get(row.op, (0, 1)))
-    side, y, ranks = isinstance(row.operands[0], np.ndarray), left @ right, (left.ndim, right.ndim)
+    y = read(left, row.attrs.get("transA")) @ read(right, row.attrs.get("transB"))
+    side, ranks = isinstance(row.operands[0], np.ndarray), (left.ndim, right.ndim)
     batches = set(range(y.ndim - 2)) if min(ranks) > 2 else set()
     named = {key(y.transpose(r)): r for r in permutations(range(y.ndim)) if batches <= {*r[:-2]}}
     many = ranks[0] != ranks[1] and prod(max(left, right, key=np.ndim).shape[:-2]) > 1
     found: set[Perms] = set()
-    for (p, a), (q, b) in product(forms(left, max(ranks)), forms(right, max(ranks))):
+    stored = (forms(operand, max(ranks), turned) for operand in (left, right))
+    for (p, a), (q, b) in product(*stored):
         pairs = [(a, b), (b, a)] if exchanged and not many and min(ranks) > 1 else [(a, b)]
         results = [named.get(key(one @ other)) for one, other in pairs if multiply(one, other)]
         found |= {(q if side else p, r) for r in results if r is not None}
@@ -69,15 +72,21 @@ def multiply(one: Array, other: Array) -> bool:
     return contracted and all(a == b or 1 in (a, b) for a, b in batches)
 
 
-def forms(array: Array, rank: int) -> Iterator[tuple[Perm, Array]]:
-    """An array in every order of its axes and with axes of size 1 before or between these, up to ``rank``."""
-    for p in permutations(range(array.ndim)):
-        yield p, array.transpose(p)
+def read(array: Array, flag: int | None) -> Array:
+    """An operand as a product reads it."""
+    return array.swapaxes(-1, -2) if flag else array
+
+
+def forms(array: Array, rank: int, turned: bool) -> Iterator[tuple[Perm, Array]]:
+    """An array in every order of its axes, as a product reads it, which may be with the last two turned, and with axes
+    of size 1 before or between these, up to ``rank``."""
+    for p, flag in product(permutations(range(array.ndim)), (0, 1) if turned else (0,)):
+        yield p, read(array.transpose(p), flag)
         for more in range(array.ndim + 1, rank + 1 if array.ndim > 1 else 0):
             for places in product((0, 1), repeat=more - 2):
                 if sum(places) == more - array.ndim:
                     at = tuple(i for i, here in enumerate(places) if here)
-                    yield p, np.expand_dims(array.transpose(p), at)
+                    yield p, np.expand_dims(read(array.transpose(p), flag), at)
 
 
 @cache
@@ -162,6 +171,7 @@ APART: dict[str, Accepts] = {
     "every": lambda row, perms, dialect: True,
     "left": lambda row, perms, dialect: perms[1] == (0, 1),
     "product": lambda row, perms, dialect: perms in products(row, exchanged=True),
+    "product of turned": lambda row, perms, dialect: perms in products(row, exchanged=True, turned=True),
     "product in order": lambda row, perms, dialect: perms in products(row, exchanged=False),
 }
 

@@ -106,7 +106,7 @@ def test_there_is_a_case_for_every_range_of_opsets(domain: str, op: str) -> None
 
 
 def test_concat_joins_axis_1_by_default_before_opset_4() -> None:
-    row = replace(case("Concat", 3, X4, (2, 11, 5, 7), axis=1), attrs={})
+    row = replace(case("Concat", 3, X4, (2, 11, 5, 7), axis=1, out=(2, 14, 5, 7)), attrs={})
     node = Node(to_graph(row.model()).nodes[0], 3, FUNCTIONS)
     assert asked(rule_of(row), node, (permuted((0, 2, 3, 1)),))[0].attrs == {"axis": 3}
 

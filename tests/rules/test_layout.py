@@ -144,13 +144,12 @@ def test_cut_tells_the_truth(case: tuple[list[int], list[Layout], Layout, Array]
         assert np.array_equal(np.concatenate(stored), elements)
 
 
-def test_more_of_the_outermost_factor() -> None:
-    order = reordered((2, 3), (1, 0))
-    assert resized(order, 12) == reordered((4, 3), (1, 0))
-    assert resized(order, 3) == VECTOR
-    assert resized(order, 4) is None
-    assert resized(order, 12, keep_first=True) is None  # the outermost factor is stored last
-    assert resized(joined([(6, order), (5, VECTOR)]), 22) is None
+def test_fewer_of_the_outermost_factor() -> None:
+    order = reordered((4, 3, 5), (0, 2, 1))
+    assert resized(order, 30) == reordered((2, 3, 5), (0, 2, 1))
+    assert resized(order, 35) is None
+    assert resized(reordered((4, 3), (1, 0)), 6) is None  # the outermost factor is stored last
+    assert resized(joined([(6, order), (5, VECTOR)]), 6) is None
 
 
 def test_factors_of_an_axis_may_be_stored_apart() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from tests.support.graphs import DIRECTIONS, Array, conv, converted, count, ints, model, node, random
+from tests.support.graphs import DIRECTIONS, Array, conv, converted, count, ints, model, node, random, weights
 
 IMAGE = [2, 6, 5, 7]
 
@@ -56,6 +56,46 @@ def test_a_shuffle_between_grouped_convs_moves_data() -> None:
     """Each group reads channels of all groups before."""
     nodes = [conv("x", "c", group=2), *shuffled("c", "s"), conv("s", "y", group=2)]
     assert count(converted(net(*nodes, w=random(6, 3, 3, 3)), "nchw", "onnx").model) == 1
+
+
+@pytest.mark.parametrize("count_of", [2, 3, 5])
+def test_flattened_maps_of_any_sizes_in_one_matrix(count_of: int) -> None:
+    """Each part keeps the order of its own map; of many parts those are combined that are alike."""
+    nodes, constants, wide = [], {}, 0
+    for i in range(count_of):
+        kernel, channels = [1 + i % 3, 1 + i], 4 + i
+        nodes += [conv("x", f"c{i}", f"w{i}"), node("MaxPool", [f"c{i}"], [f"p{i}"], kernel_shape=kernel),
+                  node("Flatten", [f"p{i}"], [f"f{i}"])]  # fmt: skip
+        constants[f"w{i}"] = random(channels, 6, 3, 3)
+        wide += channels * (6 - kernel[0]) * (8 - kernel[1])
+    flat = [f"f{i}" for i in range(count_of)]
+    nodes += [node("Concat", flat, ["j"], axis=1), node("MatMul", ["j", "m"], ["y"])]
+    result = converted(net(*nodes, m=random(wide, 3), **constants), "nhwc", "function")
+    assert count(result.model) == 0
+    assert bool(result.report.limited) == (count_of == 5)
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+def test_a_vector_split_into_maps_of_two_sizes(to: str, dialect: str) -> None:
+    """The columns of the matrix before are in the order of each map."""
+    sizes = {"lengths": ints(4 * 35, 3 * 6), "one": ints(2, 4, 5, 7), "two": ints(2, 3, 2, 3)}
+    nodes = [
+        node("MatMul", ["x", "m"], ["v"]), node("Split", ["v", "lengths"], ["f", "g"], axis=1),
+        node("Reshape", ["f", "one"], ["a"]), node("Reshape", ["g", "two"], ["b"]),
+        conv("a", "y", "w"), conv("b", "z", "u"),
+    ]  # fmt: skip
+    constants = {**sizes, "m": random(5, 4 * 35 + 18), "w": random(3, 4, 3, 3), "u": random(3, 3, 3, 3)}
+    a_model = model(nodes, {"x": [2, 5]}, {"y": None, "z": None}, constants)
+    assert count(converted(a_model, to, dialect).model) == (2 if (to, dialect) == ("nhwc", "onnx") else 0)
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_a_matrix_behind_a_flatten_keeps_its_axes(transposed: int) -> None:
+    """Only the elements along one of them are in another order."""
+    shape = (3, 6 * 35) if transposed else (6 * 35, 3)
+    nodes = [conv("x", "c"), node("Flatten", ["c"], ["f"]), node("Gemm", ["f", "m"], ["y"], transB=transposed)]
+    made = converted(net(*nodes, w=random(6, 6, 3, 3), m=random(*shape)), "nhwc", "function").model
+    assert weights(made)["m"].shape == shape
 
 
 @pytest.mark.parametrize("meta", [7, 35])

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from passes.layout.factor import Factor
 from passes.layout.layout import VECTOR, Layout, arranged, natural, permuted
-from passes.layout.recipe import Recipe, Reshape, Transpose, recipe
+from passes.layout.perm import Perm
+from passes.layout.recipe import Recipe, Reshape, Squeeze, Transpose, Unsqueeze, recipe
 from passes.layout.vector import joined, reordered
 from passes.refusal import Refusal
 
@@ -24,6 +25,10 @@ def followed(steps: Recipe, array: NDArray[Any]) -> NDArray[Any]:
     for step in steps:
         if isinstance(step, Transpose):
             array = array.transpose(step.perm)
+        elif isinstance(step, Squeeze):
+            array = array.squeeze(step.axes)
+        elif isinstance(step, Unsqueeze):
+            array = np.expand_dims(array, step.axes)
         else:
             array = array.reshape([array.shape[i] if n == 0 else n for i, n in enumerate(step.target)])
     return array
@@ -53,6 +58,15 @@ def strides(layout: Layout) -> set[int]:
     return {f.stride for factors in layout.stored for f in factors if f.size}
 
 
+@given(st.permutations(range(4)).map(tuple), st.permutations(range(4)).map(tuple))
+def test_axes_of_size_1_move_alone_whatever_the_other_sizes(source: Perm, target: Perm) -> None:
+    x = np.arange(15).reshape(1, 3, 1, 5)
+    steps = recipe(permuted(source), permuted(target), (1, "h", 1, "w"))
+    assert np.array_equal(followed(steps, x.transpose(source)), x.transpose(target))
+    same_bytes = np.array_equal(x.transpose(source).ravel(), x.transpose(target).ravel())
+    assert same_bytes != any(isinstance(step, Transpose) for step in steps)
+
+
 @pytest.mark.parametrize(
     ("source", "target", "shape", "steps"),
     [
@@ -60,7 +74,11 @@ def strides(layout: Layout) -> set[int]:
         (natural(4), permuted((0, 2, 3, 1)), (2, 3, 1, 1), (Reshape((2, 1, 1, 3)),)),
         (natural(4), permuted((0, 2, 3, 1)), ("n", 3, 1, 1), (Reshape((0, 1, 1, 3)),)),
         (natural(4), permuted((0, 2, 3, 1)), ("n", "c", 1, 1), (Reshape((0, 1, 1, -1)),)),
-        (natural(4), permuted((3, 0, 1, 2)), ("n", "c", "h", 1), (Transpose((3, 0, 1, 2)),)),  # two dims would move
+        (natural(4), permuted((3, 0, 1, 2)), ("n", "c", "h", 1), (Squeeze((3,)), Unsqueeze((0,)))),  # two dims move
+        (natural(4), permuted((0, 2, 3, 1)), ("n", 1, "h", "w"), (Squeeze((1,)), Unsqueeze((3,)))),
+        (natural(4), permuted((0, 2, 3, 1)), (1, 1, "h", "w"), (Squeeze((1,)), Unsqueeze((3,)))),  # the batch stays
+        (permuted((0, 1, 2)), permuted((1, 2, 0)), (1, 1, "h"), (Reshape((1, -1, 1)),)),
+        (permuted((2, 0, 3, 1)), permuted((1, 0, 2, 3)), ("n", 1, "h", "w"), (Transpose((3, 1, 0, 2)),)),
         (natural(2), arranged((0, 1), {1: reordered((2, 3), (1, 0))}), ("n", 6),
          (Reshape((0, 2, 3)), Transpose((0, 2, 1)), Reshape((0, 6)))),
     ],

@@ -228,6 +228,10 @@ def gemm(g: Growing) -> None:
     x = g.small(lambda array: array.ndim == 2)
     a, b, n = g.below(2), g.below(2), 1 + g.below(4)
     k = g.shape(x)[0 if a else 1]
-    right = g.weights(*((n, k) if b else (k, n)))
+    if g.below(2):
+        right = g.weights(*((n, k) if b else (k, n)))
+    else:
+        right = g.small(lambda array: array.ndim == 2 and array.shape[b] == k)
+        n = g.shape(right)[1 - b]
     more = g.pick([[], [g.weights(n)], [g.weights(1)], [g.weights(g.shape(x)[1 if a else 0], 1)]])
     g.add("Gemm", [x, right, *(more if more or g.opset >= 11 else [g.weights(n)])], transA=a, transB=b)

@@ -18,6 +18,7 @@ from onnx import ModelProto
 
 import passes.rules  # noqa: F401  (fills the registry)
 from passes import dialects
+from passes.apply.add_bias import add_bias
 from passes.apply.keep_calls import keep_calls
 from passes.apply.push_transposes import push
 from passes.apply.quantize_as_functions import as_functions
@@ -83,7 +84,7 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     plan = widen_vectors(program.flat, as_functions(program.flat, plan))
     moved = push(*keep_calls(graph, program, plan), asked)
     lint(moved)
-    last = tidy(moved)
+    last = tidy(add_bias(moved))
     lint(last)
     layouts = {name: layout for name, layout in asked.items() if not layout.is_natural}
     return Converted(to_model(last), layouts, _kind(bool(layouts), len(plan.relayouts)))

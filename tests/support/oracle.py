@@ -90,10 +90,23 @@ class Offered:
             options = [{ruled.node.natural(s), *self.suggested.get(ruled.rank(s), ())} for s in ruled.slots]
         yield from product(*options)
         if len(ruled.slots) == 1:
+            yield from self._joined(ruled, known)
             others = known.keys() - set(ruled.slots)
             for slot, layout in ((other, layout) for other in others for layout in known[other]):
                 with suppress(Refusal):
                     yield from ((one,) for one in ruled.likely(slot, layout))
+
+    def _joined(self, ruled: RuledNode, known: Mapping[Slot, set[Layout]]) -> Iterator[tuple[Layout, ...]]:
+        """The layouts of a value that has parts, by those of all parts."""
+        if ruled.rule is None or ruled.rule.whole is None:
+            return
+        slots = [slot for slot in ruled.node.slots if slot.side != ruled.slots[0].side]
+        options = [known.get(slot) or self._of_rank(ruled.rank(slot)) for slot in slots]
+        for p in {one.axis_perm for some in options for one in some}:
+            for parts in product(*([one for one in some if one.axis_perm == p] for some in options)):
+                if any(one.is_divided for one in parts):
+                    with suppress(Refusal):
+                        yield (ruled.rule.whole(ruled.node, *parts),)
 
     def _at(self, ruled: RuledNode, slot: Slot) -> set[Layout]:
         return (self.layouts[ruled.value(slot)] if slot in ruled.live else self._of_rank(ruled.rank(slot))) - {ANY}

@@ -120,6 +120,20 @@ def test_a_dense_behind_a_flatten(between: list[str]) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("turned", ["input", "result", "both"])
+def test_a_dense_between_transposes(turned: str, target: str) -> None:
+    """A plan may make a Gemm of its MatMul, which reads or writes them transposed: its kernel is what it was."""
+    swap = {"perm": [1, 0]}
+    before = [node("Transpose", ["x"], ["a"], **swap)] if turned != "result" else [node("Neg", ["x"], ["a"])]
+    behind = [node("Transpose", ["p"], ["y"], **swap)] if turned != "input" else [node("Neg", ["p"], ["y"])]
+    shapes = ([7, 3] if turned == "result" else [3, 7], [7, 4] if turned == "input" else [4, 7])
+    fc = random(3, 4)
+    nodes = [*before, node("MatMul", ["a", "fc"], ["p"]), *behind]
+    export = export_weights(model(nodes, {"x": shapes[0]}, {"y": shapes[1]}, {"fc": fc}), target)
+    np.testing.assert_array_equal(export.tensors["fc"], fc.T if target in ("pytorch", "tflite") else fc)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_channel_shuffle_stays_the_targets(target: str) -> None:
     """ShuffleNet: a plan may fold the shuffle into the kernels around; the weights of a target that shuffles do not."""
     nodes = [

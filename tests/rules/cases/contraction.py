@@ -1,7 +1,10 @@
 """Rows for passes/rules/contraction.py."""
 
+import numpy as np
+
 from tests.rules.cases.case import TOLERANCE, F, W, case, scalar
 
+ABOUT_HALF = {"tolerance": 1e-2}
 SUM = {"accepts": "every", "tolerance": TOLERANCE}
 
 ROWS = [
@@ -14,12 +17,17 @@ ROWS = [
     case("Gemm", 11, (3, 30), W(30, 10), scalar(7), accepts="every"),
     case("Gemm", 7, ("n3", 30), W(30, 10), ("n3", 10), accepts="every"),
     case("Gemm", 13, (3, 30), W(30, 10), ("k10",), accepts="every"),
-    case("MatMul", 13, (6, 30), W(30, 10), accepts="product"),
+    case("MatMul", 13, (6, 30), W(30, 10), accepts="every"),
+    case("MatMul", 13, (6, 30), (30, 10), dtype=np.float64, accepts="every"),
+    case("MatMul", 13, (6, 30), (30, 10), dtype=np.float16, data="unit", accepts="every", **ABOUT_HALF),
+    case("MatMul", 11, W(6, 30), (30, 10), accepts="every"),
+    case("MatMul", 9, (6, 30), (30, 10), accepts="product"),
+    case("MatMul", 13, (6, 30), (30, 10), dtype=np.int32, accepts="product"),
     case("MatMul", 13, (2, 6, 30), W(30, 10), accepts="product"),
     case("MatMul", 13, (2, 3, 5, 6), W(6, 7), accepts="product"),
     case("MatMul", 13, (2, 3, 5, 7), (2, 3, 7, 6), accepts="product"),
     case("MatMul", 13, (2, 3, 5, 6), (1, 3, 6, 7), accepts="product"),
-    case("MatMul", 13, (3, 6), (6, 5), accepts="product"),
+    case("MatMul", 13, ("n3", 6), (6, "k5"), accepts="every"),
     case("MatMul", 13, (6,), W(6, 10), accepts="product"),
     case("MatMul", 13, (2, 3, 6), W(6), accepts="product"),
     case("MatMul", 13, (2, 3, 5, 6), (6,), accepts="product"),
@@ -31,7 +39,7 @@ ROWS = [
     case("MatMul", 13, (2, 3, 5, 6), W(3, 6, 7), accepts="product"),
     case("MatMul", 13, W(10, 6), (2, 3, 6, 5), accepts="product"),
     case("MatMul", 13, W(3, 10, 6), (2, 3, 6, 5), accepts="product"),
-    case("MatMul", 13, W(10, 6), (6, 5), accepts="product"),
+    case("MatMul", 13, W(10, 6), (6, 5), accepts="every"),
     case("MatMul", 13, W(6), (2, 6, 10), accepts="product"),
     case("MatMul", 13, (1, 5, 6), W(6, 7), accepts="product"),
     case("MatMul", 13, (5, 6), (1, 6, 7), accepts="product"),
