@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import onnx_graphsurgeon as gs
 
 import passes.rules  # noqa: F401  (fills the registry)
+from passes.apply.past_outputs import past_outputs
 from passes.apply.push_transposes import push
 from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
@@ -125,4 +126,5 @@ PASSES = (
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "push_transposes", lambda work: push(work.graph, work.plan, work.program.ends)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
+    Pass(APPLY, "past_outputs", lambda work: past_outputs(work.graph)),
 )
