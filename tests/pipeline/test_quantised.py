@@ -27,6 +27,7 @@ TRANSPOSES = {  # Transposes of the result
 MOST_EXECUTED = {"function": 3, "onnx": 1}  # Transposes, after onnxruntime's basic optimisation
 INT32 = onnx.TensorProto.INT32
 INT8, UINT8 = QuantType.QInt8, QuantType.QUInt8
+KERNEL = random(3, 3, 3, 3)
 KINDS = list(product((False, True), (INT8, UINT8)))  # weights per channel, type of the activations
 QDQ, QOPERATOR = QuantFormat.QDQ, QuantFormat.QOperator
 
@@ -203,7 +204,7 @@ def test_what_is_only_transposed_moves_as_integers(again: float) -> None:
         conv("e", "y"),
     ]
     scales = {"s": np.asarray(0.05, np.float32), "a": np.asarray(again, np.float32)}
-    constants = {**scales, "z": np.asarray(7, np.uint8), "w": random(7, 7, 3, 3)}
+    constants: dict[str, Array] = {**scales, "z": np.asarray(7, np.uint8), "w": random(7, 7, 3, 3)}
     original = model(nodes, {"x": (1, 3, 5, 7)}, {"y": None}, constants)
     result = converted(original, "nchw", "onnx")
     assert (result.report.transposes, result.report.bytes_before, result.report.bytes) == ((1, 1), 420, 105)
@@ -222,6 +223,6 @@ def test_what_is_computed_with_keeps_its_pair(ops: list[str], moved: int) -> Non
         *[node(op, ["d"], ["e"]) for op in ops],
         node("Transpose", ["e" if ops else "d"], ["y"], perm=[0, 2, 3, 1]),
     ]
-    constants = {"s": np.asarray(0.05, np.float32), "z": np.asarray(7, np.uint8), "w": random(3, 3, 3, 3)}
+    constants: dict[str, Array] = {"s": np.asarray(0.05, np.float32), "z": np.asarray(7, np.uint8), "w": KERNEL}
     original = model(nodes, {"x": (1, 3, 5, 7)}, {"y": None}, constants)
     assert converted(original, "nchw", "onnx", keep_io=True).report.bytes == moved
