@@ -9,7 +9,7 @@ OPEN = "float[4,h=6,2,w=10] x"
 IMAGE = "float[2,4,6,5] x"
 ONES = "float[1,n=4,1,2] x"
 ROWS = "float[a=4,6,b=10] x"
-UNKNOWN = "float[4,h=6,2,w=10] x, int64[8] p"
+WITH_PADS = "float[4,h=6,2,w=10] x, int64[8] p"
 SINCE_15, SINCE_18 = (15, 18, 23), (18, 23)
 PADS = "int64[8] pads = {1, -2, 3, 4, 5, 6, 7, 8}"
 SCALES = "float[4] s = {0.3, 2.5, 1.0, 0.7}"
@@ -86,7 +86,7 @@ CASES = [
     ),
     *between(
         "TestPadNonconst",
-        UNKNOWN,
+        WITH_PADS,
         "0312",
         "q = Add(p, pads) u = Pad(t, q, v)",
         "0231",
