@@ -39,12 +39,27 @@ class Program:
         self._executions = executions_per_inference(graph, UNKNOWN_TRIPS)
 
     def is_pair(self, name: str) -> bool:
-        """Whether a value is quantised only to be dequantised: runtimes must see the two next to each other to fuse."""
+        """Whether a value is quantised only to be dequantised: runtimes must see the two next to each other to fuse.
+
+        Not so what is given out, or quantised again, before anything is computed of it: as integers it moves cheapest.
+        """
         maker = self.flat.makers.get(name)
-        if maker is None or name in self.outputs:
+        if maker is None or name in self.outputs or self.flat.nodes[maker[0]].node.op != "QuantizeLinear":
             return False
-        readers = {self.flat.nodes[i].node.op for i, _ in self.flat.readers(name)}
-        return self.flat.nodes[maker[0]].node.op == "QuantizeLinear" and readers == {"DequantizeLinear"}
+        readers = [self.flat.nodes[i] for i, _ in self.flat.readers(name)]
+        dequantised = {ruled.node.op for ruled in readers} == {"DequantizeLinear"}
+        return dequantised and any(self._computed_of(ruled.value(OUT(0))) - {"QuantizeLinear"} for ruled in readers)
+
+    def _computed_of(self, name: str) -> set[str]:
+        """The operators that read a value, or what Transposes make of it."""
+        found, pending = set[str](), [name]
+        while pending:
+            for ruled in (self.flat.nodes[i] for i, _ in self.flat.readers(pending.pop())):
+                if (ruled.node.domain, ruled.node.op) == ("", "Transpose"):
+                    pending.append(ruled.value(OUT(0)))
+                else:
+                    found.add(ruled.node.op)
+        return found
 
     def bytes_of(self, name: str) -> int:
         """What one Transpose of the value moves per inference."""

@@ -11,20 +11,25 @@ from passes.rules.contraction import matmul_in_order
 from passes.rules.elementwise import operand
 from passes.rules.image import IMAGE
 
+AXIS_SINCE = 13  # of QuantizeLinear and DequantizeLinear; before, these have one scale
+
 
 def linear(node: Node, layout: Layout) -> Move:
     """QuantizeLinear and DequantizeLinear: per tensor, per element of an axis, or per block of elements along an axis.
 
     Blocks of what is computed stay: onnxruntime 1.31 fails on them next to a Transpose, such as a function may hold.
+    Without blocks, a scale or zero point of unknown rank is a scalar or a vector along the axis.
     """
-    if node.shape(IN(1)) in ([], [1]):
+    if node.tensor(IN(1)).shape in ([], [1]) or not (node.domain or node.opset >= AXIS_SINCE):
         return node.move({0: layout}, {0: layout})
-    axis = node.attr("axis", 1) % layout.rank
-    if node.attr("block_size", 0):
-        if not node.is_constant(0):
-            raise Refusal(f"{node.op} in blocks next to a Transpose fails in onnxruntime")
+    axis, blocks = node.attr("axis", 1) % layout.rank, node.attr("block_size", 0)
+    if blocks and not node.is_constant(0):
+        raise Refusal(f"{node.op} in blocks next to a Transpose fails in onnxruntime")
+    parameters = [IN(i) for i in (1, 2) if node.has(IN(i))]
+    told = [slot for slot in parameters if blocks or node.tensor(slot).shape is not None]
+    if blocks or len(told) < len(parameters):
         layout.require_natural(axis)
-    inputs = {i: parameter(node, i, layout, axis) for i in (1, 2) if node.has(IN(i))}
+    inputs = {slot.number: parameter(node, slot.number, layout, axis) for slot in told}
     return node.move({0: layout, **inputs}, {0: layout}, attrs={"axis": layout.place(axis)})
 
 

@@ -27,6 +27,7 @@ TRANSPOSES = {  # Transposes of the result
 MOST_EXECUTED = {"function": 3, "onnx": 1}  # Transposes, after onnxruntime's basic optimisation
 INT32 = onnx.TensorProto.INT32
 INT8, UINT8 = QuantType.QInt8, QuantType.QUInt8
+KERNEL = random(3, 3, 3, 3)
 KINDS = list(product((False, True), (INT8, UINT8)))  # weights per channel, type of the activations
 QDQ, QOPERATOR = QuantFormat.QDQ, QuantFormat.QOperator
 
@@ -188,3 +189,40 @@ def test_stand_ins_have_the_shapes_of_the_quantised_operators(name: str) -> None
     assert len(made) > 3
     for one in made:
         assert found[one][1:] == wanted[one.removesuffix("_quantized")][1:]  # the batch has names of its own
+
+
+@pytest.mark.parametrize("again", [0.05, 0.1], ids=["the same scale", "another scale"])
+def test_what_is_only_transposed_moves_as_integers(again: float) -> None:
+    """Nothing is computed of what stands between DequantizeLinear and QuantizeLinear: there it would be float32."""
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        node("QuantizeLinear", ["r", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        node("Transpose", ["d"], ["t"], perm=[0, 3, 2, 1]),
+        node("QuantizeLinear", ["t", "a", "z"], ["p"]),
+        node("DequantizeLinear", ["p", "a", "z"], ["e"]),
+        conv("e", "y"),
+    ]
+    scales = {"s": np.asarray(0.05, np.float32), "a": np.asarray(again, np.float32)}
+    constants: dict[str, Array] = {**scales, "z": np.asarray(7, np.uint8), "w": random(7, 7, 3, 3)}
+    original = model(nodes, {"x": (1, 3, 5, 7)}, {"y": None}, constants)
+    result = converted(original, "nchw", "onnx")
+    assert (result.report.transposes, result.report.bytes_before, result.report.bytes) == ((1, 1), 420, 105)
+    (moved,) = [n.input[0] for n in result.model.graph.node if n.op_type == "Transpose"]
+    assert moved == "q"
+    assert in_pairs(result.model) == 0
+
+
+@pytest.mark.parametrize(("ops", "moved"), [([], 105), (["Relu"], 420)], ids=["given out", "computed with"])
+def test_what_is_computed_with_keeps_its_pair(ops: list[str], moved: int) -> None:
+    """What is given out as it is dequantised may move as integers, too."""
+    nodes = [
+        conv("x", "c"),
+        node("QuantizeLinear", ["c", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        *[node(op, ["d"], ["e"]) for op in ops],
+        node("Transpose", ["e" if ops else "d"], ["y"], perm=[0, 2, 3, 1]),
+    ]
+    constants: dict[str, Array] = {"s": np.asarray(0.05, np.float32), "z": np.asarray(7, np.uint8), "w": KERNEL}
+    original = model(nodes, {"x": (1, 3, 5, 7)}, {"y": None}, constants)
+    assert converted(original, "nchw", "onnx", keep_io=True).report.bytes == moved

@@ -192,3 +192,13 @@ def test_13_a_window_that_starts_in_the_padding_is_left_out(op: str, declared: i
         a_model.graph.value_info.append(value("p", (2, 3, 3, declared)))
     hold(a_model)
     assert dims(convert(a_model, "nchw", 0).model.graph.value_info)["p"] == [2, 3, 3, 4]
+
+
+@pytest.mark.parametrize("perm_of_a", [[1, 0], [0, 1], None])
+def test_16_a_transpose_that_makes_a_graph_output_is_not_read_by_gemm(perm_of_a: list[int] | None) -> None:
+    """onnxruntime folds the Transposes of both operands into Gemm, and removes the one that makes a graph output."""
+    attrs = {} if perm_of_a is None else {"perm": perm_of_a}
+    nodes = [node("Transpose", ["x"], ["t"], **attrs), node("Transpose", ["v"], ["u"], perm=[1, 0]),
+             node("Gemm", ["t", "u"], ["y"], transA=int(perm_of_a != [0, 1])),
+             node("Identity", ["t"], ["z"])]  # fmt: skip
+    hold(model(nodes, {"x": (5, 7), "v": (3, 7)}, {"y": None, "z": None}))

@@ -214,10 +214,22 @@ class _Program:
         return tuple(layout.along(axis) if axis in layout.lengths() else None for axis in range(layout.rank))
 
     def _is_pair(self, name: str) -> bool:
-        readers = {self.flat.nodes[i].node.op for i, _ in self.flat.readers(name)}
+        """Quantised, only to be dequantised for something to be computed of it."""
         made = name in self.flat.makers and self.flat.nodes[self.flat.makers[name][0]].node.op
         is_end = len(self.needed[name]) > len(self.flat.readers(name))
-        return made == "QuantizeLinear" and readers == {"DequantizeLinear"} and not is_end
+        readers = self._readers(name)
+        ops = {ruled.node.op for ruled in readers}
+        return (
+            made == "QuantizeLinear" and ops == {"DequantizeLinear"} and not is_end and any(map(self._is_used, readers))
+        )
+
+    def _is_used(self, ruled: RuledNode) -> bool:
+        """Whether anything but QuantizeLinear reads what a node makes, or a Transpose of it."""
+        readers = self._readers(ruled.value(OUT(0)))
+        return any(self._is_used(r) if r.node.op == "Transpose" else r.node.op != "QuantizeLinear" for r in readers)
+
+    def _readers(self, name: str) -> list[RuledNode]:
+        return [self.flat.nodes[i] for i, _ in self.flat.readers(name)]
 
 
 def rank_of(tensor: gs.Tensor) -> int | None:

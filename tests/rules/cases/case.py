@@ -23,9 +23,10 @@ TOLERANCE = 1e-5  # of the largest result: for operators that do not compute exa
 
 @dataclass(frozen=True, eq=False)
 class Fed:
-    """An input of the graph with this value."""
+    """An input of the graph with this value; unless it is ``ranked``, its rank is not told."""
 
     value: Array
+    ranked: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ class Case:
         results = [f"y{j}" for j in range(self.outputs)]
         return helper.make_node(self.op, names, results, "node", domain=self.domain, **self.attrs)
 
-    def _declared(self, operand: Operand) -> tuple[int, Sequence[Dim]]:
+    def _declared(self, operand: Operand) -> tuple[int, Sequence[Dim] | None]:
         if isinstance(operand, Fed):
-            return element_type(operand.value.dtype), operand.value.shape
+            return element_type(operand.value.dtype), operand.value.shape if operand.ranked else None
         if isinstance(operand, Of):
             return element_type(operand.dtype), operand.shape
         assert isinstance(operand, tuple)
@@ -187,8 +188,8 @@ def _brief(operand: Operand) -> str:
     if isinstance(operand, np.ndarray):
         return f"const{operand.tolist() if operand.size < 9 else operand.shape}".replace(" ", "")
     if isinstance(operand, Fed):
-        value = operand.value
-        return f"fed{value.dtype.name[0]}{value.tolist() if value.size < 15 else value.shape}".replace(" ", "")
+        value, how = operand.value, "fed" if operand.ranked else "hidden"
+        return f"{how}{value.dtype.name[0]}{value.tolist() if value.size < 15 else value.shape}".replace(" ", "")
     if isinstance(operand, Of):
         return f"{np.dtype(operand.dtype).name}{operand.shape}".replace(" ", "")
     return str(operand).replace(" ", "")
