@@ -34,15 +34,16 @@ UNKNOWN_ITEMSIZE = 2
 
 @dataclass(frozen=True)
 class Price:
-    """In the units of the table: of each byte, of each that lies ``far``, beyond the cache, and of each run."""
+    """In the units of the table: of each byte, of each that lies ``far``, beyond the cache, of each run and call."""
 
     byte: float = 0.0
     far: float = 0.0
     run: float = 0.0
+    call: float = 0.0
 
     def of(self, size: int, runs: float) -> float:
         """What it is for ``size`` bytes in so many runs."""
-        return size * self.byte + max(size - NEAR, 0) * self.far + runs * self.run
+        return self.call + size * self.byte + max(size - NEAR, 0) * self.far + runs * self.run
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,8 @@ class Runtime:
     operators: Mapping[str, Row] = field(default_factory=dict)
 
     # Among plans of equal cost the one with fewest changes of layout, among those the one that leaves most nodes as
-    # they are: all moves of a plan together cost less than one change
-    relayout_tie: float = 1.0
-    moves_tie: float = 0.5
+    # they are: all moves of a plan together cost less than one change. ``tie`` is nothing beside what costs differ by
+    tie: float = 1.0
 
     @property
     def is_uniform(self) -> bool:

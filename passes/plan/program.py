@@ -82,12 +82,12 @@ class Program:
 
     def tie_of(self, name: str) -> float:
         """What one change of the value's layout costs besides, so that there are few."""
-        return self.runtime.relayout_tie * max(self._executions.get(name, 1), 1)
+        return self.runtime.tie * max(self._executions.get(name, 1), 1)
 
     @property
     def tie_of_moves(self) -> float:
         """What it costs that a node is not as it was, so that there are few."""
-        return self.runtime.moves_tie / max(2 * len(self.moves), 1)
+        return self.runtime.tie / max(4 * len(self.moves), 1)
 
     def inside(self, node: Node, move: Move) -> float:
         """What one run of a node, so moved, costs because of how its data is stored."""
