@@ -56,12 +56,12 @@ def product(node: Node, move: Move, dims: Dims) -> Situation | None:
 
 
 def packing(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """As ``product``; ``exchanged`` is for the left operand, with a run for each element of the right one: what is on
-    the right is laid out block by block, a constant once, other values on each run."""
-    if not move.operands or not (_is_turned(move) or node.is_constant(1)):
-        return None
-    if not node.is_constant(1):
-        return Situation("turned", slot=IN(1))
+    """``exchanged``, for the left operand, with a run for each element of the right one: what is on the right is laid
+    out block by block, a constant once, other values on each run. ``turned``: the one that comes first is computed, and
+    read transposed, so that it is laid out on each run, too."""
+    first = move.operands[0] if move.operands else 0
+    if not (move.operands and node.is_constant(1)):
+        return Situation("turned", slot=IN(first)) if _is_turned(move) and not node.is_constant(first) else None
     left, right = (prod(dims(node.tensor(IN(i)))) for i in range(2))
     return Situation("exchanged", left / right, IN(0))
 
