@@ -145,8 +145,8 @@ def _certificate(report: Report) -> str:
     moved = f"Transposed bytes per inference{estimated}: {report.bytes_before:,} before, {report.bytes:,} now"
     moved += f" (Transposes {before} -> {after})"
     if report.unit != "bytes":
-        moved += f". What depends on layouts takes {milliseconds(report.cost)} in {report.runtime} by its prices, "
-        moved += f"{milliseconds(report.cost_before)} before"
+        moved += f". By the prices of {report.runtime} what depends on layouts took "
+        moved += f"{milliseconds(report.cost_before)} per inference before, and takes {milliseconds(report.cost)} now"
     elif report.cost > report.bytes:
         besides = report.cost - report.bytes
         moved += f" and {besides:,.0f} besides, in operators and Casts, because of how values are stored"

@@ -1,5 +1,7 @@
 """Plans at the prices of a runtime: what is seen of a node, which changes are dear, and that these stay."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from passes.plan.situations import SEEN, Situation, change
 from passes.rules.api import IN
 from rewriter import UsageError, rewrite, validate
 from rewriter.choices import RUNTIMES
+from rewriter.cli import main
 from tests.plan.test_plan import STANDARD, read
 from tests.support import engines
 from tests.support.graphs import conv, ints, model, node, random
@@ -134,3 +137,15 @@ def test_an_einsum_that_only_permutes_is_a_transpose() -> None:
     nodes.append(node("Einsum", ["r"], ["y"], equation="nhwc->nchw"))
     result = rewrite(model(nodes, {"x": IMAGE}, {"y": IMAGE}), "nhwc", keep_io=True)
     assert [one.op_type for one in result.model.graph.node] == ["Relu"]
+
+
+def test_the_report_tells_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, report = tmp_path / "decoder.onnx", tmp_path / "report.json"
+    onnx.save(decoder(), path)
+    options = ["--keep-io", "--for", "onnxruntime", "--dry-run", "--no-validate", "--json", str(report)]
+    assert main([str(path), "--to", "nchw", *options]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"By the prices of onnxruntime what depends on layouts took [1-9]\d*\.\d+ ms per inference", told)
+    facts = json.loads(report.read_text())["rewrite"]
+    assert (facts["runtime"], facts["unit"], facts["held"]) == ("onnxruntime", "ns", 2)
+    assert 0 < facts["bound"] <= facts["cost"] < facts["cost_before"]
