@@ -32,6 +32,8 @@ def with_dense_vectors(node: Node, layout: Layout, scales: int) -> list[Move]:
     """As if scales and sizes had an entry for every axis."""
     p, (certain, possible) = layout.perm, resized(node, scales)
     mode, moved = node.attr("mode", "nearest"), {p.index(axis) for axis in possible}
+    if mode == "cubic" and moved <= {1, 2} and not grows(node, scales):
+        mode = "cubic, smaller"
     may_move = layout.is_natural or interpolates(mode, len(p), moved)
     if len(p) not in FORMATS or p[:2] == (0, 1) or certain & {0, 1}:
         if certain & {0, 1} and not may_move:
@@ -94,7 +96,16 @@ def resized(node: Node, scales: int) -> tuple[set[int], set[int]]:
 def interpolates(mode: str, rank: int, axes: set[int]) -> bool:
     """Whether onnxruntime resizes these axes in this mode (its ScalesValidation; other runtimes do no more)."""
     inner, last = axes <= set(range(2, rank)), rank == 4 and axes <= {1, 2}
-    return {"nearest": True, "linear": inner or last or rank < 4}.get(mode, inner or last or rank < 3)
+    known = {"nearest": True, "linear": inner or last or rank < 4, "cubic": inner or last or rank < 3}
+    return known.get(mode, inner or rank < 3)
+
+
+def grows(node: Node, scales: int) -> bool:
+    """Whether no axis certainly or possibly gets smaller: only then onnxruntime has a cubic Resize channels-last."""
+    if node.has(IN(scales)) and node.is_constant(scales) and node.const(scales).size:
+        return all(float(factor) >= 1 for factor in node.const(scales).tolist())
+    pairs = zip(node.shape(IN(0)), node.shape(OUT(0)), strict=True)
+    return all(a == b or (isinstance(a, int) and isinstance(b, int) and a <= b) for a, b in pairs if a is not None)
 
 
 def upsample_attr(node: Node, layout: Layout) -> Move:

@@ -147,6 +147,7 @@ ALIKE: dict[str, Callable[[Case, Perm, Dialect], bool]] = {
     "neighbours": lambda row, p, dialect: (
         p[:2] == (0, 1) or is_last(p, dialect) or {p.index(2), p.index(3)} in ({1, 2}, {2, 3})
     ),
+    "last two": lambda row, p, dialect: p[:2] == (0, 1) or is_last(p, dialect) or {p.index(2), p.index(3)} == {2, 3},
     "region": lambda row, p, dialect: p[:2] == (0, 1) or (says_last(dialect) and p == perm.channels_last(len(p))),
     "channels": lambda row, p, dialect: p[1] == 1 or is_last(p, dialect),
     "first": lambda row, p, dialect: p[:2] == (0, 1),

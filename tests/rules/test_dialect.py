@@ -35,7 +35,7 @@ CALLS = [
     (name_of(row), row, weights)
     for row, weights in product(CASES, WEIGHT_LAYOUTS)
     if row.op in STANDARD and not row.domain and rank_of(row) in FORMATS
-    if row.accepts not in ("none", "together") and "axes" not in row.attrs and form_named(row.op, row.opset)
+    if row.accepts not in ("none", "together", "last two") and "axes" not in row.attrs and form_named(row.op, row.opset)
 ]
 
 

@@ -13,6 +13,7 @@ ROWS = [
     case("Resize", 13, X4, None, None, [2, 3, 9, 11], mode="linear", accepts="neighbours", tolerance=TOLERANCE),
     case("Resize", 13, X4, F(), F(), [2, 3, 9, 11], coordinate_transformation_mode="align_corners", mode="cubic",
          accepts="neighbours", tolerance=TOLERANCE),
+    case("Resize", 13, X4, None, F(1, 1, 2, 0.5), mode="cubic", accepts="last two", tolerance=TOLERANCE),
     case("Resize", 19, X4, None, F(1, 1, 2.5, 0.6), coordinate_transformation_mode="asymmetric",
          nearest_mode="floor"),
     case("Resize", 18, X4, None, None, [9, 11], axes=[2, 3]),
