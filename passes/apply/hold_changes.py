@@ -5,7 +5,6 @@ what these operators cost in either layout. What it leaves alone is an Einsum (d
 enough: where nothing can be carried in, or nothing out, it stays.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from passes.plan.plan import Plan, Relayout
@@ -41,10 +40,12 @@ class _Regions:
     def __init__(self, program: Program, plan: Plan) -> None:
         self._flat, self._plan = program.flat, plan
         self.of = {
-            i: i for i, move in enumerate(plan.moves) if any(self._is_moved(move, slot) for slot in self._slots(i))
+            i: i
+            for i, move in enumerate(plan.moves)
+            if any(self._is_moved(move, slot) for slot in self._flat.nodes[i].live)
         }
         for i in self.of:
-            for slot in (slot for slot in self._slots(i) if slot.side == "in"):
+            for slot in (slot for slot in self._flat.nodes[i].live if slot.side == "in"):
                 value, layout = self._flat.nodes[i].value(slot), plan.moves[i].at(slot)
                 maker = self._flat.makers.get(value, (i, slot))[0]
                 if self._is_moved(plan.moves[i], slot) and plan.stored[value] == layout and maker in self.of:
@@ -62,9 +63,6 @@ class _Regions:
         """The region that makes what a change changes."""
         maker = self._flat.makers.get(change.value, (None,))[0]
         return self.of.get(maker) if maker is not None and not self._plan.stored[change.value].is_natural else None
-
-    def _slots(self, i: int) -> Iterator[Slot]:
-        return iter(self._flat.nodes[i].live)
 
     def _is_moved(self, move: Move, slot: Slot) -> bool:
         return move.at(slot) != ANY and not move.at(slot).is_natural

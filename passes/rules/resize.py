@@ -32,9 +32,7 @@ def with_dense_vectors(node: Node, layout: Layout, scales: int) -> list[Move]:
     """As if scales and sizes had an entry for every axis."""
     p, (certain, possible) = layout.perm, resized(node, scales)
     mode, moved = node.attr("mode", "nearest"), {p.index(axis) for axis in possible}
-    if mode == "cubic" and moved <= {1, 2} and not grows(node, scales):
-        mode = "cubic, smaller"
-    may_move = layout.is_natural or interpolates(mode, len(p), moved)
+    may_move = layout.is_natural or interpolates(mode, len(p), moved, grows(node, scales))
     if len(p) not in FORMATS or p[:2] == (0, 1) or certain & {0, 1}:
         if certain & {0, 1} and not may_move:
             raise Refusal(f"runtimes interpolate along neighbouring spatial axes only, and {p} sets them apart")
@@ -93,10 +91,13 @@ def resized(node: Node, scales: int) -> tuple[set[int], set[int]]:
     return certain, {i for i, (a, b) in both if a is None or a != b}
 
 
-def interpolates(mode: str, rank: int, axes: set[int]) -> bool:
-    """Whether onnxruntime resizes these axes in this mode (its ScalesValidation; other runtimes do no more)."""
+def interpolates(mode: str, rank: int, axes: set[int], grows: bool) -> bool:
+    """Whether onnxruntime resizes these axes in this mode (its ScalesValidation; other runtimes do no more).
+
+    ``grows``: no axis gets smaller.
+    """
     inner, last = axes <= set(range(2, rank)), rank == 4 and axes <= {1, 2}
-    known = {"nearest": True, "linear": inner or last or rank < 4, "cubic": inner or last or rank < 3}
+    known = {"nearest": True, "linear": inner or last or rank < 4, "cubic": inner or (last and grows) or rank < 3}
     return known.get(mode, inner or rank < 3)
 
 
