@@ -10,9 +10,14 @@ SMALL = 4096  # elements; larger constants are weights: no inference and no rule
 Shape = list[Any]  # sizes, symbols, None
 
 
+def standard(domain: str | None) -> str:
+    """The domain under the one name that passes know it by: the standard one has two."""
+    return "" if domain in (None, "ai.onnx") else str(domain)
+
+
 def standard_opset(model: ModelProto) -> int:
     """The version of the standard operators that a model imports, 0 if it uses none."""
-    return next((int(opset.version) for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0)
+    return next((int(opset.version) for opset in model.opset_import if not standard(opset.domain)), 0)
 
 
 def opset_of(model: ModelProto) -> int:
@@ -25,7 +30,7 @@ def imports_of(model: ModelProto) -> dict[str, int]:
     """The versions of operators by domain; what only functions import is as the first of them does."""
     imports: dict[str, int] = {}
     for opset in (opset for part in (model, *model.functions) for opset in part.opset_import):
-        imports.setdefault("" if opset.domain == "ai.onnx" else opset.domain, int(opset.version))
+        imports.setdefault(standard(opset.domain), int(opset.version))
     return imports
 
 

@@ -14,8 +14,8 @@ import onnx_graphsurgeon as gs
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto, helper
 
 from passes.ir import constants
-from passes.ir.declared import SMALL, imports_of, values_of
-from passes.ir.functions import standard, still_called
+from passes.ir.declared import SMALL, imports_of, standard, values_of
+from passes.ir.functions import still_called
 from passes.ir.graph import bodies, every_graph, every_node
 from passes.ir.importer import UNKNOWN, Origin
 
@@ -41,7 +41,7 @@ def export_model(graph: gs.Graph) -> ModelProto:
 
 def _raise_opset(model: ModelProto, opset: int) -> None:
     """The standard operators, if the model imports any, are those of an opset, of an IR version that knows it."""
-    for one in (one for one in model.opset_import if one.domain in ("", "ai.onnx") and one.version != opset):
+    for one in (one for one in model.opset_import if not standard(one.domain) and one.version != opset):
         one.version = opset
         model.ir_version = max(model.ir_version, helper.find_min_ir_version_for([one], ignore_unknown=True))
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import onnx
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-from passes.ir.declared import body_protos, every_node_proto
+from passes.ir.declared import body_protos, every_node_proto, standard
 
 Key = tuple[str, str, str]  # domain, name, overload
 Names = Mapping[str, str]
@@ -18,11 +18,6 @@ class Naming(NamedTuple):
 
     value: Callable[[str], str]
     node: Callable[[str], str]
-
-
-def standard(domain: str | None) -> str:
-    """The domain under the one name that passes know it by: the standard one has two."""
-    return "" if domain in (None, "ai.onnx") else str(domain)
 
 
 def called_by(node: NodeProto) -> Key:

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.dialects.base import Dialect
+from passes.ir.declared import standard
 from passes.layout.edit import Array, changes_nothing
 from passes.layout.layout import Layout, natural
 from passes.refusal import Refusal
@@ -24,7 +25,7 @@ class Node:
 
     def __init__(self, node: gs.Node, opset: int, dialect: Dialect) -> None:
         self.op: str = node.op
-        self.domain: str = "" if node.domain in (None, "ai.onnx") else node.domain
+        self.domain = standard(node.domain)
         self.name: str = node.name
         self.opset = opset
         self.barrier: str | None = getattr(node, "barrier", None)  # why nothing is known of it
