@@ -2,14 +2,16 @@
 
 onnxruntime's optimiser carries a Transpose through operators to the next one, where the two cancel; it knows nothing of
 what these operators cost in either layout. What it leaves alone is an Einsum (docs/prices.md). One side of a region is
-enough: where nothing can be carried in, or nothing out, it stays.
+enough: where nothing can be carried in, or nothing out, it stays. And it has products read transposed what a Transpose
+before them swaps, which for the first operand may be dearer; where it is not, the plan says so itself.
 """
 
 from dataclasses import replace
 
+from passes.layout.recipe import Transpose, recipe
 from passes.plan.plan import Plan, Relayout
 from passes.plan.program import Program
-from passes.rules.api import ANY, Layout, Move, Slot
+from passes.rules.api import ANY, IN, Move, Slot
 
 
 def hold_changes(program: Program, plan: Plan) -> Plan:
@@ -18,7 +20,7 @@ def hold_changes(program: Program, plan: Plan) -> Plan:
         return plan
     regions = _Regions(program, plan)
     worth = {regions.of[i] for i, move in enumerate(plan.moves) if i in regions.of and _is_better(program, i, move)}
-    held: set[tuple[str, Layout]] = set()
+    held = {(one.value, one.needed) for one in plan.relayouts if _is_folded(program, plan, one)}
     for region in worth:
         sides = [
             [change for change in plan.relayouts if side(change) == region] for side in (regions.into, regions.out_of)
@@ -32,6 +34,22 @@ def _is_better(program: Program, i: int, move: Move) -> bool:
     """Whether a node runs faster so than as it was."""
     node = program.flat.nodes[i].node
     return program.inside(node, move) < program.inside(node, node.move())
+
+
+def _is_folded(program: Program, plan: Plan, change: Relayout) -> bool:
+    """Whether a change swaps the last two axes of the first operand of a product."""
+    shape = program.flat.tensors[change.value].shape
+    if change.op != "Transpose" or shape is None or len(shape) < 2:
+        return False
+    *batch, row, column = range(len(shape))
+    if recipe(change.stored, change.needed, shape) != (Transpose((*batch, column, row)),):
+        return False
+    return any(
+        program.flat.nodes[i].node.op in program.runtime.folds
+        and plan.moves[i].at(slot) == change.needed
+        and slot == IN(plan.moves[i].operands[0] if plan.moves[i].operands else 0)
+        for i, slot in program.flat.readers(change.value)
+    )
 
 
 class _Regions:

@@ -115,6 +115,7 @@ class Dialect:
     ranks: ClassVar[Collection[int]] = ()  # of the images that it would have channels-last
     domains: ClassVar[Collection[str]] = ()  # of its operators
     optional: ClassVar[Collection[str]] = ()  # its operators that the plan may write otherwise
+    turning: ClassVar[tuple[str, str] | None] = None  # a MatMul of batches with flags to read operands transposed
     opset: ClassVar[int] = 0  # of the standard operators, to which a file may be raised that profits from it
 
     def spell(self, form: Form, rank: int) -> Spelling | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
+MICROSOFT = "com.microsoft"  # onnxruntime's own operators
 SMALL = 4096  # elements; larger constants are weights: no inference and no rule reads them
 
 Shape = list[Any]  # sizes, symbols, None

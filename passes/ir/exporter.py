@@ -14,7 +14,7 @@ import onnx_graphsurgeon as gs
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto, helper
 
 from passes.ir import constants
-from passes.ir.declared import SMALL, imports_of, standard, values_of
+from passes.ir.declared import MICROSOFT, SMALL, imports_of, standard, values_of
 from passes.ir.functions import still_called
 from passes.ir.graph import bodies, every_graph, every_node
 from passes.ir.importer import UNKNOWN, Origin
@@ -31,7 +31,7 @@ def export_model(graph: gs.Graph) -> ModelProto:
         setattr(model, field, getattr(original, field))
     for field in ("metadata_props", "training_info"):
         getattr(model, field).extend(getattr(original, field))
-    model.opset_import.extend(_opsets(graph, {"": graph.opset, **imports_of(original)}))
+    model.opset_import.extend(_opsets(graph, {"": graph.opset, MICROSOFT: 1, **imports_of(original)}))
     _raise_opset(model, graph.opset)
     _Export(complete=True).fill(model.graph, graph)
     model.functions.extend(still_called(original, model.graph))

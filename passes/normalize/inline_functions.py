@@ -10,14 +10,14 @@ import onnx_graphsurgeon as gs
 
 from passes import dialects
 from passes.ir.constants import Stored
-from passes.ir.declared import imports_of
+from passes.ir.declared import MICROSOFT, imports_of
 from passes.ir.functions import Key, Naming, called_by, functions_of, nodes_of_call, tensors_of, why_a_call
 from passes.ir.graph import all_names, assemble, calls_of, every_node, unused, with_bodies
 from passes.ir.importer import import_nodes
 from passes.normalize.toposort import in_order
 from passes.rules.rule import lookup
 
-OF_RUNTIMES = ("ai.onnx", "com.microsoft", "com.ms.")  # domains whose operators runtimes know better than a file
+OF_RUNTIMES = ("ai.onnx", MICROSOFT, "com.ms.")  # domains whose operators runtimes know better than a file
 
 
 def inline_functions(graph: gs.Graph) -> gs.Graph:

@@ -61,7 +61,8 @@ class Runtime:
     ``changes``: of one Transpose, by its kind (``situations.change``), or one price for any; ``half``: what one of
     float16 costs besides, in times of that. ``dialect``: how files for the runtime are written, if it matters.
     ``undoes``: whether its optimiser cancels Transposes whatever its operators cost. ``blocked``: operators that work
-    on blocks of their own, so that a change next to them is two.
+    on blocks of their own, so that a change next to them is two. ``folds``: products that it has read transposed what a
+    Transpose before them swaps, though that be dearer.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Runtime:
     dialect: str | None = None
     undoes: bool = False
     blocked: Collection[str] = ()
+    folds: Collection[str] = ()
     operators: Mapping[str, Row] = field(default_factory=dict)
 
     # Among plans of equal cost the one with fewest changes of layout, among those the one that leaves most nodes as

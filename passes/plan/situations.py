@@ -46,28 +46,17 @@ def spelling(node: Node, move: Move, dims: Dims) -> Situation | None:
 
 
 def product(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """``exchanged``: a product whose operands change places, a constant on the right among them; ``turned``, with a run
-    for each of its elements: the right one, which so comes first, is read transposed; ``exchanged_turned``: both."""
-    is_turned, made = _is_turned(move), prod(dims(node.tensor(OUT(0))))
-    if not move.operands or not (is_turned or node.is_constant(1)):
+    """``exchanged``, for the left operand, with a run for each element of the right one: a constant comes to stand on
+    the left, and what is on the right is laid out block by block, a constant once, other values on each run.
+    ``turned``, with a run for each multiplication: the operand that comes first is computed, and read transposed."""
+    exchanges, first = bool(move.operands), move.operands[0] if move.operands else 0
+    left, right, made = (dims(node.tensor(slot)) for slot in (IN(0), IN(1), OUT(0)))
+    if exchanges and node.is_constant(1):
+        return Situation("exchanged", prod(left) / prod(right), IN(0))
+    if node.is_constant(first) or not move.attrs.get("transA", node.attr("transA", 0)):
         return None
-    name = "exchanged" if not is_turned else "exchanged_turned" if node.is_constant(1) else "turned"
-    return Situation(name, made / prod(dims(node.tensor(IN(1)))))
-
-
-def packing(node: Node, move: Move, dims: Dims) -> Situation | None:
-    """``exchanged``, for the left operand, with a run for each element of the right one: what is on the right is laid
-    out block by block, a constant once, other values on each run. ``turned``: the one that comes first is computed, and
-    read transposed, so that it is laid out on each run, too."""
-    first = move.operands[0] if move.operands else 0
-    if not (move.operands and node.is_constant(1)):
-        return Situation("turned", slot=IN(first)) if _is_turned(move) and not node.is_constant(first) else None
-    left, right = (prod(dims(node.tensor(IN(i)))) for i in range(2))
-    return Situation("exchanged", left / right, IN(0))
-
-
-def _is_turned(move: Move) -> bool:
-    return move.op is not None and bool(move.attrs.get("transA"))
+    multiplications = prod(made) * left[-2 if node.attr("transA", 0) else -1]
+    return Situation("turned", prod((left, right)[first]) / multiplications, IN(first))
 
 
 def equation(node: Node, move: Move, dims: Dims) -> Situation | None:
@@ -208,7 +197,6 @@ SEEN: dict[str, See] = {
     "along": along,
     "spelling": spelling,
     "product": product,
-    "packed": packing,
     "equation": equation,
     "spread": broadcast,
     "cut": pieces,

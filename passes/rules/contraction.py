@@ -35,10 +35,12 @@ from passes.rules.elementwise import operand
 
 MOST_OPERANDS = 3  # of an Einsum
 GEMMS = ("Gemm", "FusedGemm", "QGemm")
+GEMM = ("", "Gemm")
 GEMM_TYPES = (np.float32, np.float64, np.float16)
 GEMM_WITHOUT_C = 11  # since this opset
 
 Orders = Mapping[str, Layout]
+Operator = tuple[str, str]  # domain and type
 
 
 def orders_by_label(node: Node, terms: Iterable[tuple[str, Layout]]) -> Orders:
@@ -58,7 +60,7 @@ def labelled(labels: str, stored: Sequence[str], orders: Orders) -> Layout:
 
 def gemm(node: Node, left: Layout, result: Layout) -> list[Move]:
     """Gemm: Y[m, n] = A[m, k] B[k, n] + C. Rows of B follow the order along k, columns of B and C that along n."""
-    return product(node, left, result, turning=node.op)
+    return product(node, left, result, turning=(node.domain, node.op))
 
 
 def gemm_in_order(node: Node, left: Layout, result: Layout) -> list[Move]:
@@ -75,14 +77,17 @@ def in_order(node: Node, moves: list[Move]) -> list[Move]:
 
 def matmul(node: Node, known: Layout, result: Layout) -> list[Move]:
     """MatMul: batch axes are free; an axis of a matrix too, if it stands for all batches; the last two may change
-    places. Two matrices may be stored transposed, each, for a Gemm."""
-    return product(node, known, result, known_operand(node), turning="Gemm" if may_be_gemm(node) else None)
+    places. Two matrices may be stored transposed, each, for a Gemm; others where a dialect has an operator for it."""
+    return product(node, known, result, known_operand(node), turning=turning_of(node))
 
 
-def may_be_gemm(node: Node) -> bool:
-    """Whether the operands of a MatMul are matrices of a type that Gemm takes, at an opset where Gemm needs no C."""
-    is_taken = node.opset >= GEMM_WITHOUT_C and node.tensor(OUT(0)).dtype in GEMM_TYPES
-    return is_taken and operand_ranks(node) == (2, 2)
+def turning_of(node: Node) -> Operator | None:
+    """The operator that computes a MatMul whose operands are stored transposed, by its types and ranks; Gemm at opsets
+    where it needs no C."""
+    dtype, ranks = node.tensor(OUT(0)).dtype, operand_ranks(node)
+    if ranks == (2, 2) and dtype in GEMM_TYPES and node.opset >= GEMM_WITHOUT_C:
+        return GEMM
+    return node.dialect.turning if dtype == np.float32 and ranks[0] > 2 and ranks[1] in (2, ranks[0]) else None
 
 
 def matmul_in_order(node: Node, left: Layout, result: Layout) -> list[Move]:
@@ -94,7 +99,7 @@ def fused_matmul(node: Node, left: Layout, result: Layout) -> list[Move]:
     """FusedMatMul: as MatMul; the last two axes of an operand are read in the other order if attributes say so."""
     if node.attr("transBatchA", 0) or node.attr("transBatchB", 0):
         raise Refusal(f"{node.op} moves the first axis of an operand behind its batches")
-    return product(of_matrices(node), left, result, turning=node.op)
+    return product(of_matrices(node), left, result, turning=(node.domain, node.op))
 
 
 def of_matrices(node: Node) -> Node:
@@ -105,7 +110,7 @@ def of_matrices(node: Node) -> Node:
     return node
 
 
-def product(node: Node, known: Layout, result: Layout, side: int = 0, turning: str | None = None) -> list[Move]:
+def product(node: Node, known: Layout, result: Layout, side: int = 0, turning: Operator | None = None) -> list[Move]:
     """The products with operand ``side`` stored as ``known``; the other operand must be stored to match.
 
     They read ``[*batch, row, k]`` and ``[*batch, k, column]``; where one operand is a matrix, any axis of the other may
@@ -125,14 +130,21 @@ def product(node: Node, known: Layout, result: Layout, side: int = 0, turning: s
         for p, turned in operand_forms(node, result, 1 - side, turning).items()
     ]  # fmt: skip
     moves = [product_of(node, operands, turns, result, turning) for operands, turns in pairs]
-    if node.is_constant(1 - side):  # one is enough: as the operator and the constant's axes are, if that can be
-        axes = perm.identity(len(other))
-        moves = [min(moves, key=lambda move: (move.op is not None, move.inputs[1 - side].axis_perm != axes))]
-    return moves
+    return [min(moves, key=lambda move: dearness(move, 1 - side))] if node.is_constant(1 - side) else moves
+
+
+def dearness(move: Move, constant: int) -> tuple[bool, ...]:
+    """Of products that differ in how a constant is stored one is enough: if that can be the operator as it is, and the
+    first operand, and the constant's axes."""
+    return (
+        move.op is not None,
+        bool(move.attrs.get("transA")),
+        move.inputs[constant].axis_perm != perm.identity(move.inputs[constant].rank),
+    )
 
 
 def product_of(
-    node: Node, operands: Mapping[int, Layout], turns: Mapping[int, int], result: Layout, turning: str | None
+    node: Node, operands: Mapping[int, Layout], turns: Mapping[int, int], result: Layout, turning: Operator | None
 ) -> Move:
     """The product of operands stored so, the last two axes of which are read in the other order where they ``turn``."""
     batch, _, _, swapped = stored_labels(node, result)
@@ -147,8 +159,8 @@ def product_of(
     flags = {"transA": turns[int(swapped)], "transB": turns[int(not swapped)]}
     attrs = {name: flag for name, flag in flags.items() if flag != node.attr(name, 0)}
     places = (1, 0, *range(2, node.arity[0])) if swapped else ()
-    op = turning if attrs and turning != node.op else None
-    return node.move(inputs, {0: result}, attrs=attrs, edits=edits, operands=places, op=op)
+    domain, op = turning if attrs and turning not in (None, (node.domain, node.op)) else (None, None)
+    return node.move(inputs, {0: result}, attrs=attrs, edits=edits, operands=places, op=op, domain=domain)
 
 
 def stored_labels(node: Node, result: Layout) -> tuple[list[str], str, str, bool]:
@@ -161,7 +173,7 @@ def stored_labels(node: Node, result: Layout) -> tuple[list[str], str, str, bool
     return batch, row, column, swapped
 
 
-def operand_forms(node: Node, result: Layout, side: int, turning: str | None) -> dict[Perm, int]:
+def operand_forms(node: Node, result: Layout, side: int, turning: Operator | None) -> dict[Perm, int]:
     """The perms of operand ``side`` when the result has a layout, and whether its last two axes then are turned."""
     batch, row, column, swapped = stored_labels(node, result)
     own = operand_labels(node)[0][side]
@@ -177,7 +189,7 @@ def known_operand(node: Node) -> int:
 
 def known_operand_perms(node: Node, result: Layout) -> Collection[Perm]:
     """The perms of the operand that is computed when the result has a layout."""
-    return operand_forms(node, result, known_operand(node), "Gemm" if may_be_gemm(node) else None)
+    return operand_forms(node, result, known_operand(node), turning_of(node))
 
 
 def operand_ranks(node: Node) -> tuple[int, int]:

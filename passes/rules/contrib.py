@@ -3,6 +3,7 @@
 from functools import wraps
 
 from passes.dialects.base import Form
+from passes.ir.declared import MICROSOFT
 from passes.rules.api import (
     IN,
     OUT,
@@ -90,7 +91,7 @@ def rows(node: Node, layout: Layout) -> Move:
 
 def contrib(ops: str, fn: RuleFn, *slots: Slot, image: bool = False, labels: LabelsFn = same_axes) -> None:
     rule = Rule(fn, slots or (IN(0),), image=image, labels=labels)
-    register(ops, rule, domain="com.microsoft")
+    register(ops, rule, domain=MICROSOFT)
 
 
 contrib("Gelu QuickGelu QLinearLeakyRelu QLinearSigmoid", SAME.fn)
@@ -106,5 +107,5 @@ contrib("FusedMatMul", fused_matmul, IN(0), OUT(0), labels=no_axes)
 contrib("QGemm", quantised_gemm, IN(0), OUT(0), labels=no_axes)
 contrib("SkipLayerNormalization SkipSimplifiedLayerNormalization", rows)
 contrib("QuantizeLinear DequantizeLinear", LINEAR.fn)
-register("DynamicQuantizeMatMul", product(Product((0, 1), (), (2, 3), bias=(4,))), domain="com.microsoft")
-register("MatMulIntegerToFloat", product(Product((0, 1), (2, 4), (3, 5), bias=(6,))), domain="com.microsoft")
+register("DynamicQuantizeMatMul", product(Product((0, 1), (), (2, 3), bias=(4,))), domain=MICROSOFT)
+register("MatMulIntegerToFloat", product(Product((0, 1), (2, 4), (3, 5), bias=(6,))), domain=MICROSOFT)

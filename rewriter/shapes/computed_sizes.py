@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from passes.ir.declared import SMALL, Shape, shape_of, values_of
+from passes.ir.declared import MICROSOFT, SMALL, Shape, shape_of, values_of
 from passes.ir.graph import is_standard
 from passes.ir.importer import UNKNOWN
 from rewriter.shapes.stand_ins import DOMAIN, SAME_RANK
 
-DOMAINS = (DOMAIN, "com.microsoft")
+DOMAINS = (DOMAIN, MICROSOFT)
 INVENTED = "unk__"  # prefix of the symbols that onnx's shape inference invents; tf2onnx declares such, too
 
 Entries = NDArray[np.object_]  # an integer tensor whose elements are int, symbol (str) or None

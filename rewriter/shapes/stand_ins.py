@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import onnx
 from onnx import ModelProto, NodeProto, helper
 
-from passes.ir.declared import standard_opset
+from passes.ir.declared import MICROSOFT, standard_opset
 from passes.ir.graph import is_standard
 from rewriter.shapes.disputed import disputed_sizes
 
@@ -38,7 +38,7 @@ def stand_in(node: NodeProto, opset: int) -> NodeProto:
     if is_standard(node):
         return STANDARD[node.op_type](node) if node.op_type in STANDARD else node
     op, data = STAND_INS.get(node.op_type, ("", ()))
-    if node.domain != "com.microsoft" or not onnx.defs.has(op, opset):
+    if node.domain != MICROSOFT or not onnx.defs.has(op, opset):
         return node
     known = onnx.defs.get_schema(op, opset).attributes
     if any(attr.i and attr.name in OTHER_SHAPES - set(known) for attr in node.attribute):
@@ -76,7 +76,7 @@ STANDARD = {"ConvTranspose": of_unknown_size, "GroupNormalization": of_same_shap
 def with_stand_ins(bare: ModelProto) -> ModelProto:
     """The model with a stand-in for each node that has one, in its place: for shape inference only."""
     disputed = disputed_sizes(bare)
-    if not disputed and not any(n.domain == "com.microsoft" or n.op_type in STANDARD for n in bare.graph.node):
+    if not disputed and not any(n.domain == MICROSOFT or n.op_type in STANDARD for n in bare.graph.node):
         return bare
     model = ModelProto()
     model.CopyFrom(bare)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
+from passes.plan.cost import BYTES, runtime
 from rewriter import RewriteResult, rewrite
 from tests.support.engines import LEVELS, optimised, session
 from tests.support.graphs import FLOAT, FLOAT16, INT64, count, model, node, op_types, random, value, weights
@@ -17,9 +18,9 @@ FLAGS = list(product((0, 1), (0, 1)))
 SWAP = {"perm": [1, 0]}
 
 
-def kept(original: ModelProto, *, tolerance: float = 1e-5) -> RewriteResult:
+def kept(original: ModelProto, *, tolerance: float = 1e-5, dialect: str = "onnx") -> RewriteResult:
     """The rewrite with its interface kept, which gives the original's numbers however onnxruntime optimises it."""
-    result = rewrite(original, "nchw", dialect="onnx", keep_io=True)
+    result = rewrite(original, "nchw", dialect=dialect, keep_io=True)
     rng = np.random.default_rng(0)
     plain = session(original)
     feeds = {
@@ -74,7 +75,8 @@ def test_operands_change_places_where_turning_the_right_one_costs_less(rows: int
     result = kept(model(nodes, {"a": [rows, 13], "b": [13, 5]}, {"y": [5, rows]}))
     assert count(result.model) == transposes
     assert count(result.model, "Gemm") == (rows == 17)
-    assert result.plan.cost - result.plan.bytes == (4 * 13 * 5 if rows == 17 else 0)
+    price = runtime(BYTES).operators["Gemm"].prices["turned"]
+    assert result.plan.cost - result.plan.bytes == (price.of(4 * 13 * 5, rows * 13 * 5) if rows == 17 else 0)
 
 
 @pytest.mark.parametrize(("dtype", "opset"), [(INT64, 17), (FLOAT, 9)])
@@ -166,3 +168,21 @@ def test_a_gemm_reads_what_was_a_graph_output_transposed() -> None:
         for level in LEVELS:
             z = session(result.model, level).run(["z"], {"a": random(M, K), "b": random(N, K)})[0]
             np.testing.assert_array_equal(z, random(M, K).T)
+
+
+@pytest.mark.parametrize("turned", list(product((0, 1), (0, 1), (0, 1))))
+@pytest.mark.parametrize("columns", [[K, N], [2, 3, K, N]])
+def test_onnxruntime_reads_operands_of_batches_transposed(turned: Sequence[int], columns: list[int]) -> None:
+    """FusedMatMul has flags for the last two axes; of the result, where both operands have the same batches."""
+    a, b, y = turned
+    swaps = {rank: {"perm": [*range(rank - 2), rank - 1, rank - 2]} for rank in (2, 4)}
+    nodes = [*([node("Transpose", ["a"], ["a_t"], **swaps[4])] if a else []),
+             *([node("Transpose", ["b"], ["b_t"], **swaps[len(columns)])] if b else []),
+             node("MatMul", ["a_t" if a else "a", "b_t" if b else "b"], ["p"]),
+             *([node("Transpose", ["p"], ["y"], **swaps[4])] if y else [node("Neg", ["p"], ["y"])])]  # fmt: skip
+    inputs = {"a": [2, 3, *shaped(M, K, a)], "b": [*columns[:-2], *shaped(K, N, b)]}
+    result = kept(model(nodes, inputs, {"y": [2, 3, *shaped(M, N, y)]}), dialect="onnxruntime")
+    is_matrix = len(columns) == 2
+    plain = not (a or b) if is_matrix else a == b == y
+    assert count(result.model) == (y if is_matrix else 0)
+    assert count(result.model, "FusedMatMul") == (not plain)

@@ -21,7 +21,7 @@ from rewriter.choices import RUNTIMES
 from rewriter.cli import main
 from tests.plan.test_plan import STANDARD, read
 from tests.support import engines
-from tests.support.graphs import conv, ints, model, node, random
+from tests.support.graphs import conv, ints, model, node, op_types, random
 from tests.tools.oracle import of_graph
 
 NHWC, NWHC = permuted((0, 2, 3, 1)), permuted((0, 3, 2, 1))
@@ -149,3 +149,14 @@ def test_the_report_tells_times(tmp_path: Path, capsys: pytest.CaptureFixture[st
     facts = json.loads(report.read_text())["rewrite"]
     assert (facts["runtime"], facts["unit"], facts["held"]) == ("onnxruntime", "ns", 2)
     assert 0 < facts["bound"] <= facts["cost"] < facts["cost_before"]
+
+
+@pytest.mark.parametrize(("sizes", "ops"), [((196, 384, 1536), ["Einsum", "MatMul"]), ((3136, 384, 96), ["Gemm"])])
+def test_a_wide_product_is_not_given_a_transposed_operand(sizes: tuple[int, int, int], ops: list[str]) -> None:
+    """onnxruntime has a product read transposed what a Transpose swaps, which costs by its multiplications."""
+    rows, summed, columns = sizes
+    nodes = [node("Transpose", ["x"], ["t"], perm=[1, 0]), node("MatMul", ["t", "w"], ["y"])]
+    original = model(nodes, {"x": [summed, rows]}, {"y": [rows, columns]}, {"w": random(summed, columns)})
+    result = rewrite(original, "nchw", runtime="onnxruntime", keep_io=True)
+    assert op_types(result.model) == ops == op_types(engines.optimised(result.model, "default"))
+    assert validate(original, result.model).fault is None

@@ -66,7 +66,7 @@ either layout, over those it took.
 
 PRODUCTS = (  # rows, what is summed over, columns
     *((3136, 64, 256), (3136, 256, 64), (784, 128, 512), (196, 256, 1024)),
-    *((49, 512, 2048), (4096, 60, 120), (197, 192, 576), (197, 192, 192)),
+    *((49, 512, 2048), (4096, 60, 120), (197, 192, 576), (197, 192, 192), (1024, 256, 8), (3136, 96, 32)),
 )
 
 
@@ -193,15 +193,24 @@ def moved() -> Iterator[tuple[str, list[tuple[Feature, float]]]]:
     yield from found.items()
 
 
-def exchanged() -> Iterator[tuple[Feature, float]]:
-    """Products with a constant on the right: what they take more if it stands on the left."""
+def products() -> dict[str, Price]:
+    """What a product takes more than one of a computed operand and a constant on the right, fitted."""
+    found: dict[str, list[tuple[Feature, float]]] = {"exchanged": [], "turned": []}
     for rows, summed, columns in PRODUCTS:
         weights = random(summed, columns)
-        sides = (["x", "w"], [rows, summed], weights), (["w", "x"], [summed, rows], weights.T.copy())
-        models = [model([node("MatMul", names, ["y"])], {"x": dims}, {"y": None}, {"w": w}) for names, dims, w in sides]
-        milliseconds, ratio = race((models[0], models[1]), {"x": (1, 0)}, LEAST_SECONDS)
-        more = max(milliseconds * 1e6 * (ratio - 1), 1.0)
-        yield Feature("exchanged", 4 * rows * summed, summed * columns, 1), more
+        plain, exchanged, turned = (
+            model([one], {"x": dims}, {"y": None}, {"w": constant})
+            for one, dims, constant in (
+                (node("MatMul", ["x", "w"], ["y"]), [rows, summed], weights),
+                (node("MatMul", ["w", "x"], ["y"]), [summed, rows], weights.T.copy()),
+                (node("Gemm", ["x", "w"], ["y"], transA=1), [summed, rows], weights),
+            )
+        )
+        for name, other, runs in (("exchanged", exchanged, columns), ("turned", turned, columns * rows)):
+            milliseconds, ratio = race((plain, other), {"x": (1, 0)}, LEAST_SECONDS)
+            more = max(milliseconds * 1e6 * (ratio - 1), 1.0)
+            found[name].append((Feature(name, 4 * rows * summed, summed * runs, 1), more))
+    return {name: fitted(some) for name, some in found.items()}
 
 
 def table(times: Times) -> Iterator[str]:
@@ -234,7 +243,8 @@ def toml(times: Times) -> Iterator[str]:
     spread = next(found[row.names]["spread"] for row in ROWS if row.seen == "spread")
     yield f"# Written by `make prices` (tests/tools/prices.py): {VERSIONS}.\n# Nanoseconds on one thread.\n"
     yield f'about = "{VERSIONS}"\nunit = "ns"\ndialect = "onnxruntime"\nundoes = true\ntie = 0.01'
-    yield 'blocked = ["Conv"] # works on blocks of channels\n'
+    yield 'blocked = ["Conv"] # works on blocks of channels'
+    yield 'folds = ["MatMul", "Gemm"] # reads transposed what a Transpose swaps\n'
     yield "[change] # of layout; half as Transpose, half as Einsum, which the runtime does not undo; a call is a guess"
     yield from (f"{kind} = {{ {priced(replace(price, call=CALL))} }}" for kind, price in changes.items())
     yield "half = 2.0 # besides, for float16: it is computed as float32, between two Casts"
@@ -242,8 +252,8 @@ def toml(times: Times) -> Iterator[str]:
         yield from entry(row.names, row.seen, found[row.names])
     yield "\n# as Mul and Add"
     yield from entry("BatchNormalization", "spelling", {"respelled": times_of(2, spread)})
-    yield "\n# what a product takes more with its operands exchanged"
-    yield from entry("MatMul Gemm", "packed", {"exchanged": fitted([*exchanged()]), "turned": changes["inward"]})
+    yield "\n# what a product takes more with its operands exchanged, or the first one read transposed"
+    yield from entry("MatMul Gemm", "product", products())
     yield "\n# an Einsum transposes inside, an element in twice the time of a Transpose"
     twice = Price(run=round(2 * 4 * changes["inward"].byte, 5))
     yield from entry("Einsum", "equation", {"transposed": twice})
