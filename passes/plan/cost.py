@@ -17,6 +17,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import executions_per_inference
+from passes.ir.declared import MICROSOFT
 from passes.ir.graph import every_node, is_standard
 from passes.plan.situations import SEEN, See, Situation, change
 from passes.plan.sizes import dims_of
@@ -101,7 +102,7 @@ class Runtime:
 
     def inside(self, node: Node, move: Move, sizes: Mapping[str, int]) -> float:
         """What one run of a node, so moved, costs because of how its data is stored."""
-        row = None if node.domain else self.operators.get(node.op)
+        row = self.operators.get(node.op) if node.domain in ("", MICROSOFT) else None
         if row is None or any(node.tensor(slot).shape is None for slot in node.slots):
             return 0.0
         seen = row.see(node, move, lambda tensor: dims(tensor, sizes))

@@ -253,7 +253,7 @@ def toml(times: Times) -> Iterator[str]:
     yield "\n# as Mul and Add"
     yield from entry("BatchNormalization", "spelling", {"respelled": times_of(2, spread)})
     yield "\n# what a product takes more with its operands exchanged, or the first one read transposed"
-    yield from entry("MatMul Gemm", "product", products())
+    yield from entry("MatMul Gemm FusedMatMul", "product", products())
     yield "\n# an Einsum transposes inside, an element in twice the time of a Transpose"
     twice = Price(run=round(2 * 4 * changes["inward"].byte, 5))
     yield from entry("Einsum", "equation", {"transposed": twice})

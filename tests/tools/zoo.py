@@ -49,12 +49,14 @@ MODES = (
     Mode("to nchw, for onnxruntime", "nchw", {"runtime": "onnxruntime", "measure_on": {}}),
     Mode("interface kept, for onnxruntime", "nchw", {"runtime": "onnxruntime", "measure_on": {}, "keep_io": True}),
 )
-COUNTED, KEPT = MODES[:4], MODES[4]
+KEPT = MODES[4]
 LEVELS: dict[str, Level] = {
     "file": "disabled",
     "basic": "basic",
+    "extended": "extended",
     "all": "default",
 }
+OPTIMISED = ("basic", "extended", "all")
 COUNTS_HEAD = """# The zoo
 
 Written by `make zoo` (tools/zoo.py) after `make models-zoo models-full`; onnx {onnx}, onnxruntime {ort}, CPU provider.
@@ -62,8 +64,9 @@ The nets are listed in [models/README.md](../models/README.md).
 
 Every figure is Transposes executed in one inference · the megabytes they write, as onnxruntime's profiler saw them.
 *Naive* is the original with the interface of our result, made by a Transpose at each input and output that flips;
-*basic* and *all* are what is left of it, and of ours, under onnxruntime's ORT_ENABLE_BASIC and ORT_ENABLE_ALL. *File*
-is our result as it is written (the main graph: function bodies are their runtime's business). *Reorders* are the
+*basic*, *extended* and *all* are what is left of it, and of ours, under onnxruntime's ORT_ENABLE_BASIC, _EXTENDED and
+_ALL; an Einsum that only transposes counts as a Transpose. *File* is our result as it is written (the main graph:
+function bodies are their runtime's business). *Reorders* are the
 conversions to and from blocked layouts (NCHWc) that ORT_ENABLE_ALL puts around convolutions: naive, then ours.
 *Error* is the largest of the validation, as a fraction of the output's scale, and beside it the original's own noise.
 Where ours moves more bytes than naive, the figure is **bold**.
@@ -129,12 +132,21 @@ def measured(model: ModelProto, level: str) -> Measured:
     """One inference; at the level ``file``, nodes of the main graph alone."""
     written = {node.name for node in model.graph.node}
     executed = profile(model, level)
-    mine = [event for event in executed if level != "file" or event["name"].removesuffix("_kernel_time") in written]
-    sizes = [
-        [int(event["args"]["output_size"]) for event in mine if event["args"]["op_name"] in kind]
-        for kind in (("Transpose",), ("ReorderInput", "ReorderOutput"))
-    ]
-    return Measured(*(Moved(len(each), sum(each)) for each in sizes))
+    mine = [event for event in executed if level != "file" or named(event) in written]
+    permuting = {node.name for node in model.graph.node if node.op_type == "Einsum" and len(node.input) == 1}
+    transposes, reorders = [], []
+    for event in mine:
+        op, size = event["args"]["op_name"], int(event["args"]["output_size"])
+        if op == "Transpose" or (op == "Einsum" and named(event) in permuting):
+            transposes.append(size)
+        elif op in ("ReorderInput", "ReorderOutput"):
+            reorders.append(size)
+    return Measured(Moved(len(transposes), sum(transposes)), Moved(len(reorders), sum(reorders)))
+
+
+def named(event: Mapping[str, Any]) -> str:
+    """The name of the node that an event of the profiler is of."""
+    return str(event["name"]).removesuffix("_kernel_time")
 
 
 def profile(model: ModelProto, level: str) -> list[dict[str, Any]]:
@@ -192,9 +204,10 @@ class Row:
     ours: dict[str, Measured]
     verdict: str
     plan: Plan
+    predicted: float  # milliseconds more than before, at a runtime's prices
 
     def __str__(self) -> str:
-        theirs = [str(self.naive[level].transposes) for level in ("basic", "all")]
+        theirs = [str(self.naive[level].transposes) for level in OPTIMISED]
         cells = [self.name, str(self.original), *theirs, *map(self.cell, LEVELS)]
         reorders = " / ".join(str(side["all"].reorders) for side in (self.naive, self.ours))
         return "| " + " | ".join([*cells, reorders, self.verdict]) + " |"
@@ -210,22 +223,35 @@ class Row:
 
 def counts(paths: list[Path]) -> Iterator[str]:
     remains = []
-    for mode in COUNTED:
+    for mode in MODES:
         yield f"\n## {mode.label.capitalize()}\n"
-        yield "| net | original | naive basic | naive all | our file | ours basic | ours all | reorders | error |"
-        yield "|---|--:|--:|--:|--:|--:|--:|--:|---|"
+        columns = [f"{side} {level}" for side in ("naive", "ours") for level in OPTIMISED]
+        yield "| net | original | " + " | ".join([*columns[:3], "our file", *columns[3:]]) + " | reorders | error |"
+        yield "|---|" + "--:|" * 9 + "---|"
         rows = []
         for path in paths:
             rows.append(compared(path, mode))
             yield str(rows[-1])
         yield ""
-        for level in ("basic", "all"):
+        for level in OPTIMISED:
             more = Counter((r.more(level) > 0) - (r.more(level) < 0) for r in rows)
             yield f"Under {level}, ours moves less than naive on {more[-1]}, as much on {more[0]}, more on {more[1]}.  "
+        if "runtime" in mode.options:
+            yield from dearer(rows)
         remains += [f"\n### {mode.label.capitalize()}\n", "| net | Transposes | MB | because |", "|---|--:|--:|---|"]
         remains += [line for row in rows for line in blames(row)]
     yield "\n## What remains, and why"
     yield from remains
+
+
+def dearer(rows: Sequence[Row]) -> Iterator[str]:
+    """Where ours moves more: what it is predicted to gain."""
+    yield "\n| more bytes than naive | basic, MB | extended, MB | all, MB | predicted ms |"
+    yield "|---|--:|--:|--:|--:|"
+    for row in rows:
+        more = [row.more(level) for level in OPTIMISED]
+        if max(more) > 0:
+            yield f"| {row.name} | " + " | ".join(f"{each / 1e6:+.2f}" for each in more) + f" | {row.predicted:+.2f} |"
 
 
 def compared(path: Path, mode: Mode) -> Row:
@@ -235,10 +261,11 @@ def compared(path: Path, mode: Mode) -> Row:
     return Row(
         path.stem,
         measured(original, "file").transposes,
-        {level: measured(base, level) for level in ("basic", "all")},
+        {level: measured(base, level) for level in OPTIMISED},
         {level: measured(result.model, level) for level in LEVELS},
         verdict(path, result),
         result.plan,
+        (result.report.cost - result.report.cost_before) / 1e6,
     )
 
 
