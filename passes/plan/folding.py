@@ -7,39 +7,27 @@ need not be considered (an improving mapping, as it is called for Markov random 
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from passes.plan.forms import Form, Forms
 from passes.plan.table import WHATEVER, Cell, Key, Row
 
 Place = tuple[str, int]  # a group of values, and the number of a layout of these
-Kind = Callable[[str, int], Hashable]
-Form = Callable[[str], Hashable]
 
 
 class Folding:
     """``kept``: by group the layouts that some plan may need.
 
     Values that cells read and make in one layout are a group, named like one of them, and what is folded is folded for
-    all. ``fixed``: by value the layouts that it is given or asked for in; ``bytes_kind``, ``along_kind``: equal for
-    layouts of a value that hold the same bytes in one order, and that a Transpose can turn into each other; ``form``:
-    equal for values for which these are the same. ``price``: of a change of a value from one layout to another.
+    all. ``fixed``: by value the layouts that it is given or asked for in.
     """
 
-    def __init__(
-        self,
-        cells: Sequence[Cell],
-        fixed: Mapping[str, Collection[int]],
-        kinds: tuple[Kind, Kind],
-        form: Form,
-        price: Callable[[str, int, int], float],
-    ) -> None:
+    def __init__(self, cells: Sequence[Cell], fixed: Mapping[str, Collection[int]], forms: Forms) -> None:
         self._group = grouped(cells)
-        self._bytes_kind, self._along_kind = kinds
-        self._price = price
-        self._forms: dict[str, dict[Hashable, str]] = {}  # a value of each form, by group
+        self._forms: dict[str, dict[Form, None]] = {}  # of its values, by group
         for name, group in self._group.items():
-            self._forms.setdefault(group, {}).setdefault(form(name), name)
+            self._forms.setdefault(group, {})[forms.of(name)] = None
         self.fixed: dict[str, set[int]] = {group: set() for group in self._forms}
         for name, layouts in fixed.items():
             self.fixed.setdefault(self._group.get(name, name), set()).update(layouts)
@@ -68,7 +56,7 @@ class Folding:
         return self._along(group, layout) == self._along(group, other)
 
     def _along(self, group: str, layout: int) -> Hashable:
-        return tuple(self._along_kind(name, layout) for name in self._forms[group].values())
+        return tuple([form.along_kind(layout) for form in self._forms[group]])
 
     def _groups(self, cell: Cell) -> tuple[str, ...]:
         return tuple(self._group[name] for name in cell.values)
@@ -84,17 +72,21 @@ class Folding:
         alike: dict[Hashable, list[int]] = {}
         for layout in sorted(self.kept[group]):
             alike.setdefault(self._along(group, layout), []).append(layout)
+        takers = {layout: self._takers(group, layout) for layout in self.kept[group]}
         for layout in sorted(self.kept[group], reverse=True):
             for onto in alike[self._along(group, layout)]:
                 if layout not in self.kept[group]:
                     break
-                if onto != layout and onto in self.kept[group]:
+                if onto != layout and onto in self.kept[group] and takers[layout] <= takers[onto]:
                     self._fold(group, layout, onto)
 
+    def _takers(self, group: str, layout: int) -> set[int]:
+        """Which of the cells that touch a group can have it in a layout."""
+        return {i for i, (cell, column) in enumerate(self.touching[group]) if (column, layout) in cell.table.having}
+
     def _fold(self, group: str, layout: int, onto: int) -> None:
-        for having, column in ((cell.table.having, column) for cell, column in self.touching[group]):
-            if (column, layout) in having and (column, onto) not in having:
-                return
+        if ((group, layout), onto) in self.failed:
+            return
         fold = _Fold(self)
         if not fold.spread(group, layout, onto) or not self._keeps_prices(fold.onto):
             self.failed.update(fold.onto.items())
@@ -105,18 +97,18 @@ class Folding:
     def _keeps_prices(self, onto: Mapping[Place, int]) -> bool:
         """Whether changes cost no more between the layouts that others are folded onto; so none where no byte moved."""
         return all(
-            self._are_like(onto, group, name, layout)
-            for group, layout in onto for name in self._forms[group].values()
+            self._are_like(onto, group, form, layout)
+            for group, layout in onto for form in self._forms[group]
         )  # fmt: skip
 
-    def _are_like(self, onto: Mapping[Place, int], group: str, name: str, layout: int) -> bool:
+    def _are_like(self, onto: Mapping[Place, int], group: str, form: Form, layout: int) -> bool:
         target = onto[group, layout]
-        if self._bytes_kind(name, layout) == self._bytes_kind(name, target):
+        if form.bytes_kind(layout) == form.bytes_kind(target):
             return True
+        price = form.price_between
         pairs = ((one, onto.get((group, one), one)) for one in self.kept[group])
         return all(
-            self._price(name, target, then) <= self._price(name, layout, one)
-            and self._price(name, then, target) <= self._price(name, one, layout)
+            price(target, then) <= price(layout, one) and price(then, target) <= price(one, layout)
             for one, then in pairs
         )
 

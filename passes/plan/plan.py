@@ -59,7 +59,7 @@ def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, lis
     relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
     cost = sum(program.per_inference(i, program.inside(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
-    cost += sum(program.price_between(one.value, one.stored, one.needed) for one in relayouts if one.bytes)
+    cost += sum(program.changes_of(one.value).between(one.stored, one.needed) for one in relayouts if one.bytes)
     return Plan(chosen, stored, relayouts, total, cost, cost if optimal else bound, optimal)
 
 

@@ -8,7 +8,7 @@ from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import natural_layout
 from passes.plan.candidates import Candidates
-from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, bytes_of, runtime
+from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Changes, Runtime, bytes_of, runtime
 from passes.plan.flat_graph import FlatGraph
 from passes.rules.api import IN, OUT, Layout, Move, Node, Slot, permuted
 
@@ -65,14 +65,9 @@ class Program:
         """What one Transpose of the value moves per inference."""
         return bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
 
-    def price_of(self, name: str) -> float:
-        """What the dearest Transpose of the value costs per inference, in units of the runtime's."""
-        return self.runtime.dearest_change(self.flat.tensors[name], self._sizes) * self._times(name)
-
-    def price_between(self, name: str, source: Layout, target: Layout) -> float:
-        """What a Transpose of the value from one layout to another costs per inference."""
-        price = self.runtime.change_of(self.flat.tensors[name], self._sizes, source, target)
-        return price * self._times(name)
+    def changes_of(self, name: str) -> Changes:
+        """What Transposes of the value cost per inference, in units of the runtime's."""
+        return self.runtime.changes_of(self.flat.tensors[name], self._sizes, self._times(name))
 
     def _times(self, name: str) -> int:
         """How often a value changes its layout, where it does: twice if it leaves, or comes to be, blocks as well."""
@@ -105,7 +100,7 @@ class Program:
         if name not in self.flat.tensors:
             return 0.0
         source, perm = natural_layout(self.flat.tensors[name]), node.attr("perm")
-        return self.price_between(name, source, permuted(tuple(perm)) if perm else source)
+        return self.changes_of(name).between(source, permuted(tuple(perm)) if perm else source)
 
     def per_inference(self, i: int, cost: float) -> float:
         """What node ``i`` costs per inference, if one run of it costs so much."""
