@@ -59,12 +59,13 @@ class Formulation:
         for name, demands in self._read.items():
             self._pay_relayouts(name, self._made.get(name, {}), demands)
 
-    def solve(self, time_limit: float) -> tuple[list[Move], float, bool]:
+    def solve(self, time_limit: float, at_most: float) -> tuple[list[Move], float, bool]:
         """The chosen move of each node, a proven lower bound on the bytes, and whether the two meet.
 
-        Raises PlanError if there is no plan, or none found within ``time_limit`` seconds.
+        Raises PlanError if there is no plan, or none found within ``time_limit`` seconds; Dearer, if it is proven early
+        that none costs ``at_most`` so much.
         """
-        values, bound, optimal = self._integers.solve(self._first[-1], time_limit)
+        values, bound, optimal = self._integers.solve(self._first[-1], time_limit, at_most)
         ranges = zip(self._reduced.rows, pairwise(self._first), strict=True)
         chosen = [keys[int(np.argmax(values[begin:end]))] for keys, (begin, end) in ranges]
         return self._reduced.chosen(chosen), bound, optimal

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from passes.layout.recipe import Transpose, recipe
 from passes.plan.flat_graph import FlatGraph, Touch
 from passes.plan.formulation import Formulation
+from passes.plan.milp import Dearer
 from passes.plan.program import Program
 from passes.plan.reduced import Reduced
 from passes.rules.api import ANY, IN, Layout, Move, Shape, natural, permuted
@@ -48,18 +49,26 @@ class Plan:
     held: frozenset[tuple[str, Layout]] = frozenset()
 
 
-def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, list[Move]] | None = None) -> Plan:
+def make_plan(
+    program: Program,
+    time_limit: float = 60.0,
+    only: Mapping[int, list[Move]] | None = None,
+    at_most: float = float("inf"),
+) -> Plan:
     """The cheapest plan; ``only``: by node the moves that it may make, if not all.
 
-    Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds.
+    Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds; Dearer, if none costs
+    ``at_most`` so much.
     """
     flat = program.flat
-    chosen, bound, optimal = Formulation(program, Reduced(program, only or {})).solve(time_limit)
+    chosen, bound, optimal = Formulation(program, Reduced(program, only or {})).solve(time_limit, at_most)
     stored = {**program.inputs, **{name: chosen[i].at(slot) for name, (i, slot) in program.flat.makers.items()}}
     relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
     cost = sum(program.per_inference(i, program.inside(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
     cost += sum(program.changes_of(one.value).between(one.stored, one.needed) for one in relayouts if one.bytes)
+    if cost > at_most:
+        raise Dearer
     return Plan(chosen, stored, relayouts, total, cost, cost if optimal else bound, optimal)
 
 
