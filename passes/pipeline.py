@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import onnx_graphsurgeon as gs
@@ -139,10 +140,12 @@ def _fuse_attention(work: Work) -> gs.Graph:
 
 
 def _make_programs(work: Work) -> list[Program]:
-    request, graphs = work.request, {id(graph): graph for graph in (work.fused, work.graph)}
+    request = work.request
     tensors = (*work.graph.inputs, *work.graph.outputs)
     ends = interface(tensors, work.roles, request.to, request.choices, request.recorded, request.keep_io)
-    return [Program(graph, ends, request.dialect, work.sizes, runtime(request.runtime)) for graph in graphs.values()]
+    make = partial(Program, ends=ends, dialect=request.dialect, sizes=work.sizes, cost=runtime(request.runtime))
+    first = make(work.fused)
+    return [first] if work.fused is work.graph else [first, make(work.graph, like=first)]
 
 
 def _make_plan(work: Work) -> Planned:

@@ -7,10 +7,10 @@ need not be considered (an improving mapping, as it is called for Markov random 
 """
 
 from collections import deque
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from passes.plan.forms import Form, Forms
+from passes.plan.forms import Form
 from passes.plan.table import WHATEVER, Cell, Key, Row
 
 Place = tuple[str, int]  # a group of values, and the number of a layout of these
@@ -23,11 +23,13 @@ class Folding:
     all. ``fixed``: by value the layouts that it is given or asked for in.
     """
 
-    def __init__(self, cells: Sequence[Cell], fixed: Mapping[str, Collection[int]], forms: Forms) -> None:
+    def __init__(
+        self, cells: Sequence[Cell], fixed: Mapping[str, Collection[int]], form_of: Callable[[str], Form]
+    ) -> None:
         self._group = grouped(cells)
         self._forms: dict[str, dict[Form, None]] = {}  # of its values, by group
         for name, group in self._group.items():
-            self._forms.setdefault(group, {})[forms.of(name)] = None
+            self._forms.setdefault(group, {})[form_of(name)] = None
         self.fixed: dict[str, set[int]] = {group: set() for group in self._forms}
         for name, layouts in fixed.items():
             self.fixed.setdefault(self._group.get(name, name), set()).update(layouts)
@@ -72,12 +74,15 @@ class Folding:
         alike: dict[Hashable, list[int]] = {}
         for layout in sorted(self.kept[group]):
             alike.setdefault(self._along(group, layout), []).append(layout)
-        takers = {layout: self._takers(group, layout) for layout in self.kept[group]}
-        for layout in sorted(self.kept[group], reverse=True):
+        layouts = tuple(sorted(self.kept[group], reverse=True))
+        cheaper = set.intersection(*(form.cheaper(layouts) for form in self._forms[group]))
+        takers = {layout: self._takers(group, layout) for layout in layouts}
+        for layout in layouts:
             for onto in alike[self._along(group, layout)]:
                 if layout not in self.kept[group]:
                     break
-                if onto != layout and onto in self.kept[group] and takers[layout] <= takers[onto]:
+                is_likely = (layout, onto) in cheaper and takers[layout] <= takers[onto]
+                if onto != layout and onto in self.kept[group] and is_likely:
                     self._fold(group, layout, onto)
 
     def _takers(self, group: str, layout: int) -> set[int]:

@@ -5,45 +5,42 @@ Told once for all values of one form, and of layouts by their numbers.
 
 from collections.abc import Hashable
 
-from passes.plan.program import Program
+import numpy as np
+
+from passes.plan.cost import Changes
 from passes.plan.table import Numbers
-from passes.rules.api import Layout
+from passes.rules.api import Layout, Shape
 
 
 class Forms:
-    """The forms of values, and the ``numbers`` of layouts."""
+    """All forms that there are, at the prices of one runtime, and the ``numbers`` of layouts."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self) -> None:
         self.numbers = Numbers()
-        self._program = program
-        self._of_value: dict[str, Form] = {}
         self._known: dict[Hashable, Form] = {}
 
-    def of(self, name: str) -> "Form":
-        """The form of a value."""
-        form = self._of_value.get(name)
-        if form is None:
-            form = Form(self._program, name, self.numbers)
-            form = self._of_value[name] = self._known.setdefault(form.key, form)
-        return form
+    def of(self, shape: Shape | None, changes: Changes, tie: float, stays: bool) -> "Form":
+        """The form of values of a shape, of which changes cost so much, and a ``tie`` besides.
+
+        ``stays``: whether their layout must not change.
+        """
+        key = (None if shape is None else tuple(shape), changes.dearest, tie, stays)
+        if key not in self._known:
+            self._known[key] = Form(shape, changes, tie, stays, self.numbers)
+        return self._known[key]
 
 
 class Form:
-    """Values of which layouts mean the same: of one shape, ``price`` of the dearest Transpose, ``tie`` of any."""
+    """What layouts are to some values; ``price`` is that of the dearest Transpose."""
 
-    def __init__(self, program: Program, name: str, numbers: Numbers) -> None:
-        self._changes, self._numbers = program.changes_of(name), numbers
-        self.price, self.tie = self._changes.dearest, program.tie_of(name)
-        self._shape, self._stays = program.flat.tensors[name].shape, program.is_pair(name)
+    def __init__(self, shape: Shape | None, changes: Changes, tie: float, stays: bool, numbers: Numbers) -> None:
+        self.price, self.tie = changes.dearest, tie
+        self._shape, self._changes, self._stays, self._numbers = shape, changes, stays, numbers
         self._bytes: dict[int, int] = {}
         self._along: dict[int, int] = {}
         self._kinds: dict[Hashable, int] = {}
         self._prices: dict[tuple[int, int], float] = {}
-
-    @property
-    def key(self) -> Hashable:
-        """What tells forms apart."""
-        return None if self._shape is None else tuple(self._shape), self.price, self.tie, self._stays
+        self._cheaper: dict[tuple[int, ...], set[tuple[int, int]]] = {}
 
     def bytes_kind(self, layout: int) -> int:
         """Equal for layouts that hold the same bytes in the same order."""
@@ -66,6 +63,18 @@ class Form:
         if price is None:
             price = self._prices[source, needed] = self._priced(source, needed)
         return price
+
+    def cheaper(self, layouts: tuple[int, ...]) -> set[tuple[int, int]]:
+        """Pairs of these layouts, of which changes between the second and any of them cost no more than the first's."""
+        if layouts not in self._cheaper:
+            prices = np.asarray([[self.price_between(one, other) for other in layouts] for one in layouts])
+            fewer = (prices[None] <= prices[:, None]) & (prices.T[None] <= prices.T[:, None])  # first, second, any
+            places = np.arange(len(layouts))
+            fewer[places, :, places] = True  # changes into itself there are none
+            kinds = np.asarray([*map(self.bytes_kind, layouts)])
+            found = np.argwhere(fewer.all(axis=2) | (kinds[:, None] == kinds))
+            self._cheaper[layouts] = {(layouts[i], layouts[j]) for i, j in found}
+        return self._cheaper[layouts]
 
     def _priced(self, source: int, needed: int) -> float:
         if self.bytes_kind(source) == self.bytes_kind(needed):

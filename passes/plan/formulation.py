@@ -37,7 +37,7 @@ class Formulation:
 
     def __init__(self, program: Program, reduced: Reduced) -> None:
         self._program, self._reduced, self._integers = program, reduced, IntegerProgram()
-        self._forms, number = reduced.forms, reduced.forms.numbers.of
+        number = program.forms.numbers.of
         self._first, self._made, self._read = [ONE + 1], dict[str, Choices](), dict[str, list[Choices]]()
         for name in program.inputs:
             self._made[name] = {number(program.inputs[name]): [ONE]}
@@ -123,7 +123,7 @@ class Formulation:
     def _levels(self, name: str, layouts: Collection[int]) -> Iterator[Level]:
         """In which respects the layouts of a value differ."""
 
-        form = self._forms.of(name)
+        form = self._program.form_of(name)
         between = None if self._program.runtime.is_uniform else form.price_between
         if len(set(map(form.bytes_kind, layouts))) == len(layouts):
             yield Level(exactly, form.price, form.tie, between)

@@ -6,7 +6,6 @@ from itertools import product
 from passes.plan.chains import chained
 from passes.plan.flat_graph import RuledNode
 from passes.plan.folding import Folding
-from passes.plan.forms import Forms
 from passes.plan.program import Program
 from passes.plan.table import Cell, Key, Table, tabled
 from passes.rules.api import ANY, Layout, Move
@@ -16,7 +15,7 @@ class Reduced:
     """``cells`` with the ``rows`` that are left of each. ``only``: by node the moves that it may make, if not all."""
 
     def __init__(self, program: Program, only: Mapping[int, list[Move]]) -> None:
-        self._program, self.forms = program, Forms(program)
+        self._program, number = program, program.forms.numbers.of
         self._moves = [only.get(i, moves) for i, moves in enumerate(program.moves)]
         self._alike: dict[Hashable, bool] = {}
         self._tables = [*self._tabled()]
@@ -24,8 +23,8 @@ class Reduced:
         self.cells = chained(cells, [cell for cell in cells if self._passes(cell)], self._is_inner)
         fixed: dict[str, set[int]] = {}
         for name, layout in (*program.inputs.items(), *program.outputs.items()):
-            fixed.setdefault(name, set()).add(self.forms.numbers.of(layout))
-        folding = Folding(self.cells, fixed, self.forms)
+            fixed.setdefault(name, set()).add(number(layout))
+        folding = Folding(self.cells, fixed, program.form_of)
         self.rows = [[*folding.rows(cell)] for cell in self.cells]
 
     def chosen(self, keys: Iterable[Key]) -> list[Move]:
@@ -53,14 +52,14 @@ class Reduced:
         for ruled, moves in zip(self._program.flat.nodes, self._moves, strict=True):
             if id(moves) not in tables:
                 costs = [self._program.inside(ruled.node, move) for move in moves]
-                tables[id(moves)] = tabled(moves, ruled.live, costs, self.forms.numbers)
+                tables[id(moves)] = tabled(moves, ruled.live, costs, self._program.forms.numbers)
             yield tables[id(moves)]
 
     def _passes(self, cell: Cell) -> bool:
         """Whether a cell passes its value on, and a change of layout costs the same before and behind it."""
         if cell.table.passed is None or cell.read != 1:
             return False
-        read, made = map(self.forms.of, cell.values)
+        read, made = map(self._program.form_of, cell.values)
         key = (cell.table, read, made)
         if key not in self._alike:
             self._alike[key] = (read.price, read.tie) == (made.price, made.tie) and self._is_alike(cell)
@@ -68,7 +67,7 @@ class Reduced:
 
     def _is_alike(self, cell: Cell) -> bool:
         """Whether layouts read differ as those that are made of them do, in kind and price."""
-        (read, made), passed = map(self.forms.of, cell.values), [*(cell.table.passed or {}).items()]
+        (read, made), passed = map(self._program.form_of, cell.values), [*(cell.table.passed or {}).items()]
         if read is made and all(a == b for a, b in passed):
             return True
         orders = [(read.bytes_kind(a), made.bytes_kind(b)) for a, b in passed]
