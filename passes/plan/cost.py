@@ -8,7 +8,7 @@ Which price holds for a node, and how long its runs are, is what its row is ``se
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class Changes:
     weight: float
     times: int
 
-    @property
+    @cached_property
     def dearest(self) -> float:
         """What the dearest one costs; any, where all cost the same."""
         return max(self._of(Situation(kind)) for kind in self.prices)

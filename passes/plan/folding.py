@@ -28,6 +28,7 @@ class Folding:
     ) -> None:
         self._group = grouped(cells)
         self._forms: dict[str, dict[Form, None]] = {}  # of its values, by group
+        self._alongs: dict[Place, Hashable] = {}
         for name, group in self._group.items():
             self._forms.setdefault(group, {})[form_of(name)] = None
         self.fixed: dict[str, set[int]] = {group: set() for group in self._forms}
@@ -58,7 +59,10 @@ class Folding:
         return self._along(group, layout) == self._along(group, other)
 
     def _along(self, group: str, layout: int) -> Hashable:
-        return tuple([form.along_kind(layout) for form in self._forms[group]])
+        place = (group, layout)
+        if place not in self._alongs:
+            self._alongs[place] = tuple([form.along_kind(layout) for form in self._forms[group]])
+        return self._alongs[place]
 
     def _groups(self, cell: Cell) -> tuple[str, ...]:
         return tuple(self._group[name] for name in cell.values)
