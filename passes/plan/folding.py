@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from dataclasses import replace
 
 from passes.plan.forms import Form
+from passes.plan.groups import Groups
 from passes.plan.table import WHATEVER, Cell, Key, Row
 
 Place = tuple[str, int]  # a group of values, and the number of a layout of these
@@ -123,18 +124,12 @@ class Folding:
 
 
 def grouped(cells: Sequence[Cell]) -> dict[str, str]:
-    """The group of each value: those that a cell always has in one layout are in one (union-find)."""
-    group = {name: name for cell in cells for name in cell.values}
-
-    def find(name: str) -> str:
-        while group[name] != name:
-            group[name] = name = group[group[name]]
-        return name
-
+    """The group of each value: those that a cell always has in one layout are in one."""
+    groups = Groups(name for cell in cells for name in cell.values)
     for cell in (cell for cell in cells if cell.table.is_uniform):
         for name in cell.values[1:]:
-            group[find(name)] = find(cell.values[0])
-    return {name: find(name) for name in group}
+            groups.join(name, cell.values[0])
+    return {name: groups.of(name) for cell in cells for name in cell.values}
 
 
 def does_as_well(row: Row, other: Row) -> bool:
