@@ -65,14 +65,16 @@ class Form:
         return price
 
     def cheaper(self, layouts: tuple[int, ...]) -> set[tuple[int, int]]:
-        """Pairs of these layouts, of which changes between the second and any of them cost no more than the first's."""
+        """Pairs of these layouts, of which changes between the second and others cost no more than the first's.
+
+        Others are those of these that do not hold the same bytes as the first.
+        """
         if layouts not in self._cheaper:
             prices = np.asarray([[self.price_between(one, other) for other in layouts] for one in layouts])
-            fewer = (prices[None] <= prices[:, None]) & (prices.T[None] <= prices.T[:, None])  # first, second, any
-            places = np.arange(len(layouts))
-            fewer[places, :, places] = True  # changes into itself there are none
             kinds = np.asarray([*map(self.bytes_kind, layouts)])
-            found = np.argwhere(fewer.all(axis=2) | (kinds[:, None] == kinds))
+            fewer = (prices[None] <= prices[:, None]) & (prices.T[None] <= prices.T[:, None])  # first, second, other
+            same = kinds[:, None] == kinds
+            found = np.argwhere((fewer | same[:, None]).all(axis=2) | same)
             self._cheaper[layouts] = {(layouts[i], layouts[j]) for i, j in found}
         return self._cheaper[layouts]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from passes.layout.recipe import Transpose, recipe
+from passes.plan.blame import Blames
 from passes.plan.flat_graph import FlatGraph, Touch
 from passes.plan.formulation import Formulation
 from passes.plan.milp import Dearer
@@ -81,6 +82,7 @@ def nearest(have: Iterable[Layout], needed: Layout, shape: Shape | None) -> Layo
 def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, Layout]) -> Iterator[Relayout]:
     """What remains, by value and needed layout."""
     flat, had = program.flat, {name: [layout] for name, layout in stored.items()}
+    blames = Blames(program)
     for (name, needed), readers in _needs(program, chosen).items():
         have = had[name]
         if needed in have:
@@ -90,7 +92,7 @@ def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
         moved = 0 if source.memory_order(shape) == needed.memory_order(shape) else program.bytes_of(name)
         op = "Transpose" if any(isinstance(step, Transpose) for step in recipe(source, needed, shape)) else "Reshape"
         labels = tuple(str(flat.nodes[i]) for i, _ in readers)
-        culprit = _cheaper(program, chosen, have[0], readers) or _blame(program, name, have[0], readers)
+        culprit = _cheaper(program, chosen, have[0], readers) or blames.of(name, have[0], readers)
         yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, culprit)
         have.append(needed)
 
@@ -125,25 +127,3 @@ def _left(flat: FlatGraph, chosen: Sequence[Move]) -> Iterator[Relayout]:
             name, p = ruled.value(IN(0)), ruled.node.attr("perm")
             needed, reason = permuted(tuple(p)) if p else ANY, "its rank is unknown"
             yield Relayout(name, natural(None), needed, "Transpose", None, flat.made_by(name), (str(ruled),), reason)
-
-
-def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]) -> str:
-    """The first node (or graph output) behind the readers that will not have the layout the value is stored in."""
-    if not readers:
-        return f"graph output {name!r} has a fixed layout"
-    pending, seen = [(*reader, layout) for reader in readers], set()
-    while pending:
-        i, slot, layout = pending.pop(0)
-        if (i, slot, layout) in seen:
-            continue
-        seen.add((i, slot, layout))
-        ruled, reason = program.flat.nodes[i], program.refusal(i, slot, layout)
-        if reason is not None:
-            return f"{ruled}: {reason}"
-        move = next(move for move in program.moves[i] if move.at(slot) == layout)
-        for end in (end for end in ruled.live if end.side == "out"):
-            result = ruled.value(end)
-            if program.outputs.get(result, move.at(end)) != move.at(end):
-                return f"graph output {result!r} has a fixed layout"
-            pending.extend((*reader, move.at(end)) for reader in program.flat.readers(result))
-    return "it is cheapest here: another place would cost more"
