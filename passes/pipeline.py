@@ -1,7 +1,9 @@
 """All that is done to a graph between reading and writing, in order. Who runs the passes checks and times each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import onnx_graphsurgeon as gs
@@ -32,6 +34,7 @@ from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
 from passes.plan.cost import BYTES, runtime, transposed_bytes
 from passes.plan.interface import assumed_roles, interface
+from passes.plan.milp import Dearer
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
 from passes.plan.roles import find_roles
@@ -65,7 +68,8 @@ class Work:
     """A graph on its way through the passes, and what they found out; each gives one part.
 
     ``seconds`` are by stage; ``measured`` are sizes by symbol; ``bytes_before`` is what the Transposes of the file move
-    per inference, ``roles`` those of axes. The graph that the plan is for stays in ``program``; ``kept`` are graph and
+    per inference, ``roles`` those of axes. ``fused`` is the graph with attentions as one operator each, if it has any;
+    ``programs`` are what may be planned. The graph that the plan is for stays in ``program``; ``kept`` are graph and
     plan with calls of functions.
     """
 
@@ -76,6 +80,8 @@ class Work:
     measured: Mapping[str, int] = field(default_factory=dict)
     bytes_before: int = field(init=False)
     roles: Mapping[str, str] = field(init=False)
+    fused: gs.Graph = field(init=False)
+    programs: Sequence[Program] = field(init=False)
     program: Program = field(init=False)
     plan: Plan = field(init=False)
     kept: tuple[gs.Graph, Plan] = field(init=False)
@@ -125,25 +131,32 @@ def _find_roles(work: Work) -> Mapping[str, str]:
     return find_roles(graph, {**told, **assumed}) if assumed else roles
 
 
-def _make_program(work: Work) -> Program:
+def _fuse_attention(work: Work) -> gs.Graph:
+    if work.request.own_weights:
+        return work.graph
+    raised = raise_opset(work.graph, work.request.dialect.opset) or work.graph
+    fused = fuse_attention(raised, work.engines)
+    return work.graph if fused is raised else fused
+
+
+def _make_programs(work: Work) -> list[Program]:
     request = work.request
     tensors = (*work.graph.inputs, *work.graph.outputs)
     ends = interface(tensors, work.roles, request.to, request.choices, request.recorded, request.keep_io)
-    return Program(work.graph, ends, request.dialect, work.sizes, runtime(request.runtime))
+    make = partial(Program, ends=ends, dialect=request.dialect, sizes=work.sizes, cost=runtime(request.runtime))
+    first = make(work.fused)
+    return [first] if work.fused is work.graph else [first, make(work.graph, like=first)]
 
 
-def _fuse_attention(work: Work) -> Planned:
-    """The cheaper of two plans: with attentions as they are, and as one operator each."""
-    request = work.request
-    if request.own_weights:
-        return work.planned
-    raised = raise_opset(work.graph, request.dialect.opset) or work.graph
-    fused = fuse_attention(raised, work.engines)
-    if fused is raised:
-        return work.planned
-    program = Program(fused, work.program.ends, request.dialect, work.sizes, work.program.runtime)
-    plan = make_plan(program, request.time_limit)
-    return Planned(fused, program, plan) if plan.cost < work.plan.cost else work.planned
+def _make_plan(work: Work) -> Planned:
+    """The cheapest of the plans, the last on a tie: with attentions as one operator each, and as they are."""
+    first, *others = work.programs
+    best = Planned(first.graph, first, make_plan(first, work.request.time_limit))
+    for program in others:
+        with suppress(Dearer):
+            plan = make_plan(program, work.request.time_limit, at_most=best.plan.cost)
+            best = Planned(program.graph, program, plan)
+    return best
 
 
 PASSES = (
@@ -161,9 +174,9 @@ PASSES = (
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
     Pass(PLAN, "find_roles", _find_roles, gives="roles"),
-    Pass(PLAN, "make_program", _make_program, gives="program"),
-    Pass(PLAN, "make_plan", lambda work: make_plan(work.program, work.request.time_limit), gives="plan"),
-    Pass(PLAN, "fuse_attention", _fuse_attention, gives="planned"),
+    Pass(PLAN, "fuse_attention", _fuse_attention, gives="fused"),
+    Pass(PLAN, "make_programs", _make_programs, gives="programs"),
+    Pass(PLAN, "make_plan", _make_plan, gives="planned"),
     Pass(APPLY, "quantize_as_functions", lambda work: as_functions(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "hold_changes", lambda work: hold_changes(work.program, work.plan), gives="plan"),

@@ -9,6 +9,7 @@ before them swaps, which for the first operand may be dearer; where it is not, t
 from dataclasses import replace
 
 from passes.layout.recipe import Transpose, recipe
+from passes.plan.groups import Groups
 from passes.plan.plan import Plan, Relayout
 from passes.plan.program import Program
 from passes.rules.api import ANY, IN, Move, Slot
@@ -57,18 +58,19 @@ class _Regions:
 
     def __init__(self, program: Program, plan: Plan) -> None:
         self._flat, self._plan = program.flat, plan
-        self.of = {
-            i: i
+        moved = (
+            i
             for i, move in enumerate(plan.moves)
             if any(self._is_moved(move, slot) for slot in self._flat.nodes[i].live)
-        }
-        for i in self.of:
+        )
+        groups = Groups(moved)
+        for i in groups:
             for slot in (slot for slot in self._flat.nodes[i].live if slot.side == "in"):
                 value, layout = self._flat.nodes[i].value(slot), plan.moves[i].at(slot)
                 maker = self._flat.makers.get(value, (i, slot))[0]
-                if self._is_moved(plan.moves[i], slot) and plan.stored[value] == layout and maker in self.of:
-                    self._join(i, maker)
-        self.of = {i: self._find(i) for i in self.of}
+                if self._is_moved(plan.moves[i], slot) and plan.stored[value] == layout and maker in groups:
+                    groups.join(i, maker)
+        self.of = {i: groups.of(i) for i in groups}
 
     def into(self, change: Relayout) -> int | None:
         """The region that reads what a change makes."""
@@ -84,11 +86,3 @@ class _Regions:
 
     def _is_moved(self, move: Move, slot: Slot) -> bool:
         return move.at(slot) != ANY and not move.at(slot).is_natural
-
-    def _find(self, i: int) -> int:
-        while self.of[i] != i:
-            self.of[i] = i = self.of[self.of[i]]
-        return i
-
-    def _join(self, i: int, other: int) -> None:
-        self.of[self._find(i)] = self._find(other)

@@ -7,6 +7,7 @@ finds its own next to each other (IREE and tinygrad see Reshape the same way).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from math import prod
 
@@ -116,6 +117,11 @@ def of_flatten(dims: Sequence[Dim], axis: int) -> Regrouping:
 
 def of_reshape(before: Sequence[Dim], after: Sequence[Dim]) -> Regrouping:
     """The atoms of a Reshape. Refuses where the shapes have no common factors that can be told."""
+    return _of_reshape(tuple(before), tuple(after))
+
+
+@lru_cache(maxsize=1024)
+def _of_reshape(before: tuple[Dim, ...], after: tuple[Dim, ...]) -> Regrouping:
     source: list[tuple[int, ...]] = [()] * len(before)
     target: list[tuple[int, ...]] = [()] * len(after)
     sizes: list[Dim] = []

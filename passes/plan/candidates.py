@@ -16,7 +16,8 @@ from math import prod
 from passes.layout.vector import parts_in, sizes_and_perm
 from passes.plan.answers import Answers
 from passes.plan.flat_graph import MOST_PERMS, FlatGraph, RuledNode
-from passes.rules.api import ANY, IN, Layout, Move, Perm, Refusal, Slot, natural, perm, permuted
+from passes.rules.api import ANY, Layout, Move, Perm, Refusal, Slot, natural, perm, permuted
+from passes.rules.movement import perm_of
 
 MOST_COMBINATIONS = 1000  # of layouts of the independent slots of one node
 
@@ -60,8 +61,9 @@ class Candidates:
         """By rank: the original's layout, images with channels first and last, those of Transposes and ends."""
         found = {rank: [perm.channels_last(rank), perm.channels_first(rank)] for rank in range(3, 6)}
         for ruled in (ruled for ruled in self._graph.nodes if ruled.node.op == "Transpose"):
-            p = tuple(ruled.node.attr("perm") or reversed(range(ruled.rank(IN(0)) or 0)))
-            found.setdefault(len(p), []).extend([p, perm.inverse(p)])
+            with suppress(Refusal):
+                p = perm_of(ruled.node)
+                found.setdefault(len(p), []).extend([p, perm.inverse(p)])
         for layout in self._ends.values():
             found.setdefault(layout.rank, []).append(layout.perm)
         return {rank: [*dict.fromkeys([natural(rank), *map(permuted, perms)])] for rank, perms in found.items()}

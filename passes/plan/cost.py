@@ -6,9 +6,9 @@ Which price holds for a node, and how long its runs are, is what its row is ``se
 """
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -86,19 +86,12 @@ class Runtime:
         """Whether a change costs the same whatever the layouts."""
         return ANY_CHANGE in self.changes
 
-    def dearest_change(self, tensor: gs.Tensor, sizes: Mapping[str, int]) -> float:
-        """What the dearest Transpose of the tensor costs; any, where changes cost the same."""
-        return max(self._changed(tensor, sizes, Situation(kind)) for kind in self.changes)
-
-    def change_of(self, tensor: gs.Tensor, sizes: Mapping[str, int], source: Layout, target: Layout) -> float:
-        """What a Transpose of the tensor from one layout to another costs."""
-        if self.is_uniform or tensor.shape is None:
-            return self.dearest_change(tensor, sizes)
-        return self._changed(tensor, sizes, change(source, target, dims(tensor, sizes)))
-
-    def _changed(self, tensor: gs.Tensor, sizes: Mapping[str, int], seen: Situation) -> float:
-        size, besides = bytes_of(tensor, sizes), self.half if tensor.dtype == np.float16 else 0.0
-        return self.changes[seen.name].of(size, size / itemsize(tensor) / seen.run) * (1.0 + besides)
+    def changes_of(self, tensor: gs.Tensor, sizes: Mapping[str, int], times: int = 1) -> "Changes":
+        """What changes of a tensor's layout cost, each made so many ``times``."""
+        size, known = bytes_of(tensor, sizes), not self.is_uniform and tensor.shape is not None
+        besides = self.half if tensor.dtype == np.float16 else 0.0
+        elements, shape = size / itemsize(tensor), dims(tensor, sizes) if known else None
+        return Changes(self.changes, shape, size, elements, 1.0 + besides, times)
 
     def inside(self, node: Node, move: Move, sizes: Mapping[str, int]) -> float:
         """What one run of a node, so moved, costs because of how its data is stored."""
@@ -111,6 +104,33 @@ class Runtime:
         tensor = node.tensor(seen.slot)
         size, besides = bytes_of(tensor, sizes), self.half if tensor.dtype == np.float16 else 0.0
         return row.prices[seen.name].of(size, size / itemsize(tensor) / seen.run) * (1.0 + besides)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What Transposes of one value cost, in ``prices`` by kind, which its ``shape`` tells (``None``: the dearest).
+
+    ``size`` is in bytes; ``weight`` is that of its type.
+    """
+
+    prices: Mapping[str, Price]
+    shape: Sequence[int] | None
+    size: int
+    elements: float
+    weight: float
+    times: int
+
+    @cached_property
+    def dearest(self) -> float:
+        """What the dearest one costs; any, where all cost the same."""
+        return max(self._of(Situation(kind)) for kind in self.prices)
+
+    def between(self, source: Layout, target: Layout) -> float:
+        """What one from a layout to another costs."""
+        return self.dearest if self.shape is None else self._of(change(source, target, self.shape))
+
+    def _of(self, seen: Situation) -> float:
+        return self.prices[seen.name].of(self.size, self.elements / seen.run) * self.weight * self.times
 
 
 def bytes_of(tensor: gs.Tensor, sizes: Mapping[str, int]) -> int:

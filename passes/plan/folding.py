@@ -10,36 +10,28 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from passes.plan.forms import Form
+from passes.plan.groups import Groups
 from passes.plan.table import WHATEVER, Cell, Key, Row
 
 Place = tuple[str, int]  # a group of values, and the number of a layout of these
-Kind = Callable[[str, int], Hashable]
-Form = Callable[[str], Hashable]
 
 
 class Folding:
     """``kept``: by group the layouts that some plan may need.
 
     Values that cells read and make in one layout are a group, named like one of them, and what is folded is folded for
-    all. ``fixed``: by value the layouts that it is given or asked for in; ``bytes_kind``, ``along_kind``: equal for
-    layouts of a value that hold the same bytes in one order, and that a Transpose can turn into each other; ``form``:
-    equal for values for which these are the same. ``price``: of a change of a value from one layout to another.
+    all. ``fixed``: by value the layouts that it is given or asked for in.
     """
 
     def __init__(
-        self,
-        cells: Sequence[Cell],
-        fixed: Mapping[str, Collection[int]],
-        kinds: tuple[Kind, Kind],
-        form: Form,
-        price: Callable[[str, int, int], float],
+        self, cells: Sequence[Cell], fixed: Mapping[str, Collection[int]], form_of: Callable[[str], Form]
     ) -> None:
         self._group = grouped(cells)
-        self._bytes_kind, self._along_kind = kinds
-        self._price = price
-        self._forms: dict[str, dict[Hashable, str]] = {}  # a value of each form, by group
+        self._forms: dict[str, dict[Form, None]] = {}  # of its values, by group
+        self._alongs: dict[Place, Hashable] = {}
         for name, group in self._group.items():
-            self._forms.setdefault(group, {}).setdefault(form(name), name)
+            self._forms.setdefault(group, {})[form_of(name)] = None
         self.fixed: dict[str, set[int]] = {group: set() for group in self._forms}
         for name, layouts in fixed.items():
             self.fixed.setdefault(self._group.get(name, name), set()).update(layouts)
@@ -68,7 +60,10 @@ class Folding:
         return self._along(group, layout) == self._along(group, other)
 
     def _along(self, group: str, layout: int) -> Hashable:
-        return tuple(self._along_kind(name, layout) for name in self._forms[group].values())
+        place = (group, layout)
+        if place not in self._alongs:
+            self._alongs[place] = tuple([form.along_kind(layout) for form in self._forms[group]])
+        return self._alongs[place]
 
     def _groups(self, cell: Cell) -> tuple[str, ...]:
         return tuple(self._group[name] for name in cell.values)
@@ -84,17 +79,24 @@ class Folding:
         alike: dict[Hashable, list[int]] = {}
         for layout in sorted(self.kept[group]):
             alike.setdefault(self._along(group, layout), []).append(layout)
-        for layout in sorted(self.kept[group], reverse=True):
+        layouts = tuple(sorted(self.kept[group], reverse=True))
+        cheaper = set.intersection(*(form.cheaper(layouts) for form in self._forms[group]))
+        takers = {layout: self._takers(group, layout) for layout in layouts}
+        for layout in layouts:
             for onto in alike[self._along(group, layout)]:
                 if layout not in self.kept[group]:
                     break
-                if onto != layout and onto in self.kept[group]:
+                is_likely = (layout, onto) in cheaper and takers[layout] <= takers[onto]
+                if onto != layout and onto in self.kept[group] and is_likely:
                     self._fold(group, layout, onto)
 
+    def _takers(self, group: str, layout: int) -> set[int]:
+        """Which of the cells that touch a group can have it in a layout."""
+        return {i for i, (cell, column) in enumerate(self.touching[group]) if (column, layout) in cell.table.having}
+
     def _fold(self, group: str, layout: int, onto: int) -> None:
-        for having, column in ((cell.table.having, column) for cell, column in self.touching[group]):
-            if (column, layout) in having and (column, onto) not in having:
-                return
+        if ((group, layout), onto) in self.failed:
+            return
         fold = _Fold(self)
         if not fold.spread(group, layout, onto) or not self._keeps_prices(fold.onto):
             self.failed.update(fold.onto.items())
@@ -105,35 +107,29 @@ class Folding:
     def _keeps_prices(self, onto: Mapping[Place, int]) -> bool:
         """Whether changes cost no more between the layouts that others are folded onto; so none where no byte moved."""
         return all(
-            self._are_like(onto, group, name, layout)
-            for group, layout in onto for name in self._forms[group].values()
+            self._are_like(onto, group, form, layout)
+            for group, layout in onto for form in self._forms[group]
         )  # fmt: skip
 
-    def _are_like(self, onto: Mapping[Place, int], group: str, name: str, layout: int) -> bool:
+    def _are_like(self, onto: Mapping[Place, int], group: str, form: Form, layout: int) -> bool:
         target = onto[group, layout]
-        if self._bytes_kind(name, layout) == self._bytes_kind(name, target):
+        if form.bytes_kind(layout) == form.bytes_kind(target):
             return True
+        price = form.price_between
         pairs = ((one, onto.get((group, one), one)) for one in self.kept[group])
         return all(
-            self._price(name, target, then) <= self._price(name, layout, one)
-            and self._price(name, then, target) <= self._price(name, one, layout)
+            price(target, then) <= price(layout, one) and price(then, target) <= price(one, layout)
             for one, then in pairs
         )
 
 
 def grouped(cells: Sequence[Cell]) -> dict[str, str]:
-    """The group of each value: those that a cell always has in one layout are in one (union-find)."""
-    group = {name: name for cell in cells for name in cell.values}
-
-    def find(name: str) -> str:
-        while group[name] != name:
-            group[name] = name = group[group[name]]
-        return name
-
+    """The group of each value: those that a cell always has in one layout are in one."""
+    groups = Groups(name for cell in cells for name in cell.values)
     for cell in (cell for cell in cells if cell.table.is_uniform):
         for name in cell.values[1:]:
-            group[find(name)] = find(cell.values[0])
-    return {name: find(name) for name in group}
+            groups.join(name, cell.values[0])
+    return {name: groups.of(name) for cell in cells for name in cell.values}
 
 
 def does_as_well(row: Row, other: Row) -> bool:

@@ -37,9 +37,10 @@ class Formulation:
 
     def __init__(self, program: Program, reduced: Reduced) -> None:
         self._program, self._reduced, self._integers = program, reduced, IntegerProgram()
+        number = program.forms.numbers.of
         self._first, self._made, self._read = [ONE + 1], dict[str, Choices](), dict[str, list[Choices]]()
         for name in program.inputs:
-            self._made[name] = {reduced.number(program.inputs[name]): [ONE]}
+            self._made[name] = {number(program.inputs[name]): [ONE]}
         for cell, keys in zip(reduced.cells, reduced.rows, strict=True):
             variables = [self._integers.variable(*self._costs(cell, cell.table.rows[key])) for key in keys]
             self._first.append(self._first[-1] + len(keys))
@@ -54,16 +55,17 @@ class Formulation:
                 else:
                     self._made[name] = choices
         for name, layout in program.outputs.items():
-            self._read.setdefault(name, []).append({reduced.number(layout): [ONE]})
+            self._read.setdefault(name, []).append({number(layout): [ONE]})
         for name, demands in self._read.items():
             self._pay_relayouts(name, self._made.get(name, {}), demands)
 
-    def solve(self, time_limit: float) -> tuple[list[Move], float, bool]:
+    def solve(self, time_limit: float, at_most: float) -> tuple[list[Move], float, bool]:
         """The chosen move of each node, a proven lower bound on the bytes, and whether the two meet.
 
-        Raises PlanError if there is no plan, or none found within ``time_limit`` seconds.
+        Raises PlanError if there is no plan, or none found within ``time_limit`` seconds; Dearer, if it is proven early
+        that none costs ``at_most`` so much.
         """
-        values, bound, optimal = self._integers.solve(self._first[-1], time_limit)
+        values, bound, optimal = self._integers.solve(self._first[-1], time_limit, at_most)
         ranges = zip(self._reduced.rows, pairwise(self._first), strict=True)
         chosen = [keys[int(np.argmax(values[begin:end]))] for keys, (begin, end) in ranges]
         return self._reduced.chosen(chosen), bound, optimal
@@ -121,24 +123,15 @@ class Formulation:
     def _levels(self, name: str, layouts: Collection[int]) -> Iterator[Level]:
         """In which respects the layouts of a value differ."""
 
-        def in_memory(layout: int) -> Hashable:
-            return self._reduced.bytes_kind(name, layout)
-
-        def along(layout: int) -> Hashable:
-            return self._reduced.along_kind(name, layout)
-
-        def between(source: int, needed: int) -> float:
-            return self._reduced.price(name, source, needed)
-
-        price, tie = self._program.price_of(name), self._program.tie_of(name)
-        each = None if self._program.runtime.is_uniform else between
-        if len(set(map(in_memory, layouts))) == len(layouts):
-            yield Level(exactly, price, tie, each)
+        form = self._program.form_of(name)
+        between = None if self._program.runtime.is_uniform else form.price_between
+        if len(set(map(form.bytes_kind, layouts))) == len(layouts):
+            yield Level(exactly, form.price, form.tie, between)
         else:
-            yield Level(in_memory, price, between=each)
-            yield Level(exactly, 0.0, tie)
-        if len(set(map(along, layouts))) > 1:
-            yield Level(along, None)
+            yield Level(form.bytes_kind, form.price, between=between)
+            yield Level(exactly, 0.0, form.tie)
+        if len(set(map(form.along_kind, layouts))) > 1:
+            yield Level(form.along_kind, None)
 
 
 def by_kind(level: Level, choices: Choices) -> dict[Hashable, list[int]]:

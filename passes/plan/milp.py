@@ -10,10 +10,16 @@ ONE = 0  # the variable that is 1
 KINDS = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
 TOLERANCE = 1e-6  # of HiGHS, for integers
 OPTIONS = {"output_flag": False, "mip_rel_gap": 0.0, "threads": 1}
+# of the relaxed program, where presolving and perturbed costs take more time than they save (half of it)
+RELAXED: dict[str, float | str] = {"presolve": "off", "dual_simplex_cost_perturbation_multiplier": 0.0}
 
 
 class PlanError(Exception):
     """No plan was found; the message says why."""
+
+
+class Dearer(Exception):
+    """All plans cost more than is asked for."""
 
 
 class IntegerProgram:
@@ -45,24 +51,26 @@ class IntegerProgram:
         self._starts.append(len(self._data))
         self._bounds.append((at_least, at_most))
 
-    def solve(self, integers: int, time_limit: float) -> tuple[NDArray[np.float64], float, bool]:
+    def solve(
+        self, integers: int, time_limit: float, at_most: float = np.inf
+    ) -> tuple[NDArray[np.float64], float, bool]:
         """The values of the variables, a lower bound on the costs without ties, and whether the two meet.
 
         The first ``integers`` variables are integers. Raises PlanError if there is no solution, or none is found within
-        ``time_limit`` seconds.
+        ``time_limit`` seconds; Dearer, if the relaxed program proves that all cost more than ``at_most`` without ties.
         """
-        highs = highspy.Highs()
-        for option, value in {**OPTIONS, "time_limit": time_limit}.items():
-            highs.setOptionValue(option, value)
-        model = self._model()
-        highs.passModel(model)  # relaxed, which is ten times as fast, and nearly always enough
-        highs.run()
+        most = at_most + self.ties
+        model = self._model()  # relaxed, which is ten times as fast, and nearly always enough
+        highs = run(model, **RELAXED, time_limit=time_limit, objective_bound=most)
+        status, least = highs.getModelStatus(), highs.getInfo().objective_function_value
+        is_solved = status == highspy.HighsModelStatus.kOptimal
+        if status == highspy.HighsModelStatus.kObjectiveBound or (is_solved and least > most):
+            raise Dearer
         values = np.asarray(highs.getSolution().col_value)
-        if highs.getModelStatus() == highspy.HighsModelStatus.kOptimal and is_whole(values[:integers]):
-            return values, max(highs.getInfo().objective_function_value - self.ties, 0.0), True
+        if is_solved and is_whole(values[:integers]):
+            return values, max(least - self.ties, 0.0), True
         model.integrality_ = [KINDS[variable < integers] for variable in range(len(self.costs))]
-        highs.passModel(model)
-        highs.run()
+        highs = run(model, time_limit=time_limit)
         status, info = highs.getModelStatus(), highs.getInfo()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise PlanError("its readers and makers could not agree")
@@ -83,6 +91,16 @@ class IntegerProgram:
         model.a_matrix_.index_ = np.asarray(self._columns, dtype=np.int32)
         model.a_matrix_.value_ = np.asarray(self._data)
         return model
+
+
+def run(model: highspy.HighsLp, **options: float | str) -> highspy.Highs:
+    """HiGHS, after it has tried to solve the model."""
+    highs = highspy.Highs()
+    for option, value in {**OPTIONS, **options}.items():
+        highs.setOptionValue(option, value)
+    highs.passModel(model)
+    highs.run()
+    return highs
 
 
 def is_whole(values: NDArray[np.float64]) -> bool:

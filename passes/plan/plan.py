@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from passes.layout.recipe import Transpose, recipe
+from passes.plan.blame import Blames
 from passes.plan.flat_graph import FlatGraph, Touch
 from passes.plan.formulation import Formulation
+from passes.plan.milp import Dearer
 from passes.plan.program import Program
 from passes.plan.reduced import Reduced
 from passes.rules.api import ANY, IN, Layout, Move, Shape, natural, permuted
@@ -48,18 +50,26 @@ class Plan:
     held: frozenset[tuple[str, Layout]] = frozenset()
 
 
-def make_plan(program: Program, time_limit: float = 60.0, only: Mapping[int, list[Move]] | None = None) -> Plan:
+def make_plan(
+    program: Program,
+    time_limit: float = 60.0,
+    only: Mapping[int, list[Move]] | None = None,
+    at_most: float = float("inf"),
+) -> Plan:
     """The cheapest plan; ``only``: by node the moves that it may make, if not all.
 
-    Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds.
+    Raises PlanError if there is none, or the solver finds none within ``time_limit`` seconds; Dearer, if none costs
+    ``at_most`` so much.
     """
     flat = program.flat
-    chosen, bound, optimal = Formulation(program, Reduced(program, only or {})).solve(time_limit)
+    chosen, bound, optimal = Formulation(program, Reduced(program, only or {})).solve(time_limit, at_most)
     stored = {**program.inputs, **{name: chosen[i].at(slot) for name, (i, slot) in program.flat.makers.items()}}
     relayouts = [*_relayouts(program, chosen, stored), *_left(program.flat, chosen)]
     total = sum(relayout.bytes or 0 for relayout in relayouts)
     cost = sum(program.per_inference(i, program.inside(flat.nodes[i].node, move)) for i, move in enumerate(chosen))
-    cost += sum(program.price_between(one.value, one.stored, one.needed) for one in relayouts if one.bytes)
+    cost += sum(program.changes_of(one.value).between(one.stored, one.needed) for one in relayouts if one.bytes)
+    if cost > at_most:
+        raise Dearer
     return Plan(chosen, stored, relayouts, total, cost, cost if optimal else bound, optimal)
 
 
@@ -72,6 +82,7 @@ def nearest(have: Iterable[Layout], needed: Layout, shape: Shape | None) -> Layo
 def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, Layout]) -> Iterator[Relayout]:
     """What remains, by value and needed layout."""
     flat, had = program.flat, {name: [layout] for name, layout in stored.items()}
+    blames = Blames(program)
     for (name, needed), readers in _needs(program, chosen).items():
         have = had[name]
         if needed in have:
@@ -81,7 +92,7 @@ def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
         moved = 0 if source.memory_order(shape) == needed.memory_order(shape) else program.bytes_of(name)
         op = "Transpose" if any(isinstance(step, Transpose) for step in recipe(source, needed, shape)) else "Reshape"
         labels = tuple(str(flat.nodes[i]) for i, _ in readers)
-        culprit = _cheaper(program, chosen, have[0], readers) or _blame(program, name, have[0], readers)
+        culprit = _cheaper(program, chosen, have[0], readers) or blames.of(name, have[0], readers)
         yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, culprit)
         have.append(needed)
 
@@ -116,25 +127,3 @@ def _left(flat: FlatGraph, chosen: Sequence[Move]) -> Iterator[Relayout]:
             name, p = ruled.value(IN(0)), ruled.node.attr("perm")
             needed, reason = permuted(tuple(p)) if p else ANY, "its rank is unknown"
             yield Relayout(name, natural(None), needed, "Transpose", None, flat.made_by(name), (str(ruled),), reason)
-
-
-def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]) -> str:
-    """The first node (or graph output) behind the readers that will not have the layout the value is stored in."""
-    if not readers:
-        return f"graph output {name!r} has a fixed layout"
-    pending, seen = [(*reader, layout) for reader in readers], set()
-    while pending:
-        i, slot, layout = pending.pop(0)
-        if (i, slot, layout) in seen:
-            continue
-        seen.add((i, slot, layout))
-        ruled, reason = program.flat.nodes[i], program.refusal(i, slot, layout)
-        if reason is not None:
-            return f"{ruled}: {reason}"
-        move = next(move for move in program.moves[i] if move.at(slot) == layout)
-        for end in (end for end in ruled.live if end.side == "out"):
-            result = ruled.value(end)
-            if program.outputs.get(result, move.at(end)) != move.at(end):
-                return f"graph output {result!r} has a fixed layout"
-            pending.extend((*reader, move.at(end)) for reader in program.flat.readers(result))
-    return "it is cheapest here: another place would cost more"

@@ -8,8 +8,9 @@ from passes.dialects.base import Dialect
 from passes.ir.control_flow import executions_per_inference
 from passes.ir.graph import natural_layout
 from passes.plan.candidates import Candidates
-from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Runtime, bytes_of, runtime
+from passes.plan.cost import BYTES, UNKNOWN_TRIPS, Changes, Runtime, bytes_of, runtime
 from passes.plan.flat_graph import FlatGraph
+from passes.plan.forms import Form, Forms
 from passes.rules.api import IN, OUT, Layout, Move, Node, Slot, permuted
 
 
@@ -17,7 +18,7 @@ class Program:
     """The ``moves`` of each node of a sorted graph, and prices; ``limited``: nodes that could make others, too.
 
     ``ends`` are the layouts of graph inputs and outputs (the original's where nothing is said), ``sizes`` those of
-    symbolic dims (for pricing only).
+    symbolic dims (for pricing only). ``like``: another at the same prices, to tell these once.
     """
 
     def __init__(
@@ -27,8 +28,11 @@ class Program:
         dialect: Dialect,
         sizes: Mapping[str, int] | None = None,
         cost: Runtime | None = None,
+        like: "Program | None" = None,
     ) -> None:
         self.graph, self.ends, self.flat = graph, ends, FlatGraph(graph, dialect)
+        self.forms: Forms = like.forms if like else Forms()
+        self._form_of: dict[str, Form] = {}
         candidates = Candidates(self.flat, ends)
         self.moves = candidates.moves
         self.limited = [str(ruled) for ruled in self.flat.nodes if candidates.is_limited(ruled)]
@@ -65,14 +69,9 @@ class Program:
         """What one Transpose of the value moves per inference."""
         return bytes_of(self.flat.tensors[name], self._sizes) * self._executions.get(name, 1)
 
-    def price_of(self, name: str) -> float:
-        """What the dearest Transpose of the value costs per inference, in units of the runtime's."""
-        return self.runtime.dearest_change(self.flat.tensors[name], self._sizes) * self._times(name)
-
-    def price_between(self, name: str, source: Layout, target: Layout) -> float:
-        """What a Transpose of the value from one layout to another costs per inference."""
-        price = self.runtime.change_of(self.flat.tensors[name], self._sizes, source, target)
-        return price * self._times(name)
+    def changes_of(self, name: str) -> Changes:
+        """What Transposes of the value cost per inference, in units of the runtime's."""
+        return self.runtime.changes_of(self.flat.tensors[name], self._sizes, self._times(name))
 
     def _times(self, name: str) -> int:
         """How often a value changes its layout, where it does: twice if it leaves, or comes to be, blocks as well."""
@@ -80,9 +79,14 @@ class Program:
         is_blocked = bool(self.runtime.blocked) and any(op in self.runtime.blocked for op in touching)
         return self._executions.get(name, 1) * (2 if is_blocked else 1)
 
-    def tie_of(self, name: str) -> float:
-        """What one change of the value's layout costs besides, so that there are few."""
-        return self.runtime.tie * max(self._executions.get(name, 1), 1)
+    def form_of(self, name: str) -> Form:
+        """What layouts are to the value; ties are so that there are few changes."""
+        form = self._form_of.get(name)
+        if form is None:
+            tie = self.runtime.tie * max(self._executions.get(name, 1), 1)
+            shape, changes = self.flat.tensors[name].shape, self.changes_of(name)
+            form = self._form_of[name] = self.forms.of(shape, changes, tie, self.is_pair(name))
+        return form
 
     @property
     def tie_of_moves(self) -> float:
@@ -105,7 +109,7 @@ class Program:
         if name not in self.flat.tensors:
             return 0.0
         source, perm = natural_layout(self.flat.tensors[name]), node.attr("perm")
-        return self.price_between(name, source, permuted(tuple(perm)) if perm else source)
+        return self.changes_of(name).between(source, permuted(tuple(perm)) if perm else source)
 
     def per_inference(self, i: int, cost: float) -> float:
         """What node ``i`` costs per inference, if one run of it costs so much."""

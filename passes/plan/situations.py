@@ -6,12 +6,13 @@ something besides for each.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from math import prod
 from typing import NamedTuple
 
 import onnx_graphsurgeon as gs
 
-from passes.rules.api import IN, OUT, Layout, Move, Node, Slot
+from passes.rules.api import IN, OUT, Layout, Move, Node, Perm, Slot
 
 ALONG_AXIS_SINCE = 13  # before, Softmax and its like see the tensor as a matrix, whose rows stay together
 
@@ -160,24 +161,28 @@ def change(source: Layout, target: Layout, sizes: Sequence[int]) -> Situation:
     ``outward`` where else one axis, or some that stay together, goes past others; ``scattered`` otherwise."""
     if source.is_divided or target.is_divided:
         return Situation("inward")
-    places = [source.axis_perm.index(axis) for axis in target.axis_perm if sizes[axis] != 1]
-    groups = [[places[0]]] if places else []  # axes that stay together
-    between = {place for place, axis in enumerate(source.axis_perm) if sizes[axis] == 1}
-    for place in places[1:]:
-        if all(p in between for p in range(groups[-1][-1] + 1, place)) and place > groups[-1][-1]:
+    axes = [axis for axis in source.axis_perm if sizes[axis] != 1]
+    name, together = way(tuple([axes.index(axis) for axis in target.axis_perm if sizes[axis] != 1]))
+    return Situation(name, prod([sizes[axes[place]] for place in together]))
+
+
+@cache
+def way(places: Perm) -> tuple[str, Sequence[int]]:
+    """What a perm of axes is called as a change, and which places come last and stay together, if this is a price."""
+    groups: list[list[int]] = []  # axes that stay together
+    for place in places:
+        if groups and place == groups[-1][-1] + 1:
             groups[-1].append(place)
         else:
             groups.append([place])
     order = [group[0] for group in groups]
-    if order == sorted(order):
-        return Situation("blocks", prod(sizes))
-    if order[-1] == max(order):
-        return Situation("blocks", prod(sizes[source.axis_perm[place]] for place in groups[-1]))
+    if not order or order[-1] == max(order):
+        return "blocks", groups[-1] if groups else []
     moved = [i for i in range(len(order)) if (rest := order[:i] + order[i + 1 :]) == sorted(rest)]
     single = [i for i in moved if len(groups[i]) == 1] or moved
     if not moved:
-        return Situation("scattered")
-    return Situation("inward" if single[0] > sorted(order).index(order[single[0]]) else "outward")
+        return "scattered", []
+    return "inward" if single[0] > sorted(order).index(order[single[0]]) else "outward", []
 
 
 def inner_or_outer(sizes: Sequence[int], places: Iterable[int], inner: str, outer: str, slot: Slot) -> Situation:

@@ -52,18 +52,11 @@ def sliced_axes(whole_slot: Slot) -> LabelsFn:
     return labels
 
 
-def alike(node: Node) -> Labels:
-    """All values have the same axes."""
-    return {slot: whole(range(node.rank(slot))) for slot in node.slots}
-
-
 def slices(whole_slot: Slot, first: bool = False) -> Rule:
     return Rule(sliced(whole_slot, first), (whole_slot,), inverse=whole_of, labels=sliced_axes(whole_slot))
 
 
-JOINED = Rule(joined, labels=alike)
-
-register(["If output", "Loop state", "Scan state"], JOINED, domain=DOMAIN)
+register(["If output", "Loop state", "Scan state"], Rule(joined), domain=DOMAIN)
 register(["Loop output"], slices(OUT(0), first=True), domain=DOMAIN)
 register(["Scan output"], slices(OUT(0)), domain=DOMAIN)
 register(["Scan input"], slices(IN(0)), domain=DOMAIN)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from passes.layout.edit import Array, Edit
@@ -15,10 +16,12 @@ class Slot(NamedTuple):
     number: int
 
 
+@cache
 def IN(index: int) -> Slot:
     return Slot("in", index)
 
 
+@cache
 def OUT(index: int) -> Slot:
     return Slot("out", index)
 

@@ -21,6 +21,7 @@ from passes.layout.layout import ANY, Layout, natural, permuted
 from passes.plan.cost import runtime
 from passes.plan.explain import explain
 from passes.plan.flat_graph import FlatGraph
+from passes.plan.milp import Dearer
 from passes.plan.plan import Plan, Relayout, make_plan
 from passes.plan.program import Program
 from passes.plan.reduced import Reduced
@@ -207,6 +208,27 @@ def test_the_node_behind_others_is_blamed() -> None:
     ]
     made = model(nodes, {"x": IMAGE}, {"y": [1, 3, 10, 7]}, {"w": random(3, 3, 1, 1)})
     assert blamed(made, x=NHWC) == ["Conv 'refuses'"]
+
+
+def test_each_of_two_ways_is_blamed_on_who_stands_there() -> None:
+    """Both begin with nodes that pass; what is found behind one value is not taken for what is behind the other."""
+    nodes = [
+        node("Relu", ["x"], ["r"], "passes"),
+        node("Odd", ["r"], ["y"], "one", domain=DOMAIN),
+        node("Neg", ["v"], ["n"], "passes_too"),
+        node("Odd", ["n"], ["z"], "other", domain=DOMAIN),
+    ]
+    made = model(nodes, {"x": IMAGE, "v": IMAGE}, {"y": IMAGE, "z": IMAGE}, domains=[DOMAIN], functions=[odd(17)])
+    assert blamed(made, x=NHWC, v=NHWC) == ["Odd 'one'", "Odd 'other'"]
+
+
+def test_a_plan_that_must_not_cost_so_much_is_told_early() -> None:
+    made = model([conv("x", "y")], {"x": IMAGE}, {"y": IMAGE}, {"w": random(3, 3, 3, 3)})
+    program = Program(read(made), {"x": NHWC}, STANDARD)
+    assert make_plan(program, at_most=BYTES).cost == BYTES
+    for at_most in (BYTES - 1, BYTES / 2, 0):
+        with pytest.raises(Dearer):
+            make_plan(program, at_most=at_most)
 
 
 def test_the_fixed_output_is_blamed() -> None:

@@ -160,7 +160,7 @@ class _Program:
     def price(self, name: str, stored: Layout, needed: Layout) -> float:
         touching = {self.flat.nodes[i].node.op for i, _ in self.flat.touching[name]}
         times = self.times.get(name, 1) * (2 if touching & {*self.prices.blocked} else 1)
-        return self.prices.change_of(self.flat.tensors[name], {}, stored, needed) * times
+        return self.prices.changes_of(self.flat.tensors[name], {}).between(stored, needed) * times
 
     def _choose(self, ruled: RuledNode, moves: Sequence[Move]) -> None:
         costs = [self.prices.inside(ruled.node, move, {}) for move in moves]
