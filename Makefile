@@ -1,19 +1,21 @@
 # Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`),
-# .venv-interop (these and Flax, LiteRT; only `make interop`) and .venv-lowest (only `make test-lowest`).
+# .venv-interop (these and Flax, LiteRT; only `make interop`), .venv-openvino (only `make prices-openvino` and `make
+# zoo-latency-openvino`) and .venv-lowest (only `make test-lowest`).
 PYTHON ?= python3
 VENV := .venv
 EXPORT := .venv-export
 INTEROP := .venv-interop
+OPENVINO := .venv-openvino
 LOWEST := .venv-lowest
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz operators bench prices zoo zoo-latency clean
+.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 run: $(VENV)/ready  ## set up and convert a model (MODEL=path TO=nhwc|nchw)
 	$(VENV)/bin/python -m rewriter $(MODEL) --to $(TO)
@@ -66,11 +68,17 @@ zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs 
 prices: $(VENV)/ready  ## time operators channels first and last; writes docs/prices.md
 	$(VENV)/bin/python -m tests.tools.prices
 
+prices-openvino: $(OPENVINO)/ready  ## the same in OpenVINO; writes docs/prices-openvino.md
+	$(OPENVINO)/bin/python -m tests.tools.prices --for openvino
+
 zoo-latency: $(VENV)/ready  ## race over the zoo on a quiet machine; writes docs/zoo-latency.md
-	$(VENV)/bin/python -m tests.tools.zoo --latency
+	$(VENV)/bin/python -m tests.tools.latency
+
+zoo-latency-openvino: $(OPENVINO)/ready  ## the same in OpenVINO; writes docs/zoo-latency-openvino.md
+	$(OPENVINO)/bin/python -m tests.tools.latency --for openvino
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
+	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -78,6 +86,11 @@ $(VENV)/ready: pyproject.toml
 	touch $@
 
 PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
+
+$(OPENVINO)/ready: pyproject.toml
+	$(PYTHON) -m venv $(OPENVINO)
+	$(OPENVINO)/bin/python -m pip install -q --disable-pip-version-check -e '.[openvino]'
+	touch $@
 
 $(LOWEST)/ready: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)

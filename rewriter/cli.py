@@ -38,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
     how = p.add_argument_group("how to write the result")
     how.add_argument("--dialect", choices=DIALECTS,
                      help="write channels-last operators as model-local functions (default for nhwc), or keep to "
-                     "standard ONNX operators (onnx, default for nchw), with Attention (opset 23) as one where that "
-                     "is cheaper (onnxruntime, default with --for onnxruntime)")  # fmt: skip
+                     "standard ONNX operators (onnx, default for nchw and with --for openvino), with Attention (opset "
+                     "23) as one where that is cheaper (onnxruntime, default with --for onnxruntime)")  # fmt: skip
     how.add_argument("--for", choices=RUNTIMES, default=RUNTIMES[0], dest="runtime",
                      help="whose prices the plan is the least at: bytes that Transposes move, or the time that this "
                      "runtime takes on a CPU (default: %(default)s)")  # fmt: skip

@@ -80,7 +80,7 @@ def rewrite(
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
     ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes.
     ``runtime``: whose prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that
-    ``"onnxruntime"`` takes on a CPU, whose dialect is the default then.
+    ``"onnxruntime"`` or ``"openvino"`` takes on a CPU; the default dialect is then the one that this runtime reads.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
     (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
     none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.

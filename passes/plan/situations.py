@@ -156,6 +156,16 @@ def resize(node: Node, move: Move, dims: Dims) -> Situation | None:
     return inner_or_outer(sizes[1], changed, f"{mode}_first", f"{mode}_last", OUT(0)) if changed else None
 
 
+def positions(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """As ``resize``, for runtimes that store images channels last inside, however they are given: a run is always what
+    lies at one position."""
+    seen = resize(node, move, dims)
+    if seen is None or move.domain:
+        return seen
+    sizes = zip(*(dims(node.tensor(slot)) for slot in (IN(0), OUT(0))), strict=True)
+    return seen._replace(run=prod(after for before, after in sizes if before == after))
+
+
 def change(source: Layout, target: Layout, sizes: Sequence[int]) -> Situation:
     """A Transpose: ``blocks`` where the last axis stays the last, a run is then what stays together; ``inward`` or
     ``outward`` where else one axis, or some that stay together, goes past others; ``scattered`` otherwise."""
@@ -209,4 +219,5 @@ SEEN: dict[str, See] = {
     "per_axis": per_axis,
     "reduced": reduction,
     "resized": resize,
+    "resized_positions": positions,
 }

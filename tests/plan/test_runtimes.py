@@ -21,7 +21,7 @@ from rewriter.choices import RUNTIMES
 from rewriter.cli import main
 from tests.plan.test_plan import STANDARD, read
 from tests.support import engines
-from tests.support.graphs import conv, ints, model, node, op_types, random
+from tests.support.graphs import COMMITTED, conv, ints, model, node, op_types, random
 from tests.tools.oracle import of_graph
 
 NHWC, NWHC = permuted((0, 2, 3, 1)), permuted((0, 3, 2, 1))
@@ -35,14 +35,15 @@ def test_there_is_a_table_for_each_runtime_that_can_be_asked_for() -> None:
 
 
 def test_a_runtime_without_a_table_is_refused() -> None:
-    with pytest.raises(UsageError, match="runtime is 'tpu'; it must be bytes or onnxruntime"):
+    with pytest.raises(UsageError, match="runtime is 'tpu'; it must be bytes or onnxruntime or openvino"):
         rewrite(decoder(), "nchw", runtime="tpu")
 
 
 @pytest.mark.no_cover  # for the time that it would take
-def test_plans_at_the_prices_of_a_runtime_are_the_least() -> None:
+@pytest.mark.parametrize("prices", [name for name in RUNTIMES if name != BYTES])
+def test_plans_at_the_prices_of_a_runtime_are_the_least(prices: str) -> None:
     for seed in range(GRAPHS):
-        planned, lowest = of_graph(seed, "onnxruntime")
+        planned, lowest = of_graph(seed, prices)
         assert planned == pytest.approx(lowest, abs=1)
 
 
@@ -64,6 +65,8 @@ def test_plans_at_the_prices_of_a_runtime_are_the_least() -> None:
         ("reduced", node("ReduceMean", ["x"], ["y"], axes=[1]), NHWC, Situation("inner", 3, IN(0))),
         ("resized", node("Resize", ["x", "", "s"], ["y"], mode="linear"), natural(4), Situation("linear_first", 140)),
         ("resized", node("Resize", ["x", "", "s"], ["y"], mode="linear"), NHWC, Situation("linear_last", 3)),
+        ("resized_positions", node("Resize", ["x", "", "s"], ["y"]), natural(4), Situation("nearest_first", 3)),
+        ("resized_positions", node("Resize", ["x", "", "s"], ["y"]), NHWC, Situation("nearest_last", 3)),
     ],
     ids=lambda value: value.op_type if isinstance(value, NodeProto) else str(value)[:24],
 )
@@ -137,6 +140,53 @@ def test_an_einsum_that_only_permutes_is_a_transpose() -> None:
     nodes.append(node("Einsum", ["r"], ["y"], equation="nhwc->nchw"))
     result = rewrite(model(nodes, {"x": IMAGE}, {"y": IMAGE}), "nhwc", keep_io=True)
     assert [one.op_type for one in result.model.graph.node] == ["Relu"]
+
+
+def upsampled(mode: str, channels: int) -> ModelProto:
+    """A picture made twice as large, channels last, between Transposes, and a Relu."""
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=(0, 2, 3, 1)),
+        node("Relu", ["t"], ["r"]),
+        node("Resize", ["r", "", "s"], ["u"], mode=mode),
+        node("Transpose", ["u"], ["y"], perm=(0, 3, 1, 2)),
+    ]
+    sizes = {"x": [1, channels, 56, 40]}, {"y": [1, channels, 112, 80]}
+    return model(nodes, *sizes, {"s": np.asarray([1, 2, 2, 1], np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels", "transposes"),
+    [("linear", 64, 0), ("nearest", 64, 0), ("cubic", 64, 0), ("cubic", 3, 2)],  # docs/prices-openvino.md
+)
+def test_a_resize_is_where_openvino_has_it_fast(mode: str, channels: int, transposes: int) -> None:
+    original = upsampled(mode, channels)
+    result = rewrite(original, "nchw", runtime="openvino", keep_io=True)
+    assert result.report.transposes == (2, transposes)
+    assert {one.domain for one in result.model.graph.node} == {""}
+    assert validate(original, result.model).fault is None
+
+
+def test_a_linear_resize_stays_channels_first_for_openvino() -> None:
+    nodes = [conv(), node("Resize", ["c", "", "s"], ["y"], mode="linear")]
+    constants = {"w": random(64, 8, 3, 3), "s": np.asarray([1, 1, 2, 2], np.float32)}
+    original = model(nodes, {"x": [1, 8, 28, 28]}, {"y": [1, 64, 56, 56]}, constants)
+    scales = {}
+    for prices in (BYTES, "openvino"):
+        result = rewrite(original, "nhwc", dialect="onnx", runtime=prices)
+        assert validate(original, result.model, layouts=result.layouts).fault is None
+        held = {one.name: onnx.numpy_helper.to_array(one) for one in result.model.graph.initializer}
+        scales[prices] = next(list(held[one.input[2]]) for one in result.model.graph.node if one.op_type == "Resize")
+    assert scales == {BYTES: [1, 2, 2, 1], "openvino": [1, 1, 2, 2]}
+
+
+def test_files_for_openvino_keep_to_operators_that_it_reads(tmp_path: Path) -> None:
+    path, out = COMMITTED["keras_mobilenet_v3_transposes"], tmp_path / "out.onnx"
+    assert main([str(path), "--to", "nhwc", "--for", "openvino", "-o", str(out)]) == 0
+    made = onnx.load(out)
+    assert [(one.domain, one.version) for one in made.opset_import] == [
+        (one.domain, one.version) for one in onnx.load(path).opset_import
+    ]
+    assert not made.functions
 
 
 def test_the_report_tells_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,8 +19,8 @@ import onnx
 import onnxruntime as ort
 
 from rewriter import rewrite, validate
-from tests.support import engines
 from tests.support.deep import NODES_PER_BLOCK, deep
+from tests.tools.runtimes import InOnnxRuntime, Loaded
 
 ROOT = Path(__file__).parents[2]
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
@@ -79,18 +79,19 @@ def latencies(paths: list[Path]) -> Iterator[str]:
 
 
 def race(
-    models: tuple[onnx.ModelProto, onnx.ModelProto], layouts: dict[str, tuple[int, ...]], least: float = SECONDS
+    models: tuple[onnx.ModelProto, onnx.ModelProto],
+    layouts: dict[str, tuple[int, ...]],
+    least: float = SECONDS,
+    load: Callable[[onnx.ModelProto], Loaded] = InOnnxRuntime,
 ) -> tuple[float, float]:
     """Median milliseconds of the first model, and the second over it; the second's inputs lie as ``layouts``."""
-    pair = [engines.session(model, "default") for model in models]  # whose thread is this one
+    pair = [load(model) for model in models]  # whose thread is this one
     feeds = [feed(pair[0], {}), feed(pair[0], layouts)]
     times: list[list[float]] = [[], []]
     begin = time.perf_counter()
     while len(times[0]) < LEAST_RUNS or time.perf_counter() - begin < least:
-        for session, data, taken in zip(pair, feeds, times, strict=True):
-            start = time.thread_time()
-            session.run(None, data)
-            taken.append(time.thread_time() - start)
+        for loaded, data, taken in zip(pair, feeds, times, strict=True):
+            taken.append(loaded.seconds(data))
     rounds = list(zip(*times, strict=True))[2:]
     return statistics.median(first for first, _ in rounds) * 1000, statistics.median(b / a for a, b in rounds)
 

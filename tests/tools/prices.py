@@ -1,19 +1,19 @@
-"""Times operators channels first and channels last: `make prices` writes docs/prices.md and onnxruntime's price table.
+"""Times operators channels first and channels last: `make prices` writes docs/prices.md and onnxruntime's price table,
+`make prices-openvino` docs/prices-openvino.md and OpenVINO's.
 
 Each price is fitted to what operators took, one at a time, at some sizes; the page shows how well it tells the others.
 """
 
+import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from math import prod
 from pathlib import Path
 from string import ascii_lowercase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import onnx
-import onnxruntime as ort
 from onnx import ModelProto
 
 from passes.dialects.standard import StandardDialect
@@ -28,17 +28,17 @@ from rewriter.pipeline import evaluate
 from rewriter.shapes.infer import infer
 from tests.support.graphs import model, node, random
 from tests.tools.bench import race
+from tests.tools.runtimes import ENGINES, Engine
 from tests.tools.timed_operators import CASES, LAST, net, sides
 
 FIRST = perm.inverse(LAST)
 
 STANDARD = StandardDialect()
-PAGE = Path(__file__).parents[2] / "docs/prices.md"
-TABLE = FOLDER / "onnxruntime.toml"
+DOCS = Path(__file__).parents[2] / "docs"
 SIZES = ((3, 224), (16, 112), (64, 56), (256, 28))  # channels; height and width: these are fitted, and on the page
 FAR = ((64, 112), (16, 224))  # these are fitted, too: beyond the cache
 OTHERS = ((8, 96), (32, 80), (128, 40), (96, 112))  # these are told
-CALL = 1000.0  # nanoseconds, of a node more in onnxruntime's executor
+CALL = 1000.0  # nanoseconds, of a node more in a runtime's executor
 TRANSPOSE = "Transpose to the other"
 BETTER = 0.9  # what is left of the squared error with one part more
 LEAST_SECONDS = 0.4  # per pair of sessions
@@ -50,17 +50,16 @@ MOVED = (  # shapes and perms
     *(([1, c, hw, hw], (0, 3, 2, 1)) for c, hw in ((3, 224), (16, 112), (64, 56), (256, 28), (64, 112))),
     *(([8, c, hw, hw], (2, 3, 1, 0)) for c, hw in ((16, 28), (64, 14), (64, 56))),
 )
-VERSIONS = f"onnx {onnx.__version__}, onnxruntime {ort.__version__}, CPU provider"
-HEAD = f"""# Operators on channels first and channels last
+HEAD = """# Operators on channels first and channels last, in {name}
 
-Written by `make prices` (tests/tools/prices.py): {VERSIONS},
-one thread, processor time, the two in turn, medians. Microseconds of an operator on `[1, C, H, W]` -> the same on
+Written by `make {target}` (tests/tools/prices.py): {about},
+one thread, {clock}, the two in turn, medians. Microseconds of an operator on `[1, C, H, W]` -> the same on
 `[1, H, W, C]`; in brackets what that takes more, in Transposes of the operator's input.
 """
 TOLD = """
 ## The price table, on sizes that it was not fitted to
 
-`passes/plan/runtimes/onnxruntime.toml` is fitted to the times above: microseconds that it tells for the operator, on
+`passes/plan/runtimes/{name}.toml` is fitted to the times above: microseconds that it tells for the operator, on
 either layout, over those it took.
 """
 
@@ -98,11 +97,7 @@ ROWS = (
         ["ReduceMean of height and width", "ReduceMean of channels"],
     ),
     Row("ReduceMax ReduceMin", "reduced", ["ReduceMax of height and width", "ReduceMax of channels"]),
-    Row(
-        "Resize Upsample",
-        "resized",
-        ["Resize, nearest, 2 x 2", "Resize, linear, 2 x 2", "Resize, cubic, 2 x 2"],
-    ),
+    Row("Resize Upsample", "resized", ["Resize, nearest, 2 x 2", "Resize, linear, 2 x 2", "Resize, cubic, 2 x 2"]),
     Row("QuantizeLinear DequantizeLinear", "per_axis", ["Quantize, Dequantize per channel"]),
 )
 
@@ -114,9 +109,9 @@ class Timed(NamedTuple):
     last: float
 
 
-def timed(case: str, size: tuple[int, int]) -> Timed:
+def timed(engine: Engine, case: str, size: tuple[int, int]) -> Timed:
     models = [net(side, CASES[case]) for side in sides(*size)]
-    milliseconds, ratio = race((models[0], models[1]), {"x": LAST}, LEAST_SECONDS)
+    milliseconds, ratio = race((models[0], models[1]), {"x": LAST}, LEAST_SECONDS, engine.operators)
     return Timed(milliseconds * 1e6, milliseconds * 1e6 * ratio)
 
 
@@ -156,7 +151,17 @@ def fitted(samples: Sequence[tuple[Feature, float]]) -> Price:
     return Price(*(round(float(each), 5) for each in best))
 
 
+def dearest(samples: Sequence[tuple[Feature, float]]) -> Price:
+    """The price of a byte where it is dearest."""
+    return Price(byte=round(max(ns / f.share / f.size for f, ns in samples), 5))
+
+
 Times = dict[tuple[str, tuple[int, int]], Timed]
+
+
+def rows(engine: Engine) -> list[Row]:
+    """The rows of the engine's table."""
+    return [row._replace(seen=engine.seen.get(row.seen, row.seen)) for row in ROWS]
 
 
 def samples(row: Row, times: Times, sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[Feature, float]]:
@@ -169,45 +174,48 @@ def samples(row: Row, times: Times, sizes: Sequence[tuple[int, int]]) -> Iterato
                     yield found, took
 
 
-def prices(row: Row, times: Times) -> dict[str, Price]:
+def prices(engine: Engine, row: Row, times: Times) -> dict[str, Price]:
     """The prices of a row by name, fitted."""
     by_name: dict[str, list[tuple[Feature, float]]] = {}
     for found, took in samples(row, times, (*SIZES, *FAR)):
         by_name.setdefault(found.name, []).append((found, took))
-    return {name: fitted(some) for name, some in by_name.items()}
+    return {name: dearest(some) if name in engine.dearest else fitted(some) for name, some in by_name.items()}
 
 
-def moved() -> Iterator[tuple[str, list[tuple[Feature, float]]]]:
-    """Changes of layout by kind: features and nanoseconds, each once as Transpose and once as Einsum."""
+def moved(engine: Engine) -> Iterator[tuple[str, list[tuple[Feature, float]]]]:
+    """Changes of layout by kind: features and nanoseconds, the mean of how changes may be written."""
     found: dict[str, list[tuple[Feature, float]]] = {}
     for shape, p in MOVED:
         seen = change(natural(len(shape)), permuted(p), shape)
         size = 4 * prod(shape)
         term = ascii_lowercase[: len(shape)]
         equation = f"{term}->{''.join(perm.reorder(p, term))}"
-        nodes = node("Transpose", ["x"], ["y"], perm=p), node("Einsum", ["x"], ["y"], equation=equation)
+        written: dict[str, Any] = {"Transpose": {"perm": p}, "Einsum": {"equation": equation}}
+        nodes = [node(op, ["x"], ["y"], **written[op]) for op in (engine.changes[0], engine.changes[-1])]
         models = [model([one], {"x": shape}, {"y": None}) for one in nodes]
-        milliseconds, ratio = race((models[0], models[1]), {}, LEAST_SECONDS)
+        milliseconds, ratio = race((models[0], models[1]), {}, LEAST_SECONDS, engine.operators)
         both = milliseconds * 1e6 * (1 + ratio) / 2
         found.setdefault(seen.name, []).append((Feature(seen.name, size, size / 4 / seen.run, 1), both))
     yield from found.items()
 
 
-def products() -> dict[str, Price]:
-    """What a product takes more than one of a computed operand and a constant on the right, fitted."""
-    found: dict[str, list[tuple[Feature, float]]] = {"exchanged": [], "turned": []}
+def products(engine: Engine) -> dict[str, Price]:
+    """What a product, and a bias if that is fused, take more than with one computed operand and a constant on the
+    right, fitted."""
+    after = [node("Add", ["m", "b"], ["y"])] * engine.bias
+    made, found = "m" if after else "y", {name: list[tuple[Feature, float]]() for name in ("exchanged", "turned")}
     for rows, summed, columns in PRODUCTS:
-        weights = random(summed, columns)
+        weights, bias = random(summed, columns), random(columns)
         plain, exchanged, turned = (
-            model([one], {"x": dims}, {"y": None}, {"w": constant})
-            for one, dims, constant in (
-                (node("MatMul", ["x", "w"], ["y"]), [rows, summed], weights),
-                (node("MatMul", ["w", "x"], ["y"]), [summed, rows], weights.T.copy()),
-                (node("Gemm", ["x", "w"], ["y"], transA=1), [summed, rows], weights),
+            model([one, *after], {"x": dims}, {"y": None}, constants)
+            for one, dims, constants in (
+                (node("MatMul", ["x", "w"], [made]), [rows, summed], {"w": weights, "b": bias}),
+                (node("MatMul", ["w", "x"], [made]), [summed, rows], {"w": weights.T.copy(), "b": bias[:, None]}),
+                (node("Gemm", ["x", "w"], [made], transA=1), [summed, rows], {"w": weights, "b": bias}),
             )
         )
         for name, other, runs in (("exchanged", exchanged, columns), ("turned", turned, columns * rows)):
-            milliseconds, ratio = race((plain, other), {"x": (1, 0)}, LEAST_SECONDS)
+            milliseconds, ratio = race((plain, other), {"x": (1, 0)}, LEAST_SECONDS, engine.operators)
             more = max(milliseconds * 1e6 * (ratio - 1), 1.0)
             found[name].append((Feature(name, 4 * rows * summed, summed * runs, 1), more))
     return {name: fitted(some) for name, some in found.items()}
@@ -226,37 +234,36 @@ def table(times: Times) -> Iterator[str]:
         yield f"| {case} | {' | '.join(cells)} |"
 
 
-def told(times: Times) -> Iterator[str]:
+def told(engine: Engine, times: Times) -> Iterator[str]:
     """How well the prices tell what was not fitted."""
     yield "| operators | smallest | median | largest |"
     yield "|---|--:|--:|--:|"
-    for row in ROWS:
-        found = prices(row, times)
+    for row in rows(engine):
+        found = prices(engine, row, times)
         ratios = [found[f.name].of(f.size, f.runs) * f.share / took for f, took in samples(row, times, OTHERS)]
         yield f"| {row.names} | {min(ratios):.2f} | {np.median(ratios):.2f} | {max(ratios):.2f} |"
 
 
-def toml(times: Times) -> Iterator[str]:
+def toml(name: str, engine: Engine, times: Times) -> Iterator[str]:
     """The price table."""
-    found = {row.names: prices(row, times) for row in ROWS}
-    changes = {kind: fitted(some) for kind, some in moved()}
+    found = {row.names: prices(engine, row, times) for row in rows(engine)}
+    changes = {kind: fitted(some) for kind, some in moved(engine)}
     spread = next(found[row.names]["spread"] for row in ROWS if row.seen == "spread")
-    yield f"# Written by `make prices` (tests/tools/prices.py): {VERSIONS}.\n# Nanoseconds on one thread.\n"
-    yield f'about = "{VERSIONS}"\nunit = "ns"\ndialect = "onnxruntime"\nundoes = true\ntie = 0.01'
-    yield 'blocked = ["Conv"] # works on blocks of channels'
-    yield 'folds = ["MatMul", "Gemm"] # reads transposed what a Transpose swaps\n'
-    yield "[change] # of layout; half as Transpose, half as Einsum, which the runtime does not undo; a call is a guess"
+    yield f"# Written by `make {target(name)}` (tests/tools/prices.py): {engine.about}.\n# Nanoseconds on one thread.\n"
+    facts = {"about": engine.about, "unit": "ns", **engine.facts}
+    yield from (f"{fact} = {json.dumps(value)}" for fact, value in facts.items())
+    yield f"\n[change] # of layout, as {' and '.join(engine.changes)}, the mean; a call is a guess"
     yield from (f"{kind} = {{ {priced(replace(price, call=CALL))} }}" for kind, price in changes.items())
-    yield "half = 2.0 # besides, for float16: it is computed as float32, between two Casts"
-    for row in ROWS:
+    yield "half = {} # besides, for float16: {}".format(*engine.half)
+    for row in rows(engine):
         yield from entry(row.names, row.seen, found[row.names])
     yield "\n# as Mul and Add"
     yield from entry("BatchNormalization", "spelling", {"respelled": times_of(2, spread)})
     yield "\n# what a product takes more with its operands exchanged, or the first one read transposed"
-    yield from entry("MatMul Gemm FusedMatMul", "product", products())
-    yield "\n# an Einsum transposes inside, an element in twice the time of a Transpose"
-    twice = Price(run=round(2 * 4 * changes["inward"].byte, 5))
-    yield from entry("Einsum", "equation", {"transposed": twice})
+    yield from entry("MatMul Gemm FusedMatMul", "product", products(engine))
+    yield f"\n# an Einsum transposes inside, an element in the time of {engine.einsum:g} Transposes; a guess"
+    inside = Price(run=round(engine.einsum * 4 * changes["inward"].byte, 5))
+    yield from entry("Einsum", "equation", {"transposed": inside})
 
 
 def entry(names: str, seen: str, found: Mapping[str, Price]) -> Iterator[str]:
@@ -273,10 +280,21 @@ def priced(price: Price) -> str:
     return ", ".join(f"{name} = {value}" for name, value in asdict(price).items() if value)
 
 
+def target(name: str) -> str:
+    """What `make` writes the table with."""
+    return "prices" if name == "onnxruntime" else f"prices-{name}"
+
+
 def main() -> None:
-    times = {(case, size): timed(case, size) for case in CASES for size in (*SIZES, *FAR, *OTHERS)}
-    PAGE.write_text("\n".join([HEAD, *table(times), TOLD, *told(times), ""]))
-    TABLE.write_text("\n".join([*toml(times), ""]))
+    parser = argparse.ArgumentParser(description="Write the price table of a runtime.")
+    parser.add_argument("--for", choices=ENGINES, default="onnxruntime", dest="name")
+    name = parser.parse_args().name
+    engine = ENGINES[name]()
+    told_of = {"name": name, "target": target(name), "about": engine.about, "clock": engine.clock}
+    times = {(case, size): timed(engine, case, size) for case in CASES for size in (*SIZES, *FAR, *OTHERS)}
+    page = [HEAD.format(**told_of), *table(times), TOLD.format(**told_of), *told(engine, times), ""]
+    (DOCS / f"{target(name)}.md").write_text("\n".join(page))
+    (FOLDER / f"{name}.toml").write_text("\n".join([*toml(name, engine, times), ""]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures the zoo: `make zoo` writes docs/zoo.md, `make zoo-latency` writes docs/zoo-latency.md.
+"""Counts the Transposes of the zoo: `make zoo` writes docs/zoo.md.
 
 Transposes are counted where they happen: onnxruntime profiles one inference, and every Transpose that it executed
 counts, with the bytes that it wrote.
@@ -7,7 +7,6 @@ counts, with the bytes that it wrote.
 import argparse
 import json
 import re
-import statistics
 import sys
 import tempfile
 from collections import Counter
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import ModelProto, ValueInfoProto, helper
@@ -25,7 +23,7 @@ from passes.layout.perm import Perm, inverse
 from passes.plan.plan import Plan
 from rewriter import InterfaceValue, RewriteResult, rewrite, validate
 from tests.support.engines import Level, session
-from tests.tools.bench import feed, race
+from tests.tools.bench import feed
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +47,6 @@ MODES = (
     Mode("to nchw, for onnxruntime", "nchw", {"runtime": "onnxruntime", "measure_on": {}}),
     Mode("interface kept, for onnxruntime", "nchw", {"runtime": "onnxruntime", "measure_on": {}, "keep_io": True}),
 )
-KEPT = MODES[4]
 LEVELS: dict[str, Level] = {
     "file": "disabled",
     "basic": "basic",
@@ -78,34 +75,28 @@ Transpose through an operator between two convolutions (a channel shuffle, a Res
 Gather in channels-last form) it keeps both; after the last pooling one of a few kilobytes stays. For onnxruntime's CPU
 provider take `--for onnxruntime`, whose plan is the least time and not the least bytes.
 """
-SLOWER = 1.02
-LATENCY_HEAD = """# Latency of the zoo
-
-Written by `make zoo-latency` (tools/zoo.py); onnx {onnx}, onnxruntime {ort}, CPU provider, ORT_ENABLE_ALL. *Naive* is
-the original with the interface of our result, made by a Transpose at each input and output that flips. The two run in
-turn in one process; times are of the processor, on one thread; the ratio, ours over naive, is the median of the rounds.
-With the interface kept, naive is the original itself; *predicted* is what the price table tells of the difference.
-"""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the zoo.")
-    parser.add_argument("--latency", action="store_true", help="race our results against the naive ones instead")
+    parser = argparse.ArgumentParser(description="Count the Transposes of the zoo.")
     parser.add_argument("--only", action="append", metavar="NAME", help="that net; repeatable; nothing is written")
     args = parser.parse_args()
-    found = [path for folder in ("zoo", "full") for path in sorted((ROOT / "models" / folder).glob("*.onnx"))]
-    paths = [path for path in found if not args.only or path.stem in args.only]
-    if not paths:
-        sys.exit("no such model: run `make models-zoo` first")
-    head, measure, file = (
-        (LATENCY_HEAD, latencies, "zoo-latency.md") if args.latency else (COUNTS_HEAD, counts, "zoo.md")
-    )
-    lines = [head.format(onnx=onnx.__version__, ort=ort.__version__)]
-    for line in measure(paths):
+    paths = nets(args.only)
+    lines = [COUNTS_HEAD.format(onnx=onnx.__version__, ort=ort.__version__)]
+    for line in counts(paths):
         print(line, flush=True)
         lines.append(line)
     if not args.only:
-        (ROOT / "docs" / file).write_text("\n".join(lines) + "\n")
+        (ROOT / "docs/zoo.md").write_text("\n".join(lines) + "\n")
+
+
+def nets(only: list[str] | None) -> list[Path]:
+    """The files of the zoo, or those of these names; leaves where there are none."""
+    found = [path for folder in ("zoo", "full") for path in sorted((ROOT / "models" / folder).glob("*.onnx"))]
+    paths = [path for path in found if not only or path.stem in only]
+    if not paths:
+        sys.exit("no such model: run `make models-zoo` first")
+    return paths
 
 
 # ---------------------------------------------------------------------------------------------------- counting
@@ -285,36 +276,6 @@ def blames(row: Row) -> Iterator[str]:
             left.setdefault(blame, []).append(change.bytes or 0)
     for blame, sizes in sorted(left.items(), key=lambda item: -sum(item[1])):
         yield f"| {row.name} | {len(sizes)} | {sum(sizes) / 1e6:.2f} | {blame} |"
-
-
-def latencies(paths: list[Path]) -> Iterator[str]:
-    yield "\n| net | mode | naive ms | ratio | more, ms | predicted |"
-    yield "|---|---|--:|--:|--:|--:|"
-    ratios: dict[str, list[float]] = {mode.label: [] for mode in MODES}
-    told: list[tuple[float, float]] = []  # milliseconds, measured and predicted
-    for path in paths:
-        for mode in MODES:
-            result = mode.of(path)
-            base = naive(onnx.load(path), [*result.inputs, *result.outputs])
-            milliseconds, ratio = race((base, result.model), {})
-            ratios[mode.label].append(ratio)
-            more, predicted = milliseconds * (ratio - 1), ""
-            if mode is KEPT and result.report.changed:
-                told.append((more, (result.report.cost - result.report.cost_before) / 1e6))
-                predicted = f"{told[-1][1]:+.2f}"
-            yield f"| {path.stem} | {mode.label} | {milliseconds:.1f} | {ratio:.3f} | {more:+.2f} | {predicted} |"
-    yield "\n| mode | median | geometric mean | largest | above 1.02 |"
-    yield "|---|--:|--:|--:|--:|"
-    for label, found in ratios.items():
-        mean, slower = statistics.geometric_mean(found), sum(ratio > SLOWER for ratio in found)
-        yield f"| {label} | {statistics.median(found):.3f} | {mean:.3f} | {max(found):.3f} | {slower} of {len(found)} |"
-    yield f"\nRank correlation of what the prices predict and what was measured: {rank_correlation(told):.2f}."
-
-
-def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float:
-    """Spearman's: the correlation of the ranks of both numbers."""
-    ranks = [np.argsort(np.argsort(column)) for column in zip(*pairs, strict=True)]
-    return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 if __name__ == "__main__":
