@@ -13,7 +13,7 @@ from passes.ir.importer import UNKNOWN
 from passes.layout import perm
 from passes.layout.choice import Recorded
 from passes.layout.formats import letters_of, roles_of
-from passes.layout.layout import Layout
+from passes.layout.layout import ANY, Layout
 from passes.layout.perm import Perm
 from passes.plan.roles import image
 from rewriter.errors import UsageError
@@ -62,6 +62,14 @@ def letters(roles: str) -> str | None:
     """Roles "BCSS" as the letters "NCHW"; ``None`` if they are not those of an image."""
     known = image(roles)
     return None if known is None else letters_of(known)
+
+
+def layout_text(layout: Layout, roles: str) -> str:
+    """A layout as letters, where the roles of the value's axes are known, else as einops writes it."""
+    original = letters(roles)
+    if original is None:
+        return "reversed" if layout == ANY else str(layout)
+    return layout.text(original.lower()) if layout.is_divided else "".join(perm.reorder(layout.perm, original))
 
 
 def recorded_layouts(model: ModelProto) -> dict[str, Recorded]:

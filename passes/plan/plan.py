@@ -10,13 +10,15 @@ from passes.plan.program import Program
 from passes.plan.reduced import Reduced
 from passes.rules.api import ANY, IN, Layout, Move, Shape, natural, permuted
 
+Blame = tuple[str, str]  # a reason, and the node that it is of, if there is one
+
 
 @dataclass(frozen=True)
 class Relayout:
     """A value stored one way and needed another: a Transpose of ``bytes``, or a Reshape where no byte moves.
 
     ``bytes`` is ``None`` for a Transpose of the model's own that stays because the rank of its value is unknown;
-    ``needed`` then is ANY if it reverses all axes.
+    ``needed`` then is ANY if it reverses all axes. ``blocker`` is the node that is the ``reason``, if one is.
     """
 
     value: str
@@ -26,7 +28,13 @@ class Relayout:
     bytes: int | None
     made_by: str
     readers: tuple[str, ...]  # empty: only the interface
-    blame: str
+    reason: str
+    blocker: str = ""
+
+    @property
+    def blame(self) -> str:
+        """Who is the reason, and why."""
+        return f"{self.blocker}: {self.reason}" if self.blocker else self.reason
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
         op = "Transpose" if any(isinstance(step, Transpose) for step in recipe(source, needed, shape)) else "Reshape"
         labels = tuple(str(flat.nodes[i]) for i, _ in readers)
         culprit = _cheaper(program, chosen, have[0], readers) or _blame(program, name, have[0], readers)
-        yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, culprit)
+        yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, *culprit)
         have.append(needed)
 
 
@@ -99,13 +107,13 @@ def _needs(program: Program, chosen: Sequence[Move]) -> dict[tuple[str, Layout],
     return needs
 
 
-def _cheaper(program: Program, chosen: Sequence[Move], stored: Layout, readers: Sequence[Touch]) -> str | None:
+def _cheaper(program: Program, chosen: Sequence[Move], stored: Layout, readers: Sequence[Touch]) -> Blame | None:
     """The first reader that costs less with another layout than with the one that the value is stored in."""
     for i, slot in readers:
         ruled, cost = program.flat.nodes[i], program.inside(program.flat.nodes[i].node, chosen[i])
         others = [program.inside(ruled.node, move) for move in program.moves[i] if move.at(slot) == stored]
         if others and cost < min(others):
-            return f"{ruled}: it costs less so than in the layout that its input has"
+            return "it costs less so than in the layout that its input has", str(ruled)
     return None
 
 
@@ -118,10 +126,10 @@ def _left(flat: FlatGraph, chosen: Sequence[Move]) -> Iterator[Relayout]:
             yield Relayout(name, natural(None), needed, "Transpose", None, flat.made_by(name), (str(ruled),), reason)
 
 
-def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]) -> str:
+def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]) -> Blame:
     """The first node (or graph output) behind the readers that will not have the layout the value is stored in."""
     if not readers:
-        return f"graph output {name!r} has a fixed layout"
+        return f"graph output {name!r} has a fixed layout", ""
     pending, seen = [(*reader, layout) for reader in readers], set()
     while pending:
         i, slot, layout = pending.pop(0)
@@ -130,11 +138,11 @@ def _blame(program: Program, name: str, layout: Layout, readers: Sequence[Touch]
         seen.add((i, slot, layout))
         ruled, reason = program.flat.nodes[i], program.refusal(i, slot, layout)
         if reason is not None:
-            return f"{ruled}: {reason}"
+            return reason, str(ruled)
         move = next(move for move in program.moves[i] if move.at(slot) == layout)
         for end in (end for end in ruled.live if end.side == "out"):
             result = ruled.value(end)
             if program.outputs.get(result, move.at(end)) != move.at(end):
-                return f"graph output {result!r} has a fixed layout"
+                return f"graph output {result!r} has a fixed layout", ""
             pending.extend((*reader, move.at(end)) for reader in program.flat.readers(result))
-    return "it is cheapest here: another place would cost more"
+    return "it is cheapest here: another place would cost more", ""
