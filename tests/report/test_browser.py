@@ -16,7 +16,12 @@ pytestmark = pytest.mark.skipif(executable() is None, reason=WITHOUT)
 
 WINDOWS = [(1280, 900), (768, 1024), (360, 780)]
 SCHEMES = ["light", "dark"]
-OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+# Of the page, and of what must hold its text without scrolling
+OVERFLOW = """
+Math.max(document.documentElement.scrollWidth - innerWidth,
+  ...[...document.querySelectorAll("h1, h2, p, .tile, .tools, dl, summary")].map((one) =>
+    one.scrollWidth - one.clientWidth))
+"""
 # Opens and presses all that there is, and chooses nodes
 EVERYTHING = """
 for (const one of document.querySelectorAll("details")) one.open = true;
@@ -39,7 +44,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     onnx.save(large_net(), folder / "large.onnx")
     sources = {"hostile": folder / "hostile.onnx", "large": folder / "large.onnx", "sam": KINDS["torch_sam"]}
     for name, source in sources.items():
-        checked = [] if name == "sam" else ["--no-validate"]
+        checked = ["--bench"] if name == "sam" else ["--no-validate"]
         argv = [
             str(source),
             "--to",

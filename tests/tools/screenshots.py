@@ -1,6 +1,6 @@
 """``make report-check`` ends with this: pictures of the page of ``--report``, to docs/images.
 
-Of the committed MobileNet of Keras and the SAM of torch, in a browser, at the widths of a desk and of a phone.
+Of Keras's MobileNet and a deformable attention of torch, at the widths of a desk and of a phone.
 """
 
 import sys
@@ -15,7 +15,7 @@ from tests.support.graphs import COMMITTED, KINDS, ROOT
 OUT = ROOT / "docs" / "images"
 MODELS = {
     "mobilenet": (COMMITTED["keras_mobilenet_v3_transposes"], ["--to", "nchw", "--bench"]),
-    "sam": (KINDS["torch_sam"], ["--to", "nhwc"]),
+    "detr": (KINDS["torch_deformable"], ["--to", "nhwc"]),
 }
 AT_GRAPH = "document.getElementById('graph').scrollIntoView()"
 NEXT = "for (let i = 0; i < 3; i += 1) document.querySelectorAll('.steps button')[1].click()"
@@ -23,9 +23,9 @@ NEXT = "for (let i = 0; i < 3; i += 1) document.querySelectorAll('.steps button'
 PICTURES = (
     ("report", "mobilenet", 1200, 760, "light", ""),
     ("report-dark", "mobilenet", 1200, 760, "dark", ""),
-    ("report-graph", "sam", 1200, 820, "light", f"{NEXT}; {AT_GRAPH}"),
-    ("report-graph-dark", "sam", 1200, 820, "dark", f"{NEXT}; {AT_GRAPH}"),
-    ("report-phone", "sam", 360, 780, "light", f"{NEXT}; {AT_GRAPH}"),
+    ("report-graph", "detr", 1200, 820, "light", f"{NEXT}; {AT_GRAPH}"),
+    ("report-graph-dark", "detr", 1200, 820, "dark", f"{NEXT}; {AT_GRAPH}"),
+    ("report-phone", "detr", 360, 780, "light", f"{NEXT}; {AT_GRAPH}"),
 )
 SETTLED = 0.3  # seconds, for scrolling to end
 

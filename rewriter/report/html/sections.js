@@ -41,7 +41,7 @@ function tiles() {
     tile("Transposed per inference", rewrite.bytes_before, rewrite.bytes, bytes),
     tile("Transposes", old, now, integer),
     worst ? tile("Largest error, of the output's scale", null, exponent(worst.max_rel), null, `allowed ${exponent(worst.rtol)}`) : null,
-    timed ? tile(`Latency on ${timed.provider.toUpperCase()}`, timed.before, timed.after, (time) => `${time.toPrecision(3)} ms`) : null,
+    timed ? tile(`Latency on ${timed.provider.toUpperCase()}, ms`, timed.before, timed.after, (time) => time.toPrecision(3)) : null,
   ];
 }
 
@@ -50,7 +50,7 @@ function tile(title, before, after, unit, note) {
   if (!unit) return h("div", { class: "tile" }, h("h3", {}, title), h("p", { class: "figure" }, after), h("p", { class: "muted" }, note));
   const most = Math.max(before, after) || 1;
   return h("div", { class: "tile" }, h("h3", {}, title),
-    h("p", { class: "figure" }, h("span", { class: "was" }, unit(before)), h("span", { class: "arrow" }, "→"), unit(after)),
+    h("p", { class: "figure" }, h("span", { class: "was" }, unit(before)), h("span", { class: "arrow" }, " → "), h("span", {}, unit(after))),
     bar("was", before / most), bar("now", after / most));
 }
 
