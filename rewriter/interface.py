@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import onnx_graphsurgeon as gs
@@ -58,12 +59,14 @@ def interface_value(tensor: gs.Tensor, layout: Layout, roles: str, note: str = "
     return InterfaceValue(tensor.name, shape, perm.reorder(stored, shape), old, new, stored, note)
 
 
+@lru_cache
 def letters(roles: str) -> str | None:
     """Roles "BCSS" as the letters "NCHW"; ``None`` if they are not those of an image."""
     known = image(roles)
     return None if known is None else letters_of(known)
 
 
+@lru_cache(maxsize=1024)
 def layout_text(layout: Layout, roles: str) -> str:
     """A layout as letters, where the roles of the value's axes are known, else as einops writes it."""
     original = letters(roles)
