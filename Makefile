@@ -12,7 +12,7 @@ TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop models models-full models-zoo models-kinds conformance fuzz operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -34,6 +34,10 @@ check: $(VENV)/ready  ## lint, formatting, import boundaries, strict types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
+
+report-check: $(VENV)/ready  ## the page of --report in a browser (apt-get install chromium); its screenshots to docs/images
+	$(VENV)/bin/python -m pytest -rs tests/report
+	$(VENV)/bin/python -m tests.tools.screenshots
 
 interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, by running these
 	$(INTEROP)/bin/python -m pytest tests/interop

@@ -12,13 +12,14 @@ import passes.rules  # noqa: F401  (fills the registry)
 from passes.apply.add_bias import add_bias
 from passes.apply.hold_changes import hold_changes
 from passes.apply.keep_calls import keep_calls
-from passes.apply.push_transposes import push
+from passes.apply.push_transposes import Pushed, push
 from passes.apply.quantize_as_functions import as_functions
 from passes.apply.tidy import tidy
 from passes.apply.widen_vectors import widen_vectors
 from passes.dialects.base import Dialect
 from passes.ir.lint import lint, lint_names
 from passes.layout.choice import Choice, Recorded
+from passes.layout.layout import Layout
 from passes.normalize.constant_nodes import constant_nodes
 from passes.normalize.dead_code import dead_code
 from passes.normalize.exact_pools import exact_pools
@@ -70,7 +71,7 @@ class Work:
     ``seconds`` are by stage; ``measured`` are sizes by symbol; ``bytes_before`` is what the Transposes of the file move
     per inference, ``roles`` those of axes. ``fused`` is the graph with attentions as one operator each, if it has any;
     ``programs`` are what may be planned. The graph that the plan is for stays in ``program``; ``kept`` are graph and
-    plan with calls of functions.
+    plan with calls of functions; ``stored`` is how the result stores values, by new name (see ``Pushed``).
     """
 
     graph: gs.Graph
@@ -85,6 +86,7 @@ class Work:
     program: Program = field(init=False)
     plan: Plan = field(init=False)
     kept: tuple[gs.Graph, Plan] = field(init=False)
+    stored: Mapping[str, tuple[str, Layout]] = field(init=False)
 
     @property
     def planned(self) -> "Planned":
@@ -94,6 +96,15 @@ class Work:
     @planned.setter
     def planned(self, planned: "Planned") -> None:
         self.graph, self.program, self.plan = planned
+
+    @property
+    def pushed(self) -> Pushed:
+        """The graph with what it stores how."""
+        return Pushed(self.graph, self.stored)
+
+    @pushed.setter
+    def pushed(self, pushed: Pushed) -> None:
+        self.graph, self.stored = pushed
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -181,7 +192,7 @@ PASSES = (
     Pass(APPLY, "widen_vectors", lambda work: widen_vectors(work.program.flat, work.plan), gives="plan"),
     Pass(APPLY, "hold_changes", lambda work: hold_changes(work.program, work.plan), gives="plan"),
     Pass(APPLY, "keep_calls", lambda work: keep_calls(work.graph, work.program, work.plan), gives="kept"),
-    Pass(APPLY, "push_transposes", lambda work: push(*work.kept, work.program.ends)),
+    Pass(APPLY, "push_transposes", lambda work: push(*work.kept, work.program.ends), gives="pushed"),
     Pass(APPLY, "add_bias", lambda work: add_bias(work.graph)),
     Pass(APPLY, "tidy", lambda work: tidy(work.graph)),
 )

@@ -58,10 +58,12 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--runs", type=int, default=3, help="number of random inputs (default: %(default)s)")
     check.add_argument("--input-shape", action="append", default=[], metavar="NAME=1,3,224,224",
                        help="sizes for dynamic dims, repeatable")  # fmt: skip
+    check.add_argument("--bench", action="store_true", help="time both models, in turn, on each provider")
     check.add_argument("--inputs", type=Path, metavar="FILE.npz", help="real data, by input name, original layout")
     out = p.add_argument_group("output")
     out.add_argument("--dry-run", action="store_true", help="plan, rewrite and validate, but write no model")
     out.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON ('-' for stdout)")
+    out.add_argument("--report", type=Path, metavar="PATH", help="write the report as one HTML page, for a browser")
     out.add_argument("--explain", action="append", default=[], metavar="VALUE",
                      help="say why a value is stored as it is, and what else would cost; repeatable")  # fmt: skip
     add_verbosity(out)
@@ -80,27 +82,34 @@ def run(args: argparse.Namespace) -> int:
     providers = _providers(args.providers)
     _check_numbers(args)
     outputs = _outputs(args)
+    from rewriter import progress
     from rewriter.files import reader, writer
     from rewriter.report import text as render
 
     arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
     console = render.plain_console(quiet=args.quiet or _is_stdout(args.json))
-    result = _rewrite(args, layouts, shapes, arrays, outputs)
+    with progress.shown(console):
+        result = _rewrite(args, layouts, shapes, arrays, outputs)
     render.rewritten(console, args.model, result.report, args.verbose)
-    verdict = None
+    verdict, latency = None, list[Any]()
     if not args.no_validate and (result.report.changed or args.output):
-        with console.status("validating with onnxruntime"):
+        with progress.shown(console):
             verdict = _validate(args, result, shapes, arrays, providers)
-        render.validated(console, verdict)
+        render.validated(console, verdict, args.verbose)
     if verdict is not None and verdict.fault is not None:
-        _write_json(args.json, result, verdict)
+        _write_reports(args, result, verdict, latency, written=False)
         raise _faulty(verdict.fault)(f"{args.model}: the result {verdict.fault}; nothing was written")
-    if args.dry_run or (not result.report.changed and args.output is None):
-        console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
-    else:
+    if args.bench:
+        with progress.shown(console):
+            latency = _bench(args, result, shapes, arrays, providers)
+        render.timed(console, latency)
+    written = not args.dry_run and (result.report.changed or args.output is not None)
+    if written:
         writer.save(result.model, outputs["--output"])
         render.wrote(console, outputs["--output"])
-    _write_json(args.json, result, verdict)
+    else:
+        console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
+    _write_reports(args, result, verdict, latency, written)
     return OK
 
 
@@ -132,9 +141,9 @@ def _faulty(fault: str) -> type[RewriterError]:
 
 def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     """The files that are going to be written, by option. Raises UsageError if one must not or cannot be."""
-    outputs = {}
-    if not args.dry_run:
-        outputs["--output"] = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
+    outputs = {} if args.dry_run else {"--output": _output(args)}
+    if args.report:
+        outputs["--report"] = args.report
     if args.json and not _is_stdout(args.json):
         outputs["--json"] = args.json
     if _is_stdout(args.json) and sys.__stdout__ is None:
@@ -142,6 +151,11 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     refuse_read(outputs, [args.model, *filter(None, [args.inputs])])
     check_outputs(outputs)
     return outputs
+
+
+def _output(args: argparse.Namespace) -> Path:
+    path: Path = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
+    return path
 
 
 def _is_stdout(path: Path | None) -> bool:
@@ -167,6 +181,19 @@ def _validate(
         input_shapes=shapes or None,
         inputs=arrays,
     )
+
+
+def _bench(
+    args: argparse.Namespace,
+    result: rewriter.RewriteResult,
+    shapes: dict[str, list[int]],
+    arrays: dict[str, Any] | None,
+    providers: list[str] | None,
+) -> list[Any]:
+    from rewriter.validation.latency import measure_latency
+
+    run = {"providers": providers, "seed": args.seed, "input_shapes": shapes, "inputs": arrays}
+    return measure_latency(args.model, result.model, result.layouts, **run)
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
@@ -202,12 +229,23 @@ def _providers(text: str | None) -> list[str] | None:
     return names
 
 
-def _write_json(path: Path | None, result: rewriter.RewriteResult, verdict: rewriter.ValidationReport | None) -> None:
-    if path is None:
+def _write_reports(
+    args: argparse.Namespace,
+    result: rewriter.RewriteResult,
+    verdict: rewriter.ValidationReport | None,
+    latency: Sequence[Any],
+    written: bool,
+) -> None:
+    """As JSON and as a page, as far as they were asked for."""
+    if not args.json and not args.report:
         return
-    data = {"rewrite": result.report.to_json(), "validation": verdict.to_json() if verdict else None}
-    text = json.dumps(data, indent=2) + "\n"
-    if _is_stdout(path):
-        sys.stdout.write(text)
-    else:
-        write_whole(path, text)
+    from rewriter.report.document import document
+    from rewriter.report.page import page
+
+    data = document(args.model, _output(args), written, result.report, verdict, latency)
+    if args.report:
+        write_whole(args.report, page(data))
+    if _is_stdout(args.json):
+        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+    elif args.json:
+        write_whole(args.json, json.dumps(data, indent=2) + "\n")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import onnx_graphsurgeon as gs
@@ -13,7 +14,7 @@ from passes.ir.importer import UNKNOWN
 from passes.layout import perm
 from passes.layout.choice import Recorded
 from passes.layout.formats import letters_of, roles_of
-from passes.layout.layout import Layout
+from passes.layout.layout import ANY, Layout
 from passes.layout.perm import Perm
 from passes.plan.roles import image
 from rewriter.errors import UsageError
@@ -58,10 +59,20 @@ def interface_value(tensor: gs.Tensor, layout: Layout, roles: str, note: str = "
     return InterfaceValue(tensor.name, shape, perm.reorder(stored, shape), old, new, stored, note)
 
 
+@lru_cache
 def letters(roles: str) -> str | None:
     """Roles "BCSS" as the letters "NCHW"; ``None`` if they are not those of an image."""
     known = image(roles)
     return None if known is None else letters_of(known)
+
+
+@lru_cache(maxsize=1024)
+def layout_text(layout: Layout, roles: str) -> str:
+    """A layout as letters, where the roles of the value's axes are known, else as einops writes it."""
+    original = letters(roles)
+    if original is None:
+        return "reversed" if layout == ANY else str(layout)
+    return layout.text(original.lower()) if layout.is_divided else "".join(perm.reorder(layout.perm, original))
 
 
 def recorded_layouts(model: ModelProto) -> dict[str, Recorded]:

@@ -33,6 +33,7 @@ from rewriter.faults.run import run_fault
 from rewriter.files.reader import OnRead, load
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
+from rewriter.progress import tell
 from rewriter.report.build import make_report
 from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
@@ -209,7 +210,8 @@ def blaming(model: ModelProto, request: InputRequest) -> Iterator[None]:
 
 @contextmanager
 def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Note how long a stage, or a pass, takes."""
+    """Note how long a stage, or a pass, takes, and tell who watches."""
+    tell(stage)
     begin = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - begin

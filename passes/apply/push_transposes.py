@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -31,12 +31,20 @@ from passes.rules.api import (
 HELD = (np.float32, np.float64)  # types of which onnxruntime has an Einsum
 
 
-def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> gs.Graph:
+class Pushed(NamedTuple):
+    """A graph, and how it stores the values of the one before: by new name, the value and its layout."""
+
+    graph: gs.Graph
+    stored: Mapping[str, tuple[str, Layout]]
+
+
+def push(graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> Pushed:
     """The graph with every node moved as planned; ``graph`` itself is left as it was.
 
     ``fixed`` are the layouts of graph inputs and outputs.
     """
-    return _Push(graph, _Shared(graph, plan, fixed)).run([wanted(t, fixed) for t in graph.outputs])
+    shared = _Shared(graph, plan, fixed)
+    return Pushed(_Push(graph, shared).run([wanted(t, fixed) for t in graph.outputs]), shared.stored)
 
 
 def wanted(tensor: gs.Tensor, layouts: Mapping[str, Layout]) -> Layout:
@@ -49,6 +57,7 @@ class _Shared:
 
     def __init__(self, graph: gs.Graph, plan: Plan, fixed: Mapping[str, Layout]) -> None:
         self.plan, self.fixed = plan, fixed
+        self.stored: dict[str, tuple[str, Layout]] = {}
         self.moves = iter(plan.moves)
         self.names = all_names(graph)
         self.node_names = {node.name for node in every_node(graph)}
@@ -165,6 +174,7 @@ class _Push:
         taken = tensor.name in self.shared.fixed and self.shared.fixed[tensor.name] != layout
         name = self.shared.name(f"{tensor.name}_{suffix(layout)}") if taken else tensor.name
         self.tensors[tensor.name][layout] = new = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
+        self.shared.stored[name] = tensor.name, layout
         new.type = tensor.type
         return new
 
@@ -184,6 +194,7 @@ class _Push:
         owned = self.shared.fixed.get(tensor.name) == layout
         name = tensor.name if owned else self.shared.name(f"{tensor.name}_{suffix(layout)}")
         result = gs.Variable(name, tensor.dtype, stored_shape(tensor, layout))
+        self.shared.stored[name] = tensor.name, layout
         value, steps = self.tensors[tensor.name][source], recipe(source, layout, tensor.shape)
         for step in steps:
             made = result if step is steps[-1] else gs.Variable(self.shared.name(f"{name}_part"), tensor.dtype)

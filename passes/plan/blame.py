@@ -8,7 +8,8 @@ from passes.plan.program import Program
 from passes.rules.api import Layout, Slot
 
 State = tuple[int, Slot, Layout]  # a node, and a layout that it might have at a slot
-CHEAPEST = "it is cheapest here: another place would cost more"
+Blame = tuple[str, str]  # a reason, and the node that it is of, if there is one
+CHEAPEST = "it is cheapest here: another place would cost more", ""
 
 
 class Blames:
@@ -16,14 +17,14 @@ class Blames:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._known: dict[State, str] = {}
+        self._known: dict[State, Blame] = {}
         self._free = set[State]()  # behind these nobody refuses
 
-    def of(self, name: str, layout: Layout, readers: Sequence[Touch]) -> str:
+    def of(self, name: str, layout: Layout, readers: Sequence[Touch]) -> Blame:
         """The first node (or graph output) behind the readers of a value that will not have the layout it is stored
         in."""
         if not readers:
-            return f"graph output {name!r} has a fixed layout"
+            return fixed(name)
         before: dict[State, State | None] = dict.fromkeys((*reader, layout) for reader in readers)
         pending = deque(before)
         while pending:
@@ -38,19 +39,18 @@ class Blames:
         self._free.update(before)
         return CHEAPEST
 
-    def _learned(self, before: dict[State, State | None], state: State | None, reason: str) -> str:
+    def _learned(self, before: dict[State, State | None], state: State | None, reason: Blame) -> Blame:
         while state is not None:
             self._known[state], state = reason, before[state]
         return reason
 
-    def _reason(self, i: int, slot: Slot, layout: Layout) -> str | None:
+    def _reason(self, i: int, slot: Slot, layout: Layout) -> Blame | None:
         """Why the node itself, or a graph output that it makes, will not have the layout."""
         refusal = self._program.refusal(i, slot, layout)
         if refusal is not None:
-            return f"{self._program.flat.nodes[i]}: {refusal}"
+            return refusal, str(self._program.flat.nodes[i])
         made = self._made(i, slot, layout)
-        return next((f"graph output {name!r} has a fixed layout" for name, needed in made
-                     if self._program.outputs.get(name, needed) != needed), None)  # fmt: skip
+        return next((fixed(name) for name, needed in made if self._program.outputs.get(name, needed) != needed), None)
 
     def _behind(self, i: int, slot: Slot, layout: Layout) -> Iterator[State]:
         """The readers of what a node makes, given the layout, and the layouts that they get."""
@@ -61,3 +61,8 @@ class Blames:
         ruled = self._program.flat.nodes[i]
         move = next(move for move in self._program.moves[i] if move.at(slot) == layout)
         return ((ruled.value(end), move.at(end)) for end in ruled.live if end.side == "out")
+
+
+def fixed(name: str) -> Blame:
+    """That a graph output has the layout that it has."""
+    return f"graph output {name!r} has a fixed layout", ""

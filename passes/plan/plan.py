@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from passes.layout.recipe import Transpose, recipe
-from passes.plan.blame import Blames
+from passes.plan.blame import Blame, Blames
 from passes.plan.flat_graph import FlatGraph, Touch
 from passes.plan.formulation import Formulation
 from passes.plan.milp import Dearer
@@ -18,7 +18,7 @@ class Relayout:
     """A value stored one way and needed another: a Transpose of ``bytes``, or a Reshape where no byte moves.
 
     ``bytes`` is ``None`` for a Transpose of the model's own that stays because the rank of its value is unknown;
-    ``needed`` then is ANY if it reverses all axes.
+    ``needed`` then is ANY if it reverses all axes. ``blocker`` is the node that is the ``reason``, if one is.
     """
 
     value: str
@@ -28,7 +28,13 @@ class Relayout:
     bytes: int | None
     made_by: str
     readers: tuple[str, ...]  # empty: only the interface
-    blame: str
+    reason: str
+    blocker: str = ""
+
+    @property
+    def blame(self) -> str:
+        """Who is the reason, and why."""
+        return f"{self.blocker}: {self.reason}" if self.blocker else self.reason
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def _relayouts(program: Program, chosen: Sequence[Move], stored: Mapping[str, La
         op = "Transpose" if any(isinstance(step, Transpose) for step in recipe(source, needed, shape)) else "Reshape"
         labels = tuple(str(flat.nodes[i]) for i, _ in readers)
         culprit = _cheaper(program, chosen, have[0], readers) or blames.of(name, have[0], readers)
-        yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, culprit)
+        yield Relayout(name, source, needed, op, moved, flat.made_by(name), labels, *culprit)
         have.append(needed)
 
 
@@ -110,13 +116,13 @@ def _needs(program: Program, chosen: Sequence[Move]) -> dict[tuple[str, Layout],
     return needs
 
 
-def _cheaper(program: Program, chosen: Sequence[Move], stored: Layout, readers: Sequence[Touch]) -> str | None:
+def _cheaper(program: Program, chosen: Sequence[Move], stored: Layout, readers: Sequence[Touch]) -> Blame | None:
     """The first reader that costs less with another layout than with the one that the value is stored in."""
     for i, slot in readers:
         ruled, cost = program.flat.nodes[i], program.inside(program.flat.nodes[i].node, chosen[i])
         others = [program.inside(ruled.node, move) for move in program.moves[i] if move.at(slot) == stored]
         if others and cost < min(others):
-            return f"{ruled}: it costs less so than in the layout that its input has"
+            return "it costs less so than in the layout that its input has", str(ruled)
     return None
 
 

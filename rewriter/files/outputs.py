@@ -12,6 +12,7 @@ from pathlib import Path
 from rewriter.errors import UsageError
 from rewriter.files.weights_files import user_of
 
+PAGE = b"<!doctype html>"  # how a report begins that is a page
 Identity = tuple[int, int]  # device and inode: the same for all names and links of a file
 
 
@@ -72,10 +73,12 @@ def _is_complete(path: Path) -> bool:
     from google.protobuf.message import DecodeError
 
     with path.open("rb") as file:
-        first = file.read(1)
+        first = file.read(len(PAGE))
+    if first == PAGE:
+        return True
     try:
-        if first == b"{":
+        if first[:1] == b"{":
             return bool(json.loads(path.read_bytes()))
-        return first == b"\x08" and onnx.load_model_from_string(path.read_bytes()).HasField("graph")
+        return first[:1] == b"\x08" and onnx.load_model_from_string(path.read_bytes()).HasField("graph")
     except (ValueError, RecursionError, DecodeError):
         return False

@@ -10,16 +10,16 @@ from onnx import GraphProto, ModelProto
 from passes.ir.control_flow import is_control_flow
 from passes.ir.declared import body_protos, every_graph_proto, standard_opset
 from passes.ir.graph import every_node, is_standard
-from passes.layout import perm
-from passes.layout.layout import ANY, Layout
 from passes.pipeline import Work
 from passes.plan.explain import explain
-from passes.plan.plan import Plan
+from passes.plan.plan import Relayout
 from passes.plan.sizes import guessed
 from passes.rules.rule import lookup
 from rewriter.errors import UsageError
-from rewriter.interface import InterfaceValue, letters
+from rewriter.interface import InterfaceValue, layout_text
+from rewriter.report.causes import causes
 from rewriter.report.data import Explained, Remaining, Report
+from rewriter.report.graphs import graphs, operator
 
 NOTHING_FLIPPED = "No input or output is an image stored otherwise: all keep their layouts."
 RAISED = "The file's opset is raised from {} to {}, which has Attention."
@@ -40,6 +40,9 @@ def make_report(
     original, dialect, plan = work.program.graph.origin.model, work.request.dialect, work.plan
     flipped = any(value.flipped for value in (*inputs, *outputs))
     opsets = standard_opset(original), standard_opset(result)
+    # the dearest first, those of unknown size last
+    changes = sorted(plan.relayouts, key=lambda one: (one.bytes is None, -(one.bytes or 0), one.value))
+    remaining = _remaining(changes, work.roles)
     is_spelled = any(function.domain in dialect.domains for function in result.functions)
     return Report(
         to=work.request.to,
@@ -48,7 +51,8 @@ def make_report(
         inputs=inputs,
         outputs=outputs,
         ops=_count_ops(original, result),
-        remaining=_remaining(plan, work.roles),
+        remaining=remaining,
+        causes=causes(remaining, dialect.name),
         barriers=_barriers(work.program.graph),
         bytes_before=work.bytes_before,
         bytes=plan.bytes,
@@ -63,6 +67,7 @@ def make_report(
         limited=work.program.limited,
         explained=[_explained(work, name) for name in names],
         seconds=work.seconds,
+        graphs=graphs(work, result, changes),
         notes=[
             *[NOTHING_FLIPPED] * (not flipped and not work.request.keep_io),
             *[dialect.note] * is_spelled,
@@ -74,7 +79,7 @@ def make_report(
 
 def _count_ops(before: ModelProto, after: ModelProto) -> dict[str, tuple[int, int]]:
     """Operators of the main graphs, those that changed in number first."""
-    old, new = (Counter(_operator(n.op_type, n.domain) for n in model.graph.node) for model in (before, after))
+    old, new = (Counter(operator(n.op_type, n.domain) for n in model.graph.node) for model in (before, after))
     return {name: (old[name], new[name]) for name in sorted({*old, *new}, key=lambda n: (old[n] == new[n], n))}
 
 
@@ -85,7 +90,7 @@ def _count_einsums(model: ModelProto) -> int:
 def _barriers(graph: gs.Graph) -> dict[str, int]:
     """Operators without a rule, by name."""
     without = (
-        _operator(node.op, node.domain or "")
+        operator(node.op, node.domain or "")
         for node in every_node(graph)
         if node.inputs
         and not is_control_flow(node)
@@ -94,17 +99,13 @@ def _barriers(graph: gs.Graph) -> dict[str, int]:
     return dict(sorted(Counter(without).items()))
 
 
-def _operator(op: str, domain: str) -> str:
-    """``Conv``, or ``my.domain::Conv``."""
-    return op if domain in ("", "ai.onnx") else f"{domain}::{op}"
-
-
-def _remaining(plan: Plan, roles: Mapping[str, str]) -> list[Remaining]:
-    """The changes of layout that a plan leaves, the dearest first, those of unknown size last."""
+def _remaining(changes: Sequence[Relayout], roles: Mapping[str, str]) -> list[Remaining]:
+    """The changes of layout as the report tells them."""
     found = []
-    for one in sorted(plan.relayouts, key=lambda one: (one.bytes is None, -(one.bytes or 0), one.value)):
-        stored, needed = (_layout_text(layout, roles.get(one.value, "")) for layout in (one.stored, one.needed))
-        found.append(Remaining(one.value, one.op, stored, needed, one.bytes, one.made_by, one.readers, one.blame))
+    for one in changes:
+        stored, needed = (layout_text(layout, roles.get(one.value, "")) for layout in (one.stored, one.needed))
+        who = one.made_by, one.readers, one.reason, one.blocker
+        found.append(Remaining(one.value, one.op, stored, needed, one.bytes, *who))
     return found
 
 
@@ -116,25 +117,17 @@ def _explained(work: Work, name: str) -> Explained:
         raise UsageError(f"--explain {name}: the model computes no value of that name") from None
     roles, unit = work.roles.get(name, ""), work.program.runtime.unit
     alternatives = [
-        f"{_layout_text(one.layout, roles)}: not possible: {one.reason}"
+        f"{layout_text(one.layout, roles)}: not possible: {one.reason}"
         if one.cost is None
-        else f"{_layout_text(one.layout, roles)}: then the plan would cost {one.cost:,.0f} {unit} in all"
+        else f"{layout_text(one.layout, roles)}: then the plan would cost {one.cost:,.0f} {unit} in all"
         for one in explanation.alternatives
     ]
     readings = [
-        f"{one.reader} reads it as {_layout_text(one.needed, roles)}"
+        f"{one.reader} reads it as {layout_text(one.needed, roles)}"
         + (f", {one.bytes:,} bytes are moved: {one.reason}" if one.reason else "")
         for one in explanation.readings
     ]
-    return Explained(name, explanation.made_by, _layout_text(explanation.stored, roles), alternatives, readings)
-
-
-def _layout_text(layout: Layout, roles: str) -> str:
-    """A layout as letters, where the roles of the value's axes are known, else as einops writes it."""
-    original = letters(roles)
-    if original is None:
-        return "reversed" if layout == ANY else str(layout)
-    return layout.text(original.lower()) if layout.is_divided else "".join(perm.reorder(layout.perm, original))
+    return Explained(name, explanation.made_by, layout_text(explanation.stored, roles), alternatives, readings)
 
 
 def _changed(original: ModelProto, result: ModelProto) -> bool:

@@ -1,8 +1,8 @@
 """What a rewrite did, as plain data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypedDict
 
 from rewriter.interface import InterfaceValue
 
@@ -18,7 +18,58 @@ class Remaining:
     bytes: int | None
     made_by: str
     readers: tuple[str, ...]
-    blocked_by: str
+    reason: str
+    blocker: str  # the node that is the reason, if one is
+
+    @property
+    def blocked_by(self) -> str:
+        """Who is the reason, and why."""
+        return f"{self.blocker}: {self.reason}" if self.blocker else self.reason
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Changes of layout that stay for one reason, ``count`` of them, and what would help.
+
+    ``bytes`` move per inference, but for ``unsized`` changes, of which nobody knows; ``example`` is a value.
+    ``changes``: which of what remains these are.
+    """
+
+    cause: str
+    help: str
+    count: int
+    bytes: int
+    unsized: int
+    example: str
+    made_by: str
+    changes: Sequence[int]
+
+
+class NodeValue(TypedDict):
+    """A value that a node makes; ``layout`` is empty where it is the original's, and not known to be an image."""
+
+    name: str
+    shape: list[int | str | None] | None
+    layout: str
+
+
+class GraphNode(TypedDict):
+    """A node of a graph or of a body, ``body`` saying of which; ``remaining``: which of what remains it is."""
+
+    name: str
+    op: str
+    inputs: list[str]
+    outputs: list[NodeValue]
+    body: str
+    remaining: int | None
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """The nodes of the model and of the result, in the order of the files; constants are left out."""
+
+    before: Sequence[GraphNode]
+    after: Sequence[GraphNode]
 
 
 @dataclass(frozen=True)
@@ -49,6 +100,7 @@ class Report:
     outputs: Sequence[InterfaceValue]
     ops: Mapping[str, tuple[int, int]]
     remaining: Sequence[Remaining]
+    causes: Sequence[Cause]
     barriers: Mapping[str, int]
     bytes_before: int
     bytes: int
@@ -64,6 +116,7 @@ class Report:
     explained: Sequence[Explained]
     seconds: Mapping[str, float]
     notes: Sequence[str]
+    graphs: Graphs
 
     @property
     def transposes(self) -> tuple[int, int]:
@@ -73,4 +126,8 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain dicts, lists, strings and numbers."""
-        return asdict(self)
+        plain = asdict(replace(self, graphs=NO_GRAPHS))
+        return {**plain, "transposes": self.transposes, "graphs": vars(self.graphs)}
+
+
+NO_GRAPHS = Graphs([], [])  # which hold nothing but such, and are too large to be copied

@@ -1,6 +1,8 @@
-"""Reports as text for people."""
+"""Reports as text for people: a screen of 80 columns and 30 lines, unless more is asked for."""
 
+import re
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -9,12 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from rewriter.report import tables
-from rewriter.report.data import Explained, Remaining, Report
-from rewriter.validation.verdict import ValidationReport
+from rewriter.report.certificate import certificate
+from rewriter.report.data import Cause, Explained, Report
+from rewriter.validation.latency import Latency
+from rewriter.validation.verdict import ProviderResult, ValidationReport
 
-# what is printed unless more is asked for: a screen of 80 columns and 30 lines
-MOST_VALUES, MOST_NOTES, MOST_OPERATORS, MOST_CAUSES = 6, 2, 6, 3
+MOST = range(6, -1, -1)  # of each kind that is listed: as many as fit
+MOST_LINES = 22  # of 30: the verdict, times and what was written take the rest
 LONGEST_NAME = 32
+LONGEST_WORD = 60  # in sentences, which may name values
+MOST_LISTED = 4  # operators, causes
 
 
 def plain_console(quiet: bool) -> Console:
@@ -23,48 +29,83 @@ def plain_console(quiet: bool) -> Console:
 
 
 def rewritten(console: Console, path: Path, report: Report, verbose: int) -> None:
-    """What the rewrite did: bytes, interface, operators, what remains; all of each, and times, only if ``verbose``."""
-    console.print(Text.assemble((str(path), "bold"), f" to {report.to.upper()}, {report.dialect} dialect"))
-    console.print(_certificate(report))
-    _print_interface(console, report, None if verbose else MOST_VALUES)
-    if verbose:
-        console.print(tables.operators(report))
-        console.print(tables.remaining(report.remaining))
-    else:
-        console.print(_operators(report))
-        _print_causes(console, report.remaining)
-    if report.barriers:
-        listed = ", ".join(f"{name} ({count})" for name, count in report.barriers.items())
-        console.print(f"Operators without a rule, left in their original layout: {listed}")
+    """What the rewrite did: bytes, interface, operators, what remains; all of each, and times, only if ``verbose``.
+
+    What ``--explain`` asked for comes besides.
+    """
+    most = None if verbose else next((most for most in MOST if _lines(console, path, report, most) <= MOST_LINES), 0)
+    _print(console, path, report, most)
     for value in report.explained:
         console.print(_explained(value))
-    for note in report.notes:
-        console.print(f"Note: {note}")
     if verbose:
         console.print(_times(report.seconds))
 
 
-def validated(console: Console, report: ValidationReport) -> None:
-    """The verdict of onnxruntime, provider by provider."""
+def _lines(console: Console, path: Path, report: Report, most: int) -> int:
+    """How many lines it takes to print as many of each."""
+    trial = Console(file=StringIO(), width=console.width, markup=False, emoji=False, highlight=False)
+    _print(trial, path, report, most)
+    assert isinstance(trial.file, StringIO)
+    return trial.file.getvalue().count("\n")
+
+
+def _print(console: Console, path: Path, report: Report, most: int | None) -> None:
+    """``most`` of each kind, all if it is ``None``."""
+    shown = str(path) if most is None else short(str(path), max(LONGEST_NAME, console.width - 32))
+    console.print(Text.assemble((shown, "bold"), f" to {report.to.upper()}, {report.dialect} dialect"))
+    console.print(_clipped(certificate(report), most))
+    _print_interface(console, report, most)
+    if most is None:
+        console.print(tables.operators(report))
+        console.print(tables.remaining(report.remaining))
+    else:
+        console.print(_operators(report))
+        _print_causes(console, report.causes, min(most, MOST_LISTED))
+    if report.barriers:
+        listed = [f"{short(name)} ({count})" for name, count in report.barriers.items()]
+        without = "Operators without a rule, left in their original layout"
+        console.print(f"{without}: {_some(listed, None if most is None else MOST_LISTED)}")
+    for note in report.notes:
+        console.print(f"Note: {note}")
+
+
+def validated(console: Console, report: ValidationReport, verbose: int) -> None:
+    """The verdict of onnxruntime, provider by provider; all notes only if ``verbose``."""
     for result in report.providers:
-        if result.status == "unavailable":
-            head, rest = (f"{result.name}: not validated.", "yellow"), result.reason
-        elif result.status == "failed" or result.max_abs is None:
-            head, rest = (f"{result.name}: {result.status}.", "red"), result.reason
-        elif not result.max_abs:
-            head, rest = (f"{result.name}: outputs unchanged.", "green"), result.reason
+        head, rest = _verdict(result)
+        notes = result.notes if verbose else [_clipped(note, 0) for note in result.notes[:1]]
+        more = len(result.notes) - len(notes)
+        ending = [f"({more} more notes: -v)"] * bool(more)
+        console.print(Text.assemble(head, " ".join(["", rest if verbose else _clipped(rest, 0), *notes, *ending])))
+
+
+def _verdict(result: ProviderResult) -> tuple[tuple[str, str], str]:
+    if result.status == "unavailable":
+        return (f"{result.name}: not validated.", "yellow"), result.reason
+    if result.status == "failed" or result.max_abs is None:
+        return (f"{result.name}: {result.status}.", "red"), result.reason
+    head = (f"{result.name}: outputs unchanged.", "green")
+    if not result.max_abs:
+        return head, result.reason
+    return head, (
+        f"Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
+        f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}."
+    )
+
+
+def timed(console: Console, latencies: Sequence[Latency]) -> None:
+    """What both models take on each provider."""
+    for one in latencies:
+        if one.reason:
+            console.print(Text.assemble((f"{one.provider}: not timed.", "yellow"), f" {_clipped(one.reason, 0)}"))
         else:
-            head = (f"{result.name}: outputs unchanged.", "green")
-            rest = (
-                f"Largest error {result.max_rel:.1e} of the output's scale ({result.max_abs:.1e} absolute); allowed "
-                f"{result.rtol:.1e}; the original differs from itself by {result.noise:.1e}."
-            )
-        console.print(Text.assemble(head, " ".join(["", rest, *result.notes])))
+            times = f"{one.before:.3f} ms before, {one.after:.3f} ms now: {one.ratio:.2f} of it"
+            console.print(f"{one.provider}: median of {one.rounds} runs {times}.")
 
 
 def wrote(console: Console, path: Path, rest: str = "") -> None:
-    """Where the result is."""
-    console.print(Text.assemble("Wrote ", (str(path), "bold"), rest))
+    """Where the result is, on a line of its own, however long: to be copied."""
+    console.print(Text.assemble("Wrote ", (str(path), "bold"), rest), soft_wrap=True)
 
 
 def _times(seconds: Mapping[str, float]) -> str:
@@ -80,56 +121,58 @@ def _print_interface(console: Console, report: Report, most: int | None) -> None
         old, new = _shape(value.old_shape, value.old_layout), _shape(value.new_shape, value.new_layout)
         table.add_row(kind, short(value.name), *old, *new, str(value.perm) if value.flipped else "unchanged")
     console.print(table)
-    _print_rest(console, len(values[most:]) if most else 0)
+    _print_rest(console, values, most)
     stayed = [value for _, value in values if value.note]
-    for value in stayed[: most and MOST_NOTES]:
-        console.print(f"{short(value.name)} stays: {value.note}")
-    _print_rest(console, len(stayed[MOST_NOTES:]) if most else 0)
+    few = None if most is None else most // 2
+    for value in stayed[:few]:
+        console.print(f"{short(value.name)} stays: {_clipped(value.note, most)}")
+    _print_rest(console, stayed, few)
 
 
 def _shape(shape: list[int | str | None] | None, layout: str | None) -> tuple[str, str]:
-    return "unknown" if shape is None else "x".join("?" if d is None else str(d) for d in shape), layout or ""
+    text = "unknown" if shape is None else "x".join("?" if d is None else short(str(d), 12) for d in shape)
+    return text, layout or ""
 
 
 def _operators(report: Report) -> str:
-    """Operators whose number changed, on a line."""
-    changed = [f"{name} {old} -> {new}" for name, (old, new) in report.ops.items() if old != new]
-    more = len(report.ops) - len(changed[:MOST_OPERATORS])
+    """Operators whose number changed, on two lines or three."""
+    changed = [f"{short(name)} {old} -> {new}" for name, (old, new) in report.ops.items() if old != new]
+    more = len(report.ops) - len(changed[:MOST_LISTED])
     rest = [f"{more} more" if changed else "none more or fewer"] if more else []
-    return "Operators: " + ", ".join([*changed[:MOST_OPERATORS], *rest])
+    return "Operators: " + ", ".join([*changed[:MOST_LISTED], *rest])
 
 
-def _print_causes(console: Console, changes: Sequence[Remaining]) -> None:
-    """What remains, by cause, the most bytes first."""
-    causes: dict[str, list[Remaining]] = {}
-    for change in changes:
-        causes.setdefault(cause_of(change), []).append(change)
-    ordered = sorted(causes.items(), key=lambda item: -sum(change.bytes or 0 for change in item[1]))
-    console.print("What remains, by cause (-v lists all):") if changes else None
-    for cause, of_cause in ordered[:MOST_CAUSES]:
-        sizes = [change.bytes for change in of_cause if change.bytes is not None]
-        size = f"{sum(sizes):,} bytes" if sizes else "unknown bytes"
-        example = f"{short(of_cause[0].value)}, made by {short(of_cause[0].made_by)}"
-        line = f"{len(of_cause)} x, {size}: {cause} (as {example})"
-        console.print(Padding(Text(line), (0, 0, 0, 2)))
-    _print_rest(console, len(ordered[MOST_CAUSES:]))
+def _print_causes(console: Console, causes: Sequence[Cause], most: int) -> None:
+    """What remains, by cause: how many, how many bytes, why, one of them, and what would help."""
+    console.print("What remains, by cause (-v lists all):") if causes else None
+    for cause in causes[:most]:
+        size = f"{cause.bytes:,} bytes" if cause.unsized < cause.count else "unknown bytes"
+        example = f"as {short(cause.example, 28)}, made by {short(cause.made_by)}"
+        lines = [f"{cause.count} x, {size}: {cause.cause}", f"  {example}", f"  helps: {cause.help}"]
+        text = Text("\n".join(_clipped(line, most) for line in lines))
+        console.print(Padding(text, (0, 0, 0, 2), expand=False), no_wrap=True, overflow="ellipsis")
+    _print_rest(console, causes, most)
 
 
-def _print_rest(console: Console, count: int) -> None:
-    if count:
-        console.print(f"  and {count} more (-v)")
+def _print_rest(console: Console, listed: Sequence[object], most: int | None) -> None:
+    if most is not None and len(listed) > most:
+        console.print(f"  and {len(listed) - most} more (-v)")
 
 
-def cause_of(change: Remaining) -> str:
-    """Why a Transpose stays, without the name of the node that is the reason."""
-    who, colon, reason = change.blocked_by.partition(": ")
-    op = who.partition(" ")[0]
-    return change.blocked_by if not colon else reason if reason.startswith(op) else f"{op}: {reason}"
+def _some(names: Sequence[str], most: int | None) -> str:
+    rest = [f"{len(names) - most} more"] if most is not None and len(names) > most else []
+    return ", ".join([*names[:most], *rest])
 
 
-def short(name: str) -> str:
-    """A name, elided in the middle where it is long."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2 - 1]}…{name[-LONGEST_NAME // 2 :]}"
+def short(name: str, most: int = LONGEST_NAME) -> str:
+    """A name, elided in the middle where it is long; what cannot be printed is escaped."""
+    name = name if name.isprintable() else name.encode("unicode_escape").decode()
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"
+
+
+def _clipped(text: str, most: int | None) -> str:
+    """A sentence whose longest words, which are names, are elided; as it is where all is asked for."""
+    return text if most is None else re.sub(r"\S+", lambda word: short(word[0], LONGEST_WORD), text)
 
 
 def _explained(value: Explained) -> str:
@@ -137,28 +180,3 @@ def _explained(value: Explained) -> str:
     lines += [f"  {reading}" for reading in value.readings]
     lines += [f"  stored {alternative}" for alternative in value.alternatives or ["otherwise: no rule asks for it"]]
     return "\n".join(lines)
-
-
-def _certificate(report: Report) -> str:
-    estimated = f" (estimated: sizes of {report.guessed} values are guessed)" if report.guessed else ""
-    before, after = report.transposes
-    moved = f"Transposed bytes per inference{estimated}: {report.bytes_before:,} before, {report.bytes:,} now"
-    moved += f" (Transposes {before} -> {after})"
-    if report.unit != "bytes":
-        moved += f". By the prices of {report.runtime} what depends on layouts took "
-        moved += f"{milliseconds(report.cost_before)} per inference before, and takes {milliseconds(report.cost)} now"
-    elif report.cost > report.bytes:
-        besides = report.cost - report.bytes
-        moved += f" and {besides:,.0f} besides, in operators and Casts, because of how values are stored"
-    unsized = sum(change.bytes is None for change in report.remaining)
-    apart = f" Not counted, since their sizes are unknown: {unsized} of what remains." if unsized else ""
-    if report.optimal:
-        limits = f" (of {', '.join(report.limited)}: not every combination)" if report.limited else ""
-        over = f"over every perm of rank <= 4 and whatever else the model suggests{limits}"
-        return f"{moved}, proven least for these rules and this interface, {over}.{apart}"
-    gap = report.cost - report.bound
-    return f"{moved}; at least {report.bound:,.0f} {report.unit} are needed (gap {gap:,.0f}).{apart}"
-
-
-def milliseconds(nanoseconds: float) -> str:
-    return f"{nanoseconds / 1e6:,.3f} ms"

@@ -24,6 +24,7 @@ from onnx import ModelProto
 
 from rewriter.choices import number_fault
 from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.progress import tell
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
 from rewriter.validation.degenerate import notes_on
@@ -105,6 +106,7 @@ def _validate_if_there(provider: str, task: Task) -> ProviderResult:
 
 
 def _validate_on(provider: str, task: Task) -> ProviderResult:
+    tell(f"validating on {provider}")
     with _running_original(provider):
         reference = make_reference(task.original, provider, task.request)
     _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])

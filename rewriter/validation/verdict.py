@@ -25,6 +25,21 @@ class Where:
 
 
 @dataclass(frozen=True)
+class OutputError:
+    """The error of one output (or item of a sequence): that which exceeds most what is allowed, over runs and levels.
+
+    Numbers as in ``ProviderResult``.
+    """
+
+    name: str
+    max_abs: float | None
+    max_rel: float | None
+    rtol: float
+    atol: float
+    noise: float
+
+
+@dataclass(frozen=True)
 class ProviderResult:
     """The verdict on one provider; ``reason`` says it in a sentence.
 
@@ -33,7 +48,7 @@ class ProviderResult:
     type or NaN, or a model that does not run). ``rtol`` (a fraction of the scale, noise included, 0 for exact types)
     and ``atol`` add up to what is allowed. ``noise``: the most that the original differs from itself in that output,
     as a fraction of the scale. ``shapes``: of the inputs, in the original's layout, by run. ``notes``: sentences on
-    what was accepted since the original itself differs there. ``fault``: of what kind a failure is.
+    what was accepted since the original itself differs there. ``fault``: of what kind a failure is. ``outputs``: each.
     """
 
     name: str
@@ -48,6 +63,7 @@ class ProviderResult:
     shapes: list[dict[str, tuple[int, ...]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     fault: Fault | None = None
+    outputs: list[OutputError] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -149,7 +165,23 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed], *, noise_
         shapes=[{name: array.shape for name, array in feed.items()} for feed in feeds],
         notes=notes,
         fault=None if worst.excess <= 1 else worst.fault,
+        outputs=_by_output(findings),
     )
+
+
+def _by_output(findings: list[Finding]) -> list[OutputError]:
+    worst: dict[str, Finding] = {}
+    for finding in findings:
+        name = finding.where.output if finding.where else ""
+        if name and (name not in worst or finding.excess > worst[name].excess):
+            worst[name] = finding
+    return [_output_error(name, finding) for name, finding in worst.items()]
+
+
+def _output_error(name: str, finding: Finding) -> OutputError:
+    most = finding.difference
+    absolute, relative = (most.absolute, most.relative) if math.isfinite(most.absolute) else (None, None)
+    return OutputError(name, absolute, relative, finding.rtol, finding.atol, finding.noise.level)
 
 
 def _own_noise(finding: Finding) -> tuple[str, str]:

@@ -119,7 +119,7 @@ def test_json_to_stdout_is_all_there_is(path: Path, capsys: pytest.CaptureFixtur
     assert [port["name"] for port in rewrite["outputs"]] == ["y", "means"]
     assert rewrite["ops"]["Transpose"] == [0, 2]
     assert {change["value"]: change["bytes"] for change in rewrite["remaining"]} == {"x": 420, "c": 420}
-    assert all(change["blocked_by"] and change["made_by"] for change in rewrite["remaining"])
+    assert all(change["reason"] and change["made_by"] for change in rewrite["remaining"])
     assert (rewrite["bytes_before"], rewrite["bytes"], rewrite["cost"], rewrite["bound"]) == (0, 840, 840, 840)
 
 

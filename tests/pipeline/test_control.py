@@ -92,7 +92,7 @@ def test_any_layout_at_the_ends(make: Make, feeds: Feeds, dialect: str, seed: in
     pins = {t.name: some_layout(t.shape, rng) for t in graph.inputs}
     ends = {t.name: some_layout(t.shape, rng) for t in graph.outputs}
     plan = make_plan(Program(graph, {**pins, **ends}, dialects.make(dialect)))
-    moved = push(graph, plan, {**pins, **ends})
+    moved = push(graph, plan, {**pins, **ends}).graph
     lint(moved)
     tidied = tidy(moved)
     lint(tidied)

@@ -60,7 +60,7 @@ def soft(link: Path, target: Path) -> None:
 
 
 @pytest.mark.usefixtures("unworked")
-@pytest.mark.parametrize("option", ["-o", "--json"])
+@pytest.mark.parametrize("option", ["-o", "--json", "--report"])
 @pytest.mark.parametrize("name", ["e.onnx", "e.data", "./e.data", "hard.data", "soft.data", "hard.onnx", "soft.onnx"])
 def test_what_is_read_is_not_written(
     tmp_path: Path, option: str, name: str, snapshot: Callable[[], object], capsys: pytest.CaptureFixture[str]
@@ -99,7 +99,7 @@ def test_weights_in_a_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.usefixtures("unworked")
-@pytest.mark.parametrize("option", ["-o", "--json"])
+@pytest.mark.parametrize("option", ["-o", "--json", "--report"])
 def test_the_data_for_inputs(path: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     data = path.with_name("data.npz")
     np.savez(data, x=random(*IMAGE))
@@ -132,7 +132,7 @@ def test_weights_are_not_written_over_weights(
 
 
 @pytest.mark.usefixtures("unworked")
-@pytest.mark.parametrize("option", ["-o", "--json"])
+@pytest.mark.parametrize("option", ["-o", "--json", "--report"])
 @pytest.mark.parametrize("name", ["other.data", "x.onnx", "n" * 200 + ".onnx"])
 def test_the_weights_of_a_model_that_is_not_read(
     path: Path, option: str, name: str, snapshot: Callable[[], object], capsys: pytest.CaptureFixture[str]
@@ -158,6 +158,7 @@ def test_weights_beside_a_model_of_the_outputs_name(
 def test_what_is_replaced(path: Path, snapshot: Callable[[], dict[str, bytes]]) -> None:
     """An older result, one that names its own weights, a report, anything that is nobody's weights."""
     outputs = {"-o": path.with_name("out.onnx"), "--json": path.with_name("out.json")}
+    outputs["--report"] = path.with_name("out.html")
     argv = [part for option, output in outputs.items() for part in (option, str(output))]
     split(outputs["-o"], "own.data")
     outputs["--json"].write_text("no report")
@@ -165,7 +166,7 @@ def test_what_is_replaced(path: Path, snapshot: Callable[[], dict[str, bytes]]) 
         assert convert(path, *argv) == 0
     outputs["-o"].write_bytes(b"\0" * 100)
     assert convert(path, *argv) == 0
-    assert folder(path) == {"net.onnx", "out.onnx", "out.json", "own.data"}
+    assert folder(path) == {"net.onnx", "out.onnx", "out.json", "out.html", "own.data"}
 
 
 # What is no file
@@ -195,7 +196,7 @@ def directory(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("unworked")
-@pytest.mark.parametrize("option", ["-o", "--json"])
+@pytest.mark.parametrize("option", ["-o", "--json", "--report"])
 @pytest.mark.parametrize("kind", [pipe, listener, device, loop, directory])
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_outputs_that_are_no_files(
@@ -245,7 +246,10 @@ def test_a_full_or_read_only_disk_is_told_before_the_work(
     assert folder(path) == {"net.onnx"}
 
 
-def test_a_report_is_written_whole_or_not_at_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("option", "begin"), [("--json", "{"), ("--report", "<!doctype html>")])
+def test_a_report_is_written_whole_or_not_at_all(
+    path: Path, option: str, begin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The old one is there until the new one is."""
     report = path.with_name("report.json")
     report.write_text("old")
@@ -256,9 +260,9 @@ def test_a_report_is_written_whole_or_not_at_all(path: Path, monkeypatch: pytest
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", replaced)
-    assert convert(path, "--json", str(report)) == 0
+    assert convert(path, option, str(report)) == 0
     assert seen == ["old"]
-    assert report.read_text().startswith("{")
+    assert report.read_text().startswith(begin)
     assert folder(path) == {"net.onnx", "net.nhwc.onnx", "report.json"}
 
 

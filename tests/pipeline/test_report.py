@@ -65,7 +65,8 @@ def test_what_remains_is_told_by_cause(capsys: pytest.CaptureFixture[str], monke
     argv = [str(KINDS["torch_sam"]), "--to", "nchw", "--no-validate", "--dry-run"]
     assert main(argv) == 0
     brief = capsys.readouterr().out
-    cause = re.search(r"(\d+) x, [\d,]+ bytes: MatMul needs its last two axes last \(as .+, made by .+\)", brief)
+    lines = r"(\d+) x, [\d,]+ bytes: MatMul needs its last two axes last *\n    as .+, made by .+\n    helps: --dialect"
+    cause = re.search(lines, brief)
     assert cause is not None
     assert "more (-v)" in brief
     assert "Times in ms" not in brief

@@ -131,7 +131,7 @@ class Bench:
         wanted = {t.name: at for t, at in zip(node.outputs, move.outputs, strict=True)}
         plan = Plan([move], {**stored, **wanted}, [], 0, 0.0, 0.0, True)
         try:
-            graph = push(self.graph, plan, {**stored, **wanted})
+            graph = push(self.graph, plan, {**stored, **wanted}).graph
             model = to_model(graph)
             feeds = {name: stored[name].apply(value) for name, value in self.feeds.items()}
             results = {oracle: oracle(model, feeds) for oracle in self.results}

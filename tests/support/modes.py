@@ -82,7 +82,7 @@ def forced(model: ModelProto, dialect: Dialect, seed: int) -> Converted:
     program = Program(graph, asked, dialect)
     plan = make_plan(program)
     plan = widen_vectors(program.flat, as_functions(program.flat, plan))
-    moved = push(*keep_calls(graph, program, plan), asked)
+    moved = push(*keep_calls(graph, program, plan), asked).graph
     lint(moved)
     last = tidy(add_bias(moved))
     lint(last)

@@ -1,0 +1,42 @@
+"""The contract as a piece of Python to paste: how to feed the result, and what it gives."""
+
+from collections.abc import Sequence
+
+from passes.layout import perm
+from rewriter.interface import InterfaceValue
+
+
+def snippet(path: str, inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValue]) -> str:
+    """Runs the model at ``path`` on ``arrays``, by name and as the original takes them, and gives what that gives.
+
+    Names come as Python writes strings, so that nothing in them is code.
+    """
+    lines = [
+        "import numpy as np",
+        "import onnxruntime",
+        "",
+        f"session = onnxruntime.InferenceSession({path!a})",
+        "feed = {",
+    ]
+    lines += [_feed(value) for value in inputs]
+    lines += ["}", "names = [output.name for output in session.get_outputs()]"]
+    lines += ["results = dict(zip(names, session.run(None, feed)))"]
+    lines += [_result(value) for value in outputs if value.flipped]
+    return "\n".join(lines) + "\n"
+
+
+def _feed(value: InterfaceValue) -> str:
+    array = f"arrays[{value.name!a}]"
+    if value.flipped:
+        array = f"np.transpose({array}, {value.perm})"
+    return f"    {value.name!a}: {array},{_comment(value.old_layout, value.new_layout, value.flipped)}"
+
+
+def _result(value: InterfaceValue) -> str:
+    back = perm.inverse(value.perm or ())
+    name = f"results[{value.name!a}]"
+    return f"{name} = np.transpose({name}, {back}){_comment(value.new_layout, value.old_layout, value.flipped)}"
+
+
+def _comment(old: str | None, new: str | None, flipped: bool) -> str:
+    return f"  # {old} to {new}" if flipped and old and new else ""

@@ -1,0 +1,103 @@
+"""How long the original and the rewritten model take, run in turn."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto
+
+from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.progress import tell
+from rewriter.validation.compare import Array
+from rewriter.validation.inputs import InputRequest, make_feeds
+from rewriter.validation.layouts import Layouts, stored
+from rewriter.validation.session import PROVIDERS, Session, missing, source
+
+WARM, LEAST, MOST = 3, 10, 1000  # rounds that are not counted; counted at least, and at most
+SECONDS = 3.0  # in which rounds are counted, if they are enough
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Medians and least of ``rounds``, in milliseconds per inference; ``ratio`` is the median of the rounds' own.
+
+    ``reason``: why there are none (then all are 0).
+    """
+
+    provider: str
+    rounds: int = 0
+    before: float = 0.0
+    after: float = 0.0
+    least_before: float = 0.0
+    least_after: float = 0.0
+    ratio: float = 0.0
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The times as a plain dict."""
+        return asdict(self)
+
+
+def measure_latency(
+    original: ModelProto | str | Path,
+    rewritten: ModelProto | str | Path,
+    layouts: Layouts,
+    *,
+    providers: Sequence[str] | None = None,
+    seed: int = 0,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    inputs: Mapping[str, Array] | None = None,
+) -> list[Latency]:
+    """The times on each provider, by default on all that there are; arguments as of ``validate``.
+
+    Both run in turn, first one and then the other, at onnxruntime's default level of optimisation and number of
+    threads. Raises nothing for what cannot be measured: ``reason`` says why.
+    """
+    request = InputRequest(1, seed, input_shapes or {}, inputs or {})
+    with contextlib.ExitStack() as stack:
+        models = [source(model, stack) for model in (original, rewritten)]
+        asked = providers or [provider for provider in PROVIDERS if not missing(provider)]
+        return [_on(provider, models, layouts, request) for provider in asked]
+
+
+def _on(provider: str, models: Sequence[bytes | str], layouts: Layouts, request: InputRequest) -> Latency:
+    tell(f"timing on {provider}")
+    try:
+        before, after = (Session(model, provider, "default") for model in models)
+        feed = make_feeds(before, request)[0]
+        turned = {name: np.asarray(stored(name, array, layouts), order="C") for name, array in feed.items()}
+        rounds = _rounds(lambda: before.run(feed), lambda: after.run(turned))
+    except (RunFailed, CouldNotValidate) as error:
+        return Latency(provider, reason=str(error))
+    return _summary(provider, rounds)
+
+
+def _rounds(first: Callable[[], object], second: Callable[[], object]) -> list[tuple[float, float]]:
+    """Seconds of both in each round, in which they take turns to begin."""
+    rounds: list[tuple[float, float]] = []
+    begin = time.perf_counter()
+    while len(rounds) < WARM + LEAST or (len(rounds) < MOST and time.perf_counter() - begin < SECONDS):
+        if len(rounds) % 2:
+            rounds.append((_timed(first), _timed(second)))
+        else:
+            late = _timed(second)
+            rounds.append((_timed(first), late))
+    return rounds[WARM:]
+
+
+def _timed(run: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def _summary(provider: str, rounds: Sequence[tuple[float, float]]) -> Latency:
+    firsts, seconds = ([1000 * one for one in side] for side in zip(*rounds, strict=True))
+    ratio = statistics.median(second / first for first, second in rounds)
+    medians = statistics.median(firsts), statistics.median(seconds)
+    return Latency(provider, len(rounds), *medians, min(firsts), min(seconds), ratio)
