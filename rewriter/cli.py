@@ -17,12 +17,14 @@ from rewriter.errors import DoesNotRun, ResultDiffers, RewriterError, UsageError
 from rewriter.files.outputs import check_outputs, refuse_read
 from rewriter.files.whole import write_whole
 from rewriter.layouts import parse_choice
+from rewriter.steps import step
 
 MOST_SIZE = 2**31 - 1  # of an axis that is given
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
-could not be validated; 4 an internal error, or out of memory; 130 interrupted. A model is written with 0 only."""
+could not be validated; 4 an internal error, or the end of a process that aborted, hung or ran out of memory; 130
+interrupted. A model is written with 0 only."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     render.rewritten(console, args.model, result.report, args.verbose)
     verdict = None
     if not args.no_validate and (result.report.changed or args.output):
-        with console.status("validating with onnxruntime"):
+        with console.status("validating with onnxruntime"), step("validate"):
             verdict = _validate(args, result, shapes, arrays, providers)
         render.validated(console, verdict)
     if verdict is not None and verdict.fault is not None:
@@ -98,7 +100,8 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
     else:
-        writer.save(result.model, outputs["--output"])
+        with step("write"):
+            writer.save(result.model, outputs["--output"])
         render.wrote(console, outputs["--output"])
     _write_json(args.json, result, verdict)
     return OK

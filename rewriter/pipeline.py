@@ -38,6 +38,7 @@ from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
 from rewriter.shapes.infer import infer
 from rewriter.stayed import why_it_stayed
+from rewriter.steps import step
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.measure import measure
 from rewriter.validation.session import Session
@@ -211,7 +212,8 @@ def blaming(model: ModelProto, request: InputRequest) -> Iterator[None]:
 def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     """Note how long a stage, or a pass, takes."""
     begin = time.perf_counter()
-    yield
+    with step(stage):
+        yield
     seconds[stage] = time.perf_counter() - begin
 
 
