@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, NoReturn
 
 from rewriter.errors import Ended
@@ -41,7 +42,7 @@ def in_child(run: Callable[[], int], subject: str, seconds: float, memory: int) 
             child = os.fork()
             if child == 0:
                 _work(run, watch, memory, words)
-            status = _wait(child)
+            status = _wait(child, watch)
         finally:
             signal.signal(signal.SIGTERM, before)
         if watch.read() == DONE:
@@ -96,12 +97,22 @@ def _limit(kind: int, most: int) -> None:
     resource.setrlimit(kind, (min([most, *known]), hard))
 
 
-def _wait(child: int) -> int:
-    """The status with which the child ends. Raises KeyboardInterrupt if it does not by itself, once interrupted."""
+def _wait(child: int, watch: Watch) -> int:
+    """The status with which the child ends. Raises KeyboardInterrupt if it cannot say so itself, once interrupted."""
     try:
         return os.waitpid(child, 0)[1]
     except KeyboardInterrupt:
+        pass
+    with suppress(ProcessLookupError, ChildProcessError):  # it ended at that moment
         os.kill(child, signal.SIGTERM)
+        status = _wait_for_interrupted(child)
+        if watch.read() == DONE:
+            return status
+    raise KeyboardInterrupt
+
+
+def _wait_for_interrupted(child: int) -> int:
+    """The status with which it ends; what does not listen is killed after a while, or when interrupted again."""
     try:
         end = time.monotonic() + GRACE
         while time.monotonic() < end:
@@ -109,11 +120,10 @@ def _wait(child: int) -> int:
             if ended:
                 return status
             time.sleep(0.02)
-    except KeyboardInterrupt:  # again: at once
+    except KeyboardInterrupt:
         pass
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise KeyboardInterrupt
+    return os.waitpid(child, 0)[1]
 
 
 def _cause(status: int, watch: Watch) -> str:

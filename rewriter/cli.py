@@ -100,8 +100,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run or (not result.report.changed and args.output is None):
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
     else:
-        with step("write"):
-            writer.save(result.model, outputs["--output"])
+        writer.save(result.model, outputs["--output"])
         render.wrote(console, outputs["--output"])
     _write_json(args.json, result, verdict)
     return OK

@@ -21,12 +21,12 @@ class Watch:
         self.seconds, self.owner = seconds, os.getpid()
         self._page = mmap.mmap(-1, NOTE_BYTES)
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, limited: bool = True) -> None:
         """A new step of the child, which ends here if nobody waits for it any more."""
         if os.getppid() != self.owner:
             os.kill(os.getpid(), signal.SIGKILL)
         self._page[:] = text.encode(errors="replace")[:NOTE_BYTES].ljust(NOTE_BYTES, b"\0")
-        signal.setitimer(signal.ITIMER_REAL, self.seconds)
+        signal.setitimer(signal.ITIMER_REAL, self.seconds if limited else 0)
 
     def read(self) -> str:
         """The step that was noted last."""
@@ -44,13 +44,16 @@ def watched_by(watch: Watch) -> None:
 
 
 @contextmanager
-def step(text: str) -> Iterator[None]:
-    """What is done meanwhile, as part of the step around it; told to nobody, if nobody watches."""
+def step(text: str, *, limited: bool = True) -> Iterator[None]:
+    """What is done meanwhile, as part of the step around it; told to nobody, if nobody watches.
+
+    ``limited``: in time, as all is but what takes as long as the disk does.
+    """
     if _watch is None:
         yield
         return
     around = _watch.read()
-    _watch.note(f"{around}: {text}" if around else text)
+    _watch.note(f"{around}: {text}" if around else text, limited=limited)
     try:
         yield
     finally:

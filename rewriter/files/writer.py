@@ -11,11 +11,13 @@ from onnx import GraphProto, ModelProto, TensorProto
 from passes.ir.declared import every_node_proto
 from rewriter.files.weights_files import remove_old_weights, weights_name
 from rewriter.files.whole import folder_beside, put
+from rewriter.steps import step
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
 SMALL_BYTES = 1024  # of a weight that stays in the model's file
 
 
+@step("write", limited=False)
 def save(model: ModelProto, path: Path) -> None:
     """Write a model, which is left as it is; over 2 GiB, its weights go to a file beside ``path`` first.
 
