@@ -20,6 +20,7 @@ from rewriter.errors import Ended
 from rewriter.steps import DONE, Watch, watched_by
 from rewriter.streams import Stream
 
+INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 GRACE = 3.0  # seconds to end in, once interrupted
 LAST_WORDS = 300  # letters of what libraries print before they end the process
@@ -39,16 +40,17 @@ def in_child(run: Callable[[], int], subject: str, seconds: float, memory: int) 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryFile() as words:
         try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
             child = os.fork()
             if child == 0:
                 _work(run, watch, memory, words)
             status = _wait(child, watch)
         finally:
             signal.signal(signal.SIGTERM, before)
+            if watch.read() != DONE and sys.stdout.isatty():
+                sys.stdout.write(SHOW_CURSOR)
         if watch.read() == DONE:
             return os.WEXITSTATUS(status)
-        if sys.stdout.isatty():
-            sys.stdout.write(SHOW_CURSOR)
         words.seek(0)
         last = words.read().decode(errors="replace")[-LAST_WORDS:]
     raise Ended(f"{subject}: {_cause(status, watch)}{last and f' ({last.strip()})'}")
@@ -72,6 +74,7 @@ def _work(run: Callable[[], int], watch: Watch, memory: int, words: IO[bytes]) -
         if sys.platform == "linux":  # elsewhere an orphan ends with its step
             ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for both; the parent passes it on, once, as SIGTERM
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         _limit(resource.RLIMIT_CORE, 0)
         if memory:
             _limit(resource.RLIMIT_DATA, memory)
@@ -100,6 +103,7 @@ def _limit(kind: int, most: int) -> None:
 def _wait(child: int, watch: Watch) -> int:
     """The status with which the child ends. Raises KeyboardInterrupt if it cannot say so itself, once interrupted."""
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         return os.waitpid(child, 0)[1]
     except KeyboardInterrupt:
         pass
