@@ -17,12 +17,14 @@ from rewriter.errors import DoesNotRun, ResultDiffers, RewriterError, UsageError
 from rewriter.files.outputs import check_outputs, refuse_read
 from rewriter.files.whole import write_whole
 from rewriter.layouts import parse_choice
+from rewriter.steps import step
 
 MOST_SIZE = 2**31 - 1  # of an axis that is given
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
-could not be validated; 4 an internal error, or out of memory; 130 interrupted. A model is written with 0 only."""
+could not be validated; 4 an internal error, or the end of a process that aborted, hung or ran out of memory; 130
+interrupted. A model is written with 0 only."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -93,14 +95,14 @@ def run(args: argparse.Namespace) -> int:
     render.rewritten(console, args.model, result.report, args.verbose)
     verdict, latency = None, list[Any]()
     if not args.no_validate and (result.report.changed or args.output):
-        with progress.shown(console):
+        with progress.shown(console), step("validate"):
             verdict = _validate(args, result, shapes, arrays, providers)
         render.validated(console, verdict, args.verbose)
     if verdict is not None and verdict.fault is not None:
         _write_reports(args, result, verdict, latency, written=False)
         raise _faulty(verdict.fault)(f"{args.model}: the result {verdict.fault}; nothing was written")
     if args.bench:
-        with progress.shown(console):
+        with progress.shown(console), step("bench"):
             latency = _bench(args, result, shapes, arrays, providers)
         render.timed(console, latency)
     written = not args.dry_run and (result.report.changed or args.output is not None)

@@ -2,19 +2,31 @@
 
 import argparse
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 from rewriter import streams
-from rewriter.errors import CouldNotValidate, DoesNotRun, ResultDiffers, RewriterError, VerificationError
+from rewriter.child import in_child, machine_memory
+from rewriter.errors import CouldNotValidate, DoesNotRun, Ended, ResultDiffers, RewriterError, VerificationError
+from rewriter.files.whole import remove_left
 from rewriter.version import __version__
 
+Run = Callable[[argparse.Namespace], int]
+
+SECONDS = 600  # the default of --timeout
+TIMES = 4  # that of --memory, over what there is: onnxruntime maps a file of weights once for each session
+GIB = 2**30
+MOST_AMOUNT = 100_000_000  # of seconds and GiB
 OK, USAGE, INTERNAL = 0, 2, 4
 CODES: dict[type[BaseException], int] = {
     VerificationError: 1,
     ResultDiffers: 1,
     DoesNotRun: 1,
     CouldNotValidate: 3,
+    Ended: INTERNAL,
     RewriterError: USAGE,
     OSError: USAGE,
     KeyboardInterrupt: 130,  # as shells have it: 128 and the signal's number
@@ -26,23 +38,54 @@ def add_verbosity(group: argparse._ActionsContainer) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="count", default=0, help="print more; -vv: tracebacks of errors")
     group.add_argument("--version", action="version", version=f"onnx-layout-rewriter {__version__}")
+    group.add_argument("--timeout", type=_amount, default=SECONDS, metavar="SECONDS",
+                       help="for one step, as one run of a model; 0: any time (default: %(default)s)")  # fmt: skip
+    group.add_argument("--memory", type=_amount, metavar="GIB",
+                       help=f"for the data of this process; 0: any (default: {TIMES} times the machine's)")  # fmt: skip
 
 
-def finished(
-    run: Callable[[argparse.Namespace], int], parser: argparse.ArgumentParser, argv: Sequence[str] | None
-) -> int:
-    """The exit code of a command; what goes wrong is told in a sentence, with ``-vv`` its traceback, too."""
+def finished(run: Run, parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    """The exit code of a command; what goes wrong is told in a sentence, with ``-vv`` its traceback, too.
+
+    A program's own command (no ``argv``) runs in a child process; one that is called runs where it is called.
+    """
     with streams.forgiving():
         args = parser.parse_args(argv)
-        try:
-            code = run(args)
-            sys.stdout.flush()
-        except (Exception, KeyboardInterrupt) as error:
-            if args.verbose >= 2:
-                traceback.print_exception(error)
-            print(f"error: {_sentence(error)}", file=sys.stderr)
-            return next((code for kind, code in CODES.items() if isinstance(error, kind)), INTERNAL)
-        return code
+        return _told(run if argv is not None else partial(_apart, run), args)
+
+
+def _apart(run: Run, args: argparse.Namespace) -> int:
+    """Run in a child process, and clear away what one leaves that was ended."""
+    files = [path for path in vars(args).values() if isinstance(path, Path)]
+    memory = TIMES * machine_memory() if args.memory is None else int(args.memory * GIB)
+    try:
+        return in_child(partial(_told, run, args), str(files[0]), args.timeout, memory)
+    except (Ended, KeyboardInterrupt):
+        for folder in {Path(tempfile.gettempdir()), *(file.parent for file in files)}:
+            remove_left(folder)
+        raise
+
+
+def _told(run: Run, args: argparse.Namespace) -> int:
+    """The exit code of what runs, or of what goes wrong in it."""
+    try:
+        code = run(args)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        if args.verbose >= 2:
+            traceback.print_exception(error)
+        print(f"error: {_sentence(error)}", file=sys.stderr)
+        return next((code for kind, code in CODES.items() if isinstance(error, kind)), INTERNAL)
+    return code
+
+
+def _amount(text: str) -> float:
+    try:
+        if 0 <= (number := float(text)) <= MOST_AMOUNT:
+            return number
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {MOST_AMOUNT:,}")
 
 
 def _sentence(error: BaseException) -> str:
@@ -51,7 +94,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if isinstance(error, MemoryError):
-        return f"out of memory ({text})"
+        return f"out of memory ({text or 'of this machine, or what --memory allows'})"
     if isinstance(error, RewriterError | OSError):
         return text
     return f"an internal error, please report it with the model and what -vv prints ({type(error).__name__}: {text})"

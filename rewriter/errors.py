@@ -25,6 +25,10 @@ class CouldNotValidate(RewriterError):
     """There is no verdict: a provider or data is missing, or the original does not run (exit code 3)."""
 
 
+class Ended(RewriterError):
+    """The process that did the work was ended: an engine aborted, hung, or took all memory (exit code 4)."""
+
+
 class RunFailed(Exception):
     """A model does not load or run, of which ``validate`` makes a verdict; the text is onnxruntime's, shortened."""
 

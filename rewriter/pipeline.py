@@ -33,12 +33,12 @@ from rewriter.faults.run import run_fault
 from rewriter.files.reader import OnRead, load
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
-from rewriter.progress import tell
 from rewriter.report.build import make_report
 from rewriter.report.data import Report
 from rewriter.shapes.check import onnx_fault, verify_model
 from rewriter.shapes.infer import infer
 from rewriter.stayed import why_it_stayed
+from rewriter.steps import step
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.measure import measure
 from rewriter.validation.session import Session
@@ -210,10 +210,10 @@ def blaming(model: ModelProto, request: InputRequest) -> Iterator[None]:
 
 @contextmanager
 def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Note how long a stage, or a pass, takes, and tell who watches."""
-    tell(stage)
+    """Note how long a stage, or a pass, takes."""
     begin = time.perf_counter()
-    yield
+    with step(stage):
+        yield
     seconds[stage] = time.perf_counter() - begin
 
 

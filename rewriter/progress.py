@@ -1,4 +1,4 @@
-"""What is being done, for whoever watches: on a terminal, once it takes more than a second."""
+"""The step that a run is busy with, on a terminal, once the run takes more than a second."""
 
 from __future__ import annotations
 

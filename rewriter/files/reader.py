@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from onnx import ModelProto, external_data_helper
 
 from rewriter.errors import UsageError
+from rewriter.steps import step
 
 OnRead = Callable[[Sequence[Path]], None]  # is told the files of a model, before its weights are read
 
 
+@step("read", limited=False)
 def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
     """Read a model with its external data. Raises UsageError if there is no readable ONNX model, and what ``on_read``
     raises."""

@@ -18,8 +18,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
     What killed runs have left there is removed. A run holds a lock on its folder, which ends with it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{MARK}*"):
-        _remove_if_left(left)
+    remove_left(path.parent)
     folder, lock = _locked_folder(path.parent)
     try:
         yield folder
@@ -32,7 +31,29 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file in the place of ``path``."""
     with folder_beside(path) as folder:
         (folder / "text").write_text(text, encoding="utf-8")
-        os.replace(folder / "text", path)
+        put(folder / "text", path)
+
+
+def put(file: Path, path: Path) -> None:
+    """Move a file to its place, where it is whole even after a loss of power: data first, then the name."""
+    _to_disk(file)
+    os.replace(file, path)
+    with suppress(OSError):  # some file systems have no such call for folders
+        _to_disk(path.parent)
+
+
+def remove_left(folder: Path) -> None:
+    """Remove the temporary folders of killed runs."""
+    for left in folder.glob(f"{MARK}*"):
+        _remove_if_left(left)
+
+
+def _to_disk(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _locked_folder(parent: Path) -> tuple[Path, int]:

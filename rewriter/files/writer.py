@@ -1,7 +1,6 @@
 """Models to files that appear whole or not at all; weights beside them, where protobuf's limit makes it necessary."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,12 +10,14 @@ from onnx import GraphProto, ModelProto, TensorProto
 
 from passes.ir.declared import every_node_proto
 from rewriter.files.weights_files import remove_old_weights, weights_name
-from rewriter.files.whole import folder_beside
+from rewriter.files.whole import folder_beside, put
+from rewriter.steps import step
 
 TWO_GIB = 2**31 - 2**20  # protobuf's limit, less some room for what is not weights
 SMALL_BYTES = 1024  # of a weight that stays in the model's file
 
 
+@step("write", limited=False)
 def save(model: ModelProto, path: Path) -> None:
     """Write a model, which is left as it is; over 2 GiB, its weights go to a file beside ``path`` first.
 
@@ -33,8 +34,8 @@ def save(model: ModelProto, path: Path) -> None:
             weights.call(name)
         (folder / "model").write_bytes(model.SerializeToString())
         if name is not None:
-            os.replace(folder / "weights", path.with_name(name))
-        os.replace(folder / "model", path)
+            put(folder / "weights", path.with_name(name))
+        put(folder / "model", path)
     remove_old_weights(path, name)
 
 

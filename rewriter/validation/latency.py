@@ -12,7 +12,7 @@ import numpy as np
 from onnx import ModelProto
 
 from rewriter.errors import CouldNotValidate, RunFailed
-from rewriter.progress import tell
+from rewriter.steps import step
 from rewriter.validation.compare import Array
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.layouts import Layouts, stored
@@ -62,11 +62,14 @@ def measure_latency(
     with contextlib.ExitStack() as stack:
         models = [source(model, stack) for model in (original, rewritten)]
         asked = providers or [provider for provider in PROVIDERS if not missing(provider)]
-        return [_on(provider, models, layouts, request) for provider in asked]
+        timed = []
+        for provider in asked:
+            with step(f"on {provider}"):
+                timed.append(_on(provider, models, layouts, request))
+        return timed
 
 
 def _on(provider: str, models: Sequence[bytes | str], layouts: Layouts, request: InputRequest) -> Latency:
-    tell(f"timing on {provider}")
     try:
         before, after = (Session(model, provider, "default") for model in models)
         feed = make_feeds(before, request)[0]

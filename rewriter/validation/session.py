@@ -16,6 +16,8 @@ import onnx
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files import writer
 from rewriter.files.reader import load
+from rewriter.files.whole import folder_beside
+from rewriter.steps import step
 from rewriter.validation.compare import RTOL, Array
 
 Feed = dict[str, Array]
@@ -85,7 +87,8 @@ class Session:
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, LEVELS[level])
         try:
             # Without fallback: a run that fails on CUDA must not be repeated on the CPU in silence.
-            self._session = ort.InferenceSession(model, options, providers=PROVIDERS[provider], enable_fallback=0)
+            with step(f"a model is loaded in onnxruntime on {provider}"):
+                self._session = ort.InferenceSession(model, options, providers=PROVIDERS[provider], enable_fallback=0)
         except Exception as error:  # onnxruntime's errors have no narrower base
             raise RunFailed(_short(error)) from error
         if self._session.get_providers()[0] != full_name(provider):
@@ -103,12 +106,16 @@ class Session:
         """The outputs: arrays, lists of arrays for sequences, ``None`` for an empty optional. Raises ``RunFailed``."""
         feed = {name: np.asarray(array, order="C") for name, array in feed.items()}
         try:
-            if not self._has_foreign_types:
-                return list(self._session.run(None, feed))
-            values = {name: _ort_value(array) for name, array in feed.items()}
-            return [_from_ort_value(value) for value in self._session.run_with_ort_values(None, values)]
+            with step("onnxruntime runs a model"):
+                return self._run(feed)
         except Exception as error:  # onnxruntime's errors have no narrower base
             raise RunFailed(_short(error)) from error
+
+    def _run(self, feed: Feed) -> list[Any]:
+        if not self._has_foreign_types:
+            return list(self._session.run(None, feed))
+        values = {name: _ort_value(array) for name, array in feed.items()}
+        return [_from_ort_value(value) for value in self._session.run_with_ort_values(None, values)]
 
 
 def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> bytes | str:
@@ -124,7 +131,7 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
         model = load(model)
     if writer.weight_bytes(model) < writer.TWO_GIB:
         return bytes(model.SerializeToString())
-    path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model.onnx"
+    path = stack.enter_context(folder_beside(Path(tempfile.gettempdir()) / "model.onnx")) / "model.onnx"
     writer.save(model, path)
     return str(path)
 

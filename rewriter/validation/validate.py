@@ -24,7 +24,7 @@ from onnx import ModelProto
 
 from rewriter.choices import number_fault
 from rewriter.errors import CouldNotValidate, RunFailed
-from rewriter.progress import tell
+from rewriter.steps import step
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
 from rewriter.validation.degenerate import notes_on
@@ -106,8 +106,7 @@ def _validate_if_there(provider: str, task: Task) -> ProviderResult:
 
 
 def _validate_on(provider: str, task: Task) -> ProviderResult:
-    tell(f"validating on {provider}")
-    with _running_original(provider):
+    with _running_original(provider), step(f"the original on {provider}"):
         reference = make_reference(task.original, provider, task.request)
     _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
     degenerate = notes_on(reference.outputs, reference.values)
@@ -180,9 +179,10 @@ def _findings(provider: str, task: Task, reference: Reference) -> list[Finding]:
     for level in LEVELS:
         fault: Fault = "does not load in onnxruntime"
         try:
-            session = Session(task.rewritten, provider, level)
-            fault = "does not run in onnxruntime"
-            findings += _differences(session, level, task, reference)
+            with step(f"the result on {provider}, at optimisation level {level}"):
+                session = Session(task.rewritten, provider, level)
+                fault = "does not run in onnxruntime"
+                findings += _differences(session, level, task, reference)
         except RunFailed as error:
             text = f"{fault} on {provider} at optimisation level {level}: {error}"
             findings.append(Finding(unlike(text), fault=fault))

@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write the weights of an ONNX or TFLite model in the layout of another framework, and a manifest "
         "that says what was done to each and what padding each layer needs there.",
         epilog="exit codes: 0 written; else nothing is: 2 bad usage, unreadable, broken or unsupported model; 4 an "
-        "internal error, or out of memory; 130 interrupted.",
+        "internal error, or the end of a process that aborted, hung or ran out of memory; 130 interrupted.",
     )
     p.add_argument("model", metavar="MODEL", type=Path, help="an .onnx file, or a .tflite one (extra: tflite)")
     p.add_argument("--for", dest="target", required=True, choices=TARGETS, help="the framework to write for")

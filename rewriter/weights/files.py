@@ -1,7 +1,6 @@
 """Files of weights: .safetensors (the manifest in its metadata) or .npz, and the manifest beside it as .json."""
 
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import safetensors.numpy
 
 from rewriter.errors import UsageError
-from rewriter.files.whole import folder_beside
+from rewriter.files.whole import folder_beside, put
 from rewriter.weights.export import Export
 from rewriter.weights.frameworks import FRAMEWORKS
 from rewriter.weights.letters import Array
@@ -40,8 +39,8 @@ def save_weights(export: Export, path: str | Path) -> Path:
         with weights.open("wb") as file:
             write(export, file)
         manifest.write_text(export.manifest.dumps(lines=True), encoding="utf-8")
-        os.replace(manifest, described)
-        os.replace(weights, path)
+        put(manifest, described)
+        put(weights, path)
     return described
 
 

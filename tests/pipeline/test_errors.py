@@ -20,7 +20,7 @@ from rewriter import (
 from rewriter.validation.verdict import ProviderResult, ValidationReport
 from tests.support.graphs import conv, model, random
 
-CODES = {VerificationError: 1, ResultDiffers: 1, DoesNotRun: 1, UsageError: 2, CouldNotValidate: 3}
+CODES = {VerificationError: 1, ResultDiffers: 1, DoesNotRun: 1, UsageError: 2, CouldNotValidate: 3, errors.Ended: 4}
 
 
 def test_all_errors_are_siblings() -> None:

@@ -195,6 +195,28 @@ def test_killed_at_any_moment_there_is_the_old_model_or_the_new_one(tmp_path: Pa
     assert {*found} == {1.0, 2.0}
 
 
+@pytest.mark.usefixtures("beside")
+def test_what_has_a_name_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file before it gets its name, the folder after that."""
+    calls: list[tuple[str, int]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(opened: int) -> None:
+        calls.append(("sync", os.fstat(opened).st_ino))
+        fsync(opened)
+
+    def replaced(source: Path, target: Path) -> None:
+        calls.append(("name", source.stat().st_ino))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    writer.save(with_weights(1.0), tmp_path / "m.onnx")
+    here, files = tmp_path.stat().st_ino, [inode for call, inode in calls if call == "name"]
+    assert len(files) == 2
+    assert calls == [call for file in files for call in (("sync", file), ("name", file), ("sync", here))]
+
+
 def test_the_folder_of_a_run_that_is_still_there_stays(tmp_path: Path) -> None:
     with whole.folder_beside(tmp_path / "a") as first:
         (first / "a").write_text("")

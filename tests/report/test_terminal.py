@@ -103,4 +103,4 @@ def test_stages_are_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert convert(path, "--bench", "--dry-run") == 0
     finally:
         progress._listener.reset(token)
-    assert {"load", "read/infer_shapes", "plan/make_plan", "validating on cpu", "timing on cpu"} <= set(told)
+    assert {"load", "read/infer_shapes", "plan/make_plan", "validate: the original on cpu", "bench: on cpu"} <= set(told)
