@@ -47,7 +47,14 @@ def found_layouts(
     original does not run.
     """
     with ExitStack() as stack:
-        one, other = (Session(source(m, stack), "cpu", "disabled") for m in (original, rewritten))
+        try:
+            one = Session(source(original, stack), "cpu", "disabled")
+        except RunFailed as error:
+            raise CouldNotValidate(f"A does not load in onnxruntime ({error}).") from error
+        try:
+            other = Session(source(rewritten, stack), "cpu", "disabled")
+        except RunFailed:  # of which validation makes a verdict
+            return FoundLayouts({})
         ranks = {spec.name: len(spec.shape) for spec in (*one.inputs, *one.specs)}
         told = {name: permuted(_perm(name, choice, ranks)) for name, choice in given.items()}
         if any(LAYOUTS_KEY in session.metadata for session in (one, other)):

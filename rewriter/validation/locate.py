@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 
-from passes.layout.layout import Layout
+from passes.layout.layout import Layout, natural
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.layouts import Layouts, recorded, stored
@@ -59,11 +59,14 @@ def locate(
     """
     with ExitStack() as stack:
         first, second = (source(model, stack) for model in (original, rewritten))
-        session = Session(first, provider, "disabled")
-        feed = make_feeds(session, request)[run]
-        if layouts is None:
-            layouts = recorded(session.metadata, Session(second, provider, "disabled").metadata)
-        del session
+        try:
+            session = Session(first, provider, "disabled")
+            feed = make_feeds(session, request)[run]
+            if layouts is None:
+                layouts = recorded(session.metadata, Session(second, provider, "disabled").metadata)
+            del session
+        except RunFailed as error:
+            raise CouldNotValidate(f"The values inside cannot be compared: a model does not load ({error}).") from error
         task = Task(first, second, layouts, InputRequest(1, request.seed, {}, feed), rtol, atol or 0.0)
         coarse = proto(first)
         if coarse_types(coarse):
@@ -175,6 +178,8 @@ class _Pair:
         except RunFailed as error:
             raise CouldNotValidate(f"The values inside cannot be compared: a model does not run ({error}).") from error
         found = {name: arrangement(*pair) for name, pair in zip(batch, zip(*results, strict=True), strict=True)}
+        told = self.task.layouts or {}
+        found |= {name: told.get(name, natural(None)) for name in batch if name in self.original.outputs}
         return {name: layout for name, layout in found.items() if layout is not None}
 
     def _alone(self, name: str, seen: _Compared) -> tuple[Located, Repro] | None:

@@ -17,12 +17,14 @@ CLOSE = 1e-3  # mean error, as a fraction of the scale, with which two are one v
 
 
 def arrangement(expected: Any, got: Any) -> Layout | None:
-    """The layout in which the second value is the first, or most like it.
+    """The layout in which the second value is the first; if it is in none, the first one that fits.
 
     ``None`` if it holds the same elements in an order that no perm explains.
     """
     error, layout = likeness(expected, got)
-    return None if error > CLOSE and _has_same_elements(expected, got) else layout
+    if error <= CLOSE:
+        return layout
+    return None if _has_same_elements(expected, got) else _first(expected, got)
 
 
 def likeness(expected: Any, got: Any) -> tuple[float, Layout]:
@@ -35,6 +37,10 @@ def likeness(expected: Any, got: Any) -> tuple[float, Layout]:
     errors = [_error(expected, got, p) for p in perms]
     best = min(errors)
     return best, permuted(perms[errors.index(best)])
+
+
+def _first(expected: Array, got: Array) -> Layout:
+    return next(map(permuted, fitting_perms(expected.shape, got.shape)), natural(expected.ndim))
 
 
 def fitting_perms(before: Sequence[Any], after: Sequence[Any]) -> Iterator[Perm]:

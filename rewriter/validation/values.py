@@ -19,7 +19,7 @@ class Values:
         graph = self._model.graph
         self.nodes: Sequence[NodeProto] = graph.node
         self.makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
-        self.inputs = {value.name for value in graph.input}
+        self.outputs = {value.name for value in graph.output}
 
     def in_order(self) -> list[str]:
         """What nodes make, everything behind what it is made of."""
