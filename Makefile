@@ -10,7 +10,7 @@ TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz operators bench prices zoo zoo-latency clean
+.PHONY: help run test test-lowest check interop models models-full models-zoo models-kinds conformance fuzz faults operators bench prices zoo zoo-latency clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ conformance: $(VENV)/ready  ## onnx's own conformance suite, converted every way
 
 fuzz: $(VENV)/ready  ## random graphs, converted every way (GRAPHS=1000)
 	$(VENV)/bin/python -m tests.tools.fuzz $(GRAPHS)
+
+faults: $(VENV)/ready  ## plant faults in rules; are they found, and where they are?
+	$(VENV)/bin/python -m tests.tools.faults
 
 operators: $(VENV)/ready  ## write docs/operators.md from the registry
 	$(VENV)/bin/python -m tests.tools.make_operators
