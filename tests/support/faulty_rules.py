@@ -1,6 +1,6 @@
 """Rules with a fault planted in what they answer: the mistakes that authors of layout rules make."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -9,15 +9,15 @@ import numpy as np
 
 from passes.layout import perm
 from passes.layout.layout import Layout, natural, permuted
-from passes.rules.api import Lookup, Move, Node, Put, Take
+from passes.rules.api import Move, Node
 from passes.rules.rule import RULES, Row, RuleFn
 
 Spoil = Callable[[Node, Move], Move]  # the move itself where the fault changes nothing
 
 
 @contextmanager
-def planted(op: str, spoil: Spoil) -> Iterator[set[int]]:
-    """All rules of an operator, spoilt; gives the ids of the moves that are wrong."""
+def planted(op: str, spoil: Spoil) -> Iterator[Mapping[int, Move]]:
+    """All rules of an operator, spoilt; gives the moves that are wrong, by their ids."""
     spoilt: dict[int, Move] = {}
 
     def wrong(rule: RuleFn) -> RuleFn:
@@ -32,20 +32,9 @@ def planted(op: str, spoil: Spoil) -> Iterator[set[int]]:
     before = {key: rows for key, rows in RULES.items() if key[1] == op}
     RULES.update({k: [Row(r.since, replace(r.rule, fn=wrong(r.rule.fn))) for r in rows] for k, rows in before.items()})
     try:
-        yield Wrong(spoilt)
+        yield spoilt
     finally:
         RULES.update(before)
-
-
-class Wrong(set[int]):
-    """Ids of moves, which live as long."""
-
-    def __init__(self, moves: dict[int, Move]) -> None:
-        super().__init__()
-        self.moves = moves
-
-    def __contains__(self, number: object) -> bool:
-        return number in self.moves
 
 
 def unmoved(name: str) -> Spoil:
@@ -97,18 +86,6 @@ def with_output(number: int, change: Callable[[Layout], Layout]) -> Spoil:
         ):
             return move
         return replace(move, outputs=(*move.outputs[:number], new, *move.outputs[number + 1 :]))
-
-    return spoil
-
-
-def with_edit(number: int, change: Callable[[Any], Any]) -> Spoil:
-    """Another edit of an input."""
-
-    def spoil(_: Node, move: Move) -> Move:
-        new = change(move.edits[number]) if number in move.edits else None
-        if new is None or is_natural(move):
-            return move
-        return replace(move, edits={**move.edits, number: new})
 
     return spoil
 
@@ -178,43 +155,17 @@ def exchanged(one: int, other: int) -> Callable[[Layout], Layout]:
     return change
 
 
-def backwards(values: Sequence[int]) -> list[int]:
-    return list(values)[::-1]
-
-
 def halves_exchanged(values: Sequence[int]) -> list[int]:
     """Ends before begins."""
     half = len(values) // 2
     return [*values[half:], *values[:half]]
 
 
-def interleaved(values: Sequence[int]) -> list[int]:
-    """Begin and end of each axis together, as other frameworks have pads."""
-    half = len(values) // 2
-    return [value for pair in zip(values[:half], values[half:], strict=True) for value in pair]
-
-
-def inverse_edit(edit: Any) -> Any:
-    """The perm for its inverse."""
-    if isinstance(edit, Lookup):
-        return Lookup(perm.inverse(edit.table))
-    if isinstance(edit, Take):
-        return Take(perm.inverse(edit.indices))
-    return backwards_edit(edit)
-
-
-def backwards_edit(edit: Any) -> Any:
-    """The entries from the last to the first."""
-    if isinstance(edit, Put):
-        return Put(np.ascontiguousarray(edit.array[::-1]))
-    return Take(tuple(edit.indices[::-1])) if isinstance(edit, Take) else None
-
-
-def pairs_for_halves(edit: Any) -> Any:
-    """Pads with begin and end of each axis together."""
-    return Take(tuple(interleaved(edit.indices))) if isinstance(edit, Take) else None
-
-
 def rolled(array: Any) -> Any:
     """The entries along the longest axis one place on."""
     return np.roll(array, 1, int(np.argmax(array.shape))) if array.ndim else array
+
+
+def other_mode(mode: str) -> str:
+    """Of DepthToSpace: which factor of the channels is which."""
+    return "CRD" if mode == "DCR" else "DCR"

@@ -91,14 +91,14 @@ def rows() -> Iterator[tuple[Fault, Outcome]]:
 
 
 def main() -> int:
-    """Plant all; 0 if at most a tenth is not found at the right node."""
+    """Plant all; 0 if validation and the locator find nine tenths at the right node."""
     counts: Counter[str] = Counter()
     print(f"| {'rule':20} | {'fault':45} | {'model':28} | {'found':17} |\n|---|---|---|---|")
     for fault, found in rows():
         counts[found.found] += 1
         print(f"| {fault.op:20} | {fault.what:45} | {fault.model:28} | {found.found:17} |", flush=True)
     print(f"\n{len(FAULTS)} faults: " + ", ".join(f"{count} {what}" for what, count in counts.most_common()))
-    return 0 if counts[RIGHT] + counts[VERIFIED] >= 0.9 * len(FAULTS) else 1
+    return 0 if counts[RIGHT] >= 0.9 * len(FAULTS) else 1
 
 
 if __name__ == "__main__":
