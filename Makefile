@@ -12,7 +12,7 @@ TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop models models-full models-zoo models-kinds conformance fuzz operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop models models-full models-zoo models-kinds conformance fuzz faults operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ conformance: $(VENV)/ready  ## onnx's own conformance suite, converted every way
 
 fuzz: $(VENV)/ready  ## random graphs, converted every way (GRAPHS=1000)
 	$(VENV)/bin/python -m tests.tools.fuzz $(GRAPHS)
+
+faults: $(VENV)/ready  ## plant faults in rules; are they found, and where they are?
+	$(VENV)/bin/python -m tests.tools.faults
 
 operators: $(VENV)/ready  ## write docs/operators.md from the registry
 	$(VENV)/bin/python -m tests.tools.make_operators

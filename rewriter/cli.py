@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rewriter
-from rewriter.choices import DIALECTS, LAYOUTS, PROVIDERS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS, number_fault
+from rewriter import options
+from rewriter.choices import DIALECTS, LAYOUTS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.command import OK, add_verbosity, finished
-from rewriter.errors import DoesNotRun, ResultDiffers, RewriterError, UsageError
-from rewriter.files.outputs import check_outputs, refuse_read
+from rewriter.errors import UsageError, faulty
+from rewriter.files.json_file import check_json, is_stdout, write_json
+from rewriter.files.outputs import check_folder, check_outputs, refuse_read
 from rewriter.files.whole import write_whole
-from rewriter.layouts import parse_choice
 from rewriter.steps import step
 
-MOST_SIZE = 2**31 - 1  # of an axis that is given
+if TYPE_CHECKING:
+    from rewriter.comparison import Outcome
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
@@ -51,17 +51,9 @@ def parser() -> argparse.ArgumentParser:
                      help=f"of one input or output: {', '.join(LAYOUTS)}, the letters wanted (NTHWC), or a perm as "
                      "einops writes it ('n c h w -> n h w c'); repeatable")  # fmt: skip
     how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
-    check = p.add_argument_group("validation with onnxruntime")
-    check.add_argument("--providers", metavar="LIST", help="cpu,cuda (default: cpu, and cuda where there is one)")
+    check = options.add_validation(p)
     check.add_argument("--no-validate", action="store_true", help="do not run the models")
-    check.add_argument("--rtol", type=float, help="error allowed, relative to an output's scale (default: by type)")
-    check.add_argument("--atol", type=float, help="absolute error allowed besides")
-    check.add_argument("--seed", type=int, default=0, help="of the random inputs (default: %(default)s)")
-    check.add_argument("--runs", type=int, default=3, help="number of random inputs (default: %(default)s)")
-    check.add_argument("--input-shape", action="append", default=[], metavar="NAME=1,3,224,224",
-                       help="sizes for dynamic dims, repeatable")  # fmt: skip
     check.add_argument("--bench", action="store_true", help="time both models, in turn, on each provider")
-    check.add_argument("--inputs", type=Path, metavar="FILE.npz", help="real data, by input name, original layout")
     out = p.add_argument_group("output")
     out.add_argument("--dry-run", action="store_true", help="plan, rewrite and validate, but write no model")
     out.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON ('-' for stdout)")
@@ -79,31 +71,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, validate, write. Raises UsageError before anything heavy is imported, if an option is wrong."""
-    shapes = dict(_shape(text) for text in args.input_shape)
-    layouts = dict(_layout(text) for text in args.layout)
-    providers = _providers(args.providers)
-    _check_numbers(args)
+    checks = options.validation_of(args)
+    layouts = options.by_name("--layout", args.layout, options.layout)
     outputs = _outputs(args)
     from rewriter import progress
+    from rewriter.comparison import show
     from rewriter.files import reader, writer
     from rewriter.report import text as render
 
     arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
-    console = render.plain_console(quiet=args.quiet or _is_stdout(args.json))
+    console = render.plain_console(quiet=args.quiet or is_stdout(args.json))
     with progress.shown(console):
-        result = _rewrite(args, layouts, shapes, arrays, outputs)
+        result = _rewrite(args, layouts, checks["input_shapes"], arrays, outputs)
     render.rewritten(console, args.model, result.report, args.verbose)
-    verdict, latency = None, list[Any]()
-    if not args.no_validate and (result.report.changed or args.output):
+    outcome, latency = None, list[Any]()
+    if not args.no_validate and (result.report.changed or args.output or args.check_all):
         with progress.shown(console), step("validate"):
-            verdict = _validate(args, result, shapes, arrays, providers)
-        render.validated(console, verdict, args.verbose)
-    if verdict is not None and verdict.fault is not None:
-        _write_reports(args, result, verdict, latency, written=False)
-        raise _faulty(verdict.fault)(f"{args.model}: the result {verdict.fault}; nothing was written")
+            outcome = _validate(args, result, checks, arrays or {})
+        show(console, outcome, args.save_repro, args.verbose)
+    if outcome is not None and outcome.fault is not None:
+        _write_reports(args, result, outcome, latency, written=False)
+        raise faulty(outcome.fault)(f"{args.model}: the result {outcome.fault}; nothing was written")
     if args.bench:
         with progress.shown(console), step("bench"):
-            latency = _bench(args, result, shapes, arrays, providers)
+            latency = _bench(args, result, checks, arrays)
         render.timed(console, latency)
     written = not args.dry_run and (result.report.changed or args.output is not None)
     if written:
@@ -111,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         render.wrote(console, outputs["--output"])
     else:
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
-    _write_reports(args, result, verdict, latency, written)
+    _write_reports(args, result, outcome, latency, written)
     return OK
 
 
@@ -137,19 +128,18 @@ def _rewrite(
     )
 
 
-def _faulty(fault: str) -> type[RewriterError]:
-    return ResultDiffers if fault == "differs from the original" else DoesNotRun
-
-
 def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     """The files that are going to be written, by option. Raises UsageError if one must not or cannot be."""
     outputs = {} if args.dry_run else {"--output": _output(args)}
     if args.report:
         outputs["--report"] = args.report
-    if args.json and not _is_stdout(args.json):
+    if args.json and not is_stdout(args.json):
         outputs["--json"] = args.json
-    if _is_stdout(args.json) and sys.__stdout__ is None:
-        raise UsageError("--json -: stdout is closed; give a path")
+    check_json(args.json)
+    if args.no_validate and (args.check_all or args.save_repro):
+        raise UsageError("--check-all and --save-repro compare the models, which --no-validate forbids; leave one out")
+    if args.save_repro:
+        check_folder("--save-repro", args.save_repro)
     refuse_read(outputs, [args.model, *filter(None, [args.inputs])])
     check_outputs(outputs)
     return outputs
@@ -160,81 +150,29 @@ def _output(args: argparse.Namespace) -> Path:
     return path
 
 
-def _is_stdout(path: Path | None) -> bool:
-    return str(path) == "-"
-
-
 def _validate(
-    args: argparse.Namespace,
-    result: rewriter.RewriteResult,
-    shapes: dict[str, list[int]],
-    arrays: dict[str, Any] | None,
-    providers: list[str] | None,
-) -> rewriter.ValidationReport:
-    return rewriter.validate(
-        args.model,
-        result.model,
-        layouts=result.layouts,
-        providers=providers,
-        runs=args.runs,
-        seed=args.seed,
-        rtol=args.rtol,
-        atol=args.atol,
-        input_shapes=shapes or None,
-        inputs=arrays,
-    )
+    args: argparse.Namespace, result: rewriter.RewriteResult, checks: dict[str, Any], arrays: dict[str, Any]
+) -> Outcome:
+    from rewriter.comparison import Models, compare
+    from rewriter.validation.layouts import of_perms
+
+    return compare(args, Models(args.model, result.model, of_perms(result.layouts), result.stored), checks, arrays)
 
 
 def _bench(
-    args: argparse.Namespace,
-    result: rewriter.RewriteResult,
-    shapes: dict[str, list[int]],
-    arrays: dict[str, Any] | None,
-    providers: list[str] | None,
+    args: argparse.Namespace, result: rewriter.RewriteResult, checks: dict[str, Any], arrays: dict[str, Any] | None
 ) -> list[Any]:
     from rewriter.validation.latency import measure_latency
+    from rewriter.validation.layouts import of_perms
 
-    run = {"providers": providers, "seed": args.seed, "input_shapes": shapes, "inputs": arrays}
-    return measure_latency(args.model, result.model, result.layouts, **run)
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.rpartition("=")
-    if not equals or not name:
-        raise UsageError(f"{option} {text}: write NAME=VALUE")
-    return name, value
-
-
-def _layout(text: str) -> tuple[str, str]:
-    name, value = _pair(text, "--layout")
-    parse_choice(name, value)
-    return name, value
-
-
-def _shape(text: str) -> tuple[str, list[int]]:
-    name, value = _pair(text, "--input-shape")
-    if not all(size.isdecimal() and int(size) <= MOST_SIZE for size in value.split(",")):
-        raise UsageError(f"--input-shape {text}: write NAME=1,3,224,224, sizes from 0 to {MOST_SIZE:,}")
-    return name, [int(size) for size in value.split(",")]
-
-
-def _check_numbers(args: argparse.Namespace) -> None:
-    if fault := number_fault(args.runs, args.seed, args.rtol, args.atol):
-        raise UsageError(f"--{fault}")
-
-
-def _providers(text: str | None) -> list[str] | None:
-    names = text.split(",") if text else None
-    unknown = [name for name in names or () if name not in PROVIDERS]
-    if unknown:
-        raise UsageError(f"--providers {text}: {unknown[0]!r} is not one of {', '.join(PROVIDERS)}")
-    return names
+    run = {name: checks[name] for name in ("providers", "seed", "input_shapes")}
+    return measure_latency(args.model, result.model, of_perms(result.layouts), inputs=arrays, **run)
 
 
 def _write_reports(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
-    verdict: rewriter.ValidationReport | None,
+    outcome: Outcome | None,
     latency: Sequence[Any],
     written: bool,
 ) -> None:
@@ -244,10 +182,9 @@ def _write_reports(
     from rewriter.report.document import document
     from rewriter.report.page import page
 
-    data = document(args.model, _output(args), written, result.report, verdict, latency)
+    verdict, search = (outcome.verdict, outcome.search) if outcome else (None, None)
+    data = document(args.model, _output(args), written, result.report, verdict, search, latency)
     if args.report:
         write_whole(args.report, page(data))
-    if _is_stdout(args.json):
-        sys.stdout.write(json.dumps(data, indent=2) + "\n")
-    elif args.json:
-        write_whole(args.json, json.dumps(data, indent=2) + "\n")
+    if args.json:
+        write_json(args.json, data)

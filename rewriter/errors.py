@@ -36,3 +36,8 @@ class RunFailed(Exception):
 def refused(fault: str) -> VerificationError:
     """The error that says whose fault it is."""
     return VerificationError(f"the rewriter's own verification refuses its result, a bug to be reported: {fault}")
+
+
+def faulty(fault: str) -> type[RewriterError]:
+    """The error for what ``validate`` finds wrong with a rewritten model."""
+    return ResultDiffers if fault.startswith("differs") else DoesNotRun

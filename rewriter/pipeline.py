@@ -20,6 +20,7 @@ from passes.ir.lint import LintError
 from passes.layout.choice import Choice
 from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
+from passes.layout.layout import Layout
 from passes.normalize.infer_shapes import Engines
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
@@ -46,13 +47,17 @@ from rewriter.validation.session import Session
 
 @dataclass(frozen=True)
 class RewriteResult:
-    """The rewritten model, its interface, the plan that led to it and a report."""
+    """The rewritten model, its interface, the plan that led to it and a report.
+
+    ``stored``: how each value of the original's main graph is stored that is in the result under the same name.
+    """
 
     model: ModelProto
     inputs: list[InterfaceValue]
     outputs: list[InterfaceValue]
     plan: Plan
     report: Report
+    stored: Mapping[str, Layout]
 
     @property
     def layouts(self) -> dict[str, tuple[int, ...]]:
@@ -172,7 +177,8 @@ def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> Rewrit
         verify_model(result, contract[0], contract[1], original)
     with timed(work.seconds, "report"):
         report = make_report(work, result, inputs, outputs, explain)
-    return RewriteResult(result, inputs, outputs, work.plan, report)
+    stored = {**work.kept[1].stored, **work.program.ends}
+    return RewriteResult(result, inputs, outputs, work.plan, report, stored)
 
 
 def evaluate(model: ModelProto) -> Sequence[Array] | None:

@@ -28,6 +28,13 @@ def check_outputs(outputs: Mapping[str, Path]) -> None:
             raise UsageError(f"{option} {path} and {other} are one file; give another path")
 
 
+def check_folder(option: str, folder: Path) -> None:
+    """Raises UsageError if a folder, which an option names, cannot be made, or has files already."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{option} {folder} is there already; give a new folder")
+    check_outputs({option: folder / "file"})
+
+
 def refuse_read(outputs: Mapping[str, Path], read: Iterable[Path]) -> None:
     """Raises UsageError if one of the files that are written is one of those that are read, under any name."""
     known = {identity(path) for path in read} - {None}

@@ -10,6 +10,7 @@ from rewriter.report.certificate import certificate
 from rewriter.report.data import Report
 from rewriter.report.snippet import snippet
 from rewriter.validation.latency import Latency
+from rewriter.validation.located import Search
 from rewriter.validation.verdict import ValidationReport
 from rewriter.version import __version__
 
@@ -22,11 +23,13 @@ def document(
     written: bool,
     report: Report,
     verdict: ValidationReport | None,
+    search: Search | None,
     latency: Sequence[Latency],
 ) -> dict[str, Any]:
     """All that is known of a run that read ``model`` and wrote ``output``, if ``written``.
 
-    Numbers are finite; what is none is ``None``. ``verdict``: ``None`` if nothing was validated.
+    Numbers are finite; what is none is ``None``, as ``verdict`` is if nothing was validated, and ``search`` if values
+    inside were not compared.
     """
     plain: dict[str, Any] = finite(
         {
@@ -39,6 +42,7 @@ def document(
             "snippet": snippet(output.name, report.inputs, report.outputs),
             "rewrite": report.to_json(),
             "validation": verdict.to_json() if verdict else None,
+            "values": search.to_json() if search else None,
             "latency": [asdict(one) for one in latency],
         }
     )

@@ -6,14 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from passes.layout.layout import Layout, permuted
 from passes.layout.perm import Perm, inverse, reorder, then
 from rewriter.errors import CouldNotValidate
 from rewriter.interface import LAYOUTS_KEY
 
-Layouts = Mapping[str, Sequence[int]]  # by name, perms from the original's storage
+Layouts = Mapping[str, Layout]  # by name, from the original's storage
 
 
-def recorded(original: Mapping[str, str], rewritten: Mapping[str, str]) -> dict[str, Perm]:
+def of_perms(perms: Mapping[str, Sequence[int]]) -> dict[str, Layout]:
+    """Layouts that are given as perms."""
+    return {name: permuted(tuple(p)) for name, p in perms.items()}
+
+
+def recorded(original: Mapping[str, str], rewritten: Mapping[str, str]) -> dict[str, Layout]:
     """The layouts by the metadata of both models, which may be rewrites of a third, from whose storage both count.
 
     Raises ``CouldNotValidate`` if it is broken.
@@ -29,7 +35,7 @@ def recorded(original: Mapping[str, str], rewritten: Mapping[str, str]) -> dict[
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         text = f"The metadata {LAYOUTS_KEY} is broken ({error!r}): give the layouts."
         raise CouldNotValidate(text) from error
-    return undo | redo | {name: then(undo[name], redo[name]) for name in undo.keys() & redo.keys()}
+    return of_perms(undo | redo | {name: then(undo[name], redo[name]) for name in undo.keys() & redo.keys()})
 
 
 def stored(name: str, value: Any, layouts: Layouts) -> Any:
@@ -41,13 +47,21 @@ def stored(name: str, value: Any, layouts: Layouts) -> Any:
         return value
     if isinstance(value, list):
         return [stored(name, item, layouts) for item in value]
-    if sorted(layouts[name]) != list(range(value.ndim)):
-        raise CouldNotValidate(
-            f"The layout {list(layouts[name])} of {name} does not fit its {value.ndim} axes: correct it."
-        )
-    return np.transpose(value, layouts[name])
+    layout: Layout = layouts[name]
+    if not layout.fits(value.shape) or not (layout.is_divided or sorted(layout.perm) == [*range(value.ndim)]):
+        text = layout if layout.is_divided else list(layout.perm)
+        raise CouldNotValidate(f"The layout {text} of {name} does not fit its {value.ndim} axes: correct it.")
+    return layout.apply(value)
 
 
-def original_index(index: tuple[int, ...] | None, layout: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Where the original has the element with this index."""
-    return index if index is None or layout is None else tuple(reorder(inverse(tuple(layout)), index))
+def original_index(
+    index: tuple[int, ...] | None, layout: Layout | None, shape: Sequence[int]
+) -> tuple[int, ...] | None:
+    """Where the original has the element that is stored at this index of a value of this shape."""
+    if index is None or layout is None:
+        return index
+    if not layout.is_divided:
+        return tuple(reorder(inverse(layout.perm), index))
+    numbers = layout.inverse().apply(np.arange(np.prod(shape)).reshape(shape))
+    found = np.argmax(numbers == np.ravel_multi_index(index, tuple(shape)))
+    return tuple(int(i) for i in np.unravel_index(found, numbers.shape))

@@ -75,7 +75,8 @@ def full_name(provider: str) -> str:
 class Session:
     """One model on one provider at one optimisation level.
 
-    ``inputs`` have name, type and shape: an open dimension is a name or ``None``; ``[]`` if the rank is unknown.
+    ``inputs``, and the outputs' ``specs``, have name, type and shape: an open dimension is a name or ``None``;
+    ``[]`` if the rank is unknown.
     Raises ``RunFailed`` if the model does not load, ``CouldNotValidate`` if the provider is not to be had here.
     """
 
@@ -99,6 +100,7 @@ class Session:
         self.inputs: list[Any] = self._session.get_inputs()
         outputs = self._session.get_outputs()
         self.outputs: list[str] = [spec.name for spec in outputs]
+        self.specs: list[Any] = outputs
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._has_foreign_types = any(_is_foreign(dtype_of(spec.type)) for spec in (*self.inputs, *outputs))
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from onnx import ModelProto
 
 from rewriter.choices import number_fault
@@ -29,7 +30,7 @@ from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
 from rewriter.validation.degenerate import notes_on
 from rewriter.validation.inputs import InputRequest
-from rewriter.validation.layouts import Layouts, original_index, recorded, stored
+from rewriter.validation.layouts import Layouts, of_perms, original_index, recorded, stored
 from rewriter.validation.noise import Noise
 from rewriter.validation.reference import Reference, in_float32, make_reference
 from rewriter.validation.session import LEVELS, PROVIDERS, Level, Session, missing, proto, source
@@ -84,7 +85,8 @@ def validate(
         raise CouldNotValidate(f"The argument {fault}.")
     with contextlib.ExitStack() as stack:
         request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
-        task = Task(source(original, stack), source(rewritten, stack), layouts, request, rtol, atol or 0.0)
+        models, known = [source(model, stack) for model in (original, rewritten)], layouts
+        task = Task(models[0], models[1], None if known is None else of_perms(known), request, rtol, atol or 0.0)
         if providers is None:
             results = [_validate_if_there(provider, task) for provider in PROVIDERS]
         else:
@@ -106,23 +108,35 @@ def _validate_if_there(provider: str, task: Task) -> ProviderResult:
 
 
 def _validate_on(provider: str, task: Task) -> ProviderResult:
-    with _running_original(provider), step(f"the original on {provider}"):
-        reference = make_reference(task.original, provider, task.request)
-    _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
+    reference = reference_of(provider, task)
     degenerate = notes_on(reference.outputs, reference.values)
-    findings, wide = _findings(provider, task, reference), None
+    findings, wide = findings_of(provider, task, reference), None
     if reference.coarse is not None and all(finding.where for finding in findings):
         wide = _in_float32(provider, task, reference.coarse)
         if wide.fault:
             return wide
-    if any(finding.excess > 1 and finding.where for finding in findings):
-        with _running_original(provider):
-            reference.listen_closer()
-        _hear_constants(provider, task, reference)
-        findings = _findings(provider, task, reference)
+    findings = listened(provider, task, reference, findings)
     result = verdict(provider, findings, reference.feeds, noise_passes=wide is not None)
     widely = [wide.reason, *wide.notes] if wide else []
     return replace(result, notes=[*dict.fromkeys([*result.notes, *widely, *degenerate])])
+
+
+def reference_of(provider: str, task: Task) -> Reference:
+    """What the original makes of the inputs. Raises ``CouldNotValidate`` if it does not run."""
+    with _running_original(provider), step(f"the original on {provider}"):
+        reference = make_reference(task.original, provider, task.request)
+    _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
+    return reference
+
+
+def listened(provider: str, task: Task, reference: Reference, findings: list[Finding]) -> list[Finding]:
+    """The findings; where they exceed what is allowed, those after listening closer to the original's noise."""
+    if not any(finding.excess > 1 and finding.where for finding in findings):
+        return findings
+    with _running_original(provider):
+        reference.listen_closer()
+    _hear_constants(provider, task, reference)
+    return findings_of(provider, task, reference)
 
 
 @contextlib.contextmanager
@@ -138,18 +152,21 @@ def _running_original(provider: str) -> Iterator[None]:
 
 def _in_float32(provider: str, task: Task, coarse: ModelProto) -> ProviderResult:
     """The verdict on both models in float32, where a mistake is seen that float16 would hide."""
-    rewritten = proto(task.rewritten)
-    other = shaken(coarse, rewritten, task.request.seed)
     with contextlib.ExitStack() as stack:
-        models = [source(widened(m, rounded=False), stack) for m in (coarse, rewritten, other) if m is not None]
-        request = replace(task.request, arrays=in_float32(task.request.arrays))
-        wide = _validate_on(
-            provider, Task(models[0], models[1], task.layouts, request, task.rtol, task.atol, *models[2:])
-        )
+        wide = _validate_on(provider, float32_task(task, coarse, stack))
     reason = f"With all float16 turned float32: {wide.reason}"
     if wide.fault not in (None, "differs from the original"):
         raise CouldNotValidate(reason)
     return replace(wide, reason=reason)
+
+
+def float32_task(task: Task, coarse: ModelProto, stack: contextlib.ExitStack) -> Task:
+    """Both models in float32; their files live as long as ``stack``."""
+    rewritten = proto(task.rewritten)
+    other = shaken(coarse, rewritten, task.request.seed)
+    models = [source(widened(m, rounded=False), stack) for m in (coarse, rewritten, other) if m is not None]
+    request = replace(task.request, arrays=in_float32(task.request.arrays))
+    return Task(models[0], models[1], task.layouts, request, task.rtol, task.atol, *models[2:])
 
 
 def _hear_constants(provider: str, task: Task, reference: Reference) -> None:
@@ -173,7 +190,7 @@ def _check_layouts(layouts: Layouts, names: list[str]) -> None:
         )
 
 
-def _findings(provider: str, task: Task, reference: Reference) -> list[Finding]:
+def findings_of(provider: str, task: Task, reference: Reference) -> list[Finding]:
     """How the rewritten model differs, in every output of every run at every level until it fails to run."""
     findings: list[Finding] = []
     for level in LEVELS:
@@ -202,7 +219,7 @@ def _differences(session: Session, level: Level, task: Task, reference: Referenc
                 noise = reference.noise.get(name, Noise())
                 others = [stored(output, other, layouts) for other in noise.others.get(run, ())]
                 finding = judge(expected, result, others, noise, task.rtol, task.atol)
-                index = original_index(finding.difference.index, layouts.get(output))
+                index = original_index(finding.difference.index, layouts.get(output), np.shape(result))
                 yield replace(finding, where=Where(name, index, run, level))
 
 

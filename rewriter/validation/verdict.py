@@ -12,6 +12,7 @@ from rewriter.validation.noise import NOISE_FACTOR, NOISE_LIMIT, Noise
 from rewriter.validation.session import Feed, Level
 
 Fault = Literal["differs from the original", "does not load in onnxruntime", "does not run in onnxruntime"]
+DIFFERS: Fault = "differs from the original"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Finding:
     atol: float = 0.0
     noise: Noise = field(default_factory=Noise)
     ties: float = 0.0  # the share of the elements that are what the original has there at other times
-    fault: Fault = "differs from the original"
+    fault: Fault = DIFFERS
 
     @property
     def excess(self) -> float:

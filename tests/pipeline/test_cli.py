@@ -253,6 +253,27 @@ def test_a_wrong_result_is_not_written(
     assert folder(tmp_path / "net.onnx") == {"net.onnx"}
 
 
+def test_where_a_wrong_result_parts_is_told_and_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [node("Softmax", ["x"], ["s"], "soft", axis=1), conv("s", "y")]
+    onnx.save(model(nodes, {"x": IMAGE}, {"y": [1, 2, 5, 7]}, {"w": random(2, 3, 3, 3)}), tmp_path / "net.onnx")
+    monkeypatch.setitem(RULES, ("", "Softmax"), [Row(1, Rule(forgets_its_axis))])
+    report, repro = tmp_path / "report.json", tmp_path / "repro"
+    assert convert(tmp_path / "net.onnx", "--json", str(report), "--save-repro", str(repro)) == DIFFERS
+    out = " ".join(capsys.readouterr().out.split())
+    assert "They part at value 's'" in out
+    assert "made by Softmax 'soft'" in out
+    assert json.loads(report.read_text())["values"]["located"]["nodes"] == ["Softmax 'soft'"]
+    assert folder(tmp_path / "net.onnx") == {"net.onnx", "report.json", "repro"}
+
+
+def test_every_value_is_checked_where_asked(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(path, "--check-all", "--dry-run") == 0
+    assert "3 values inside agree" in capsys.readouterr().out
+    assert convert(path, "--check-all", "--no-validate") == USAGE
+
+
 def test_an_original_that_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The index is beyond the end, which onnxruntime finds when it runs."""
     nodes = [conv("x", "c"), node("Gather", ["c", "i"], ["y"], axis=0)]

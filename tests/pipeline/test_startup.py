@@ -33,7 +33,7 @@ def end(*argv: str, given: str = "sys.argv[1:]") -> tuple[int, set[str]]:
     return int(code), set(loaded)
 
 
-@pytest.mark.parametrize("module", ["rewriter", "rewriter.weights"])
+@pytest.mark.parametrize("module", ["rewriter", "rewriter.validate", "rewriter.weights"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_imports_nothing_heavy(module: str, option: str) -> None:
     assert end(module, option) == (0, set())
@@ -53,6 +53,9 @@ MISTAKES = [
     ["rewriter", MODEL, "--to", "nhwc", "--layout", "input"],
     ["rewriter", MODEL, "--to", "nhwc", "--providers", "tpu"],
     ["rewriter", MODEL, "--to", "nhwc", "--input-shape", "input=1,a"],
+    ["rewriter", MODEL, "--to", "nhwc", "--check-all", "--no-validate"],
+    ["rewriter.validate", MODEL, MODEL, "--layout", "input"],
+    ["rewriter.validate", MODEL, MODEL, "--runs", "0"],
     ["rewriter.weights", MODEL, "--for", "caffe"],
 ]
 

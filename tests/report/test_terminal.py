@@ -103,4 +103,6 @@ def test_stages_are_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert convert(path, "--bench", "--dry-run") == 0
     finally:
         progress._listener.reset(token)
-    assert {"load", "read/infer_shapes", "plan/make_plan", "validate: the original on cpu", "bench: on cpu"} <= set(told)
+    assert {"load", "read/infer_shapes", "plan/make_plan", "validate: the original on cpu", "bench: on cpu"} <= set(
+        told
+    )

@@ -1,0 +1,78 @@
+"""The options of commands that validate, and of what they name: sizes, layouts, providers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rewriter.choices import PROVIDERS, number_fault
+from rewriter.errors import UsageError
+from rewriter.layouts import parse_choice
+
+T = TypeVar("T")
+MOST_SIZE = 2**31 - 1  # of an axis that is given
+
+
+def add_validation(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The group of options that say how two models are compared."""
+    check = parser.add_argument_group("validation with onnxruntime")
+    check.add_argument("--providers", metavar="LIST", help="cpu,cuda (default: cpu, and cuda where there is one)")
+    check.add_argument("--rtol", type=float, help="error allowed, relative to an output's scale (default: by type)")
+    check.add_argument("--atol", type=float, help="absolute error allowed besides")
+    check.add_argument("--seed", type=int, default=0, help="of the random inputs (default: %(default)s)")
+    check.add_argument("--runs", type=int, default=3, help="number of random inputs (default: %(default)s)")
+    check.add_argument("--input-shape", action="append", default=[], metavar="NAME=1,3,224,224",
+                       help="sizes for dynamic dims, repeatable")  # fmt: skip
+    check.add_argument("--inputs", type=Path, metavar="FILE.npz", help="real data, by input name, original layout")
+    check.add_argument("--check-all", action="store_true",
+                       help="compare every value inside, too; done anyway if outputs differ, to say where")  # fmt: skip
+    check.add_argument("--save-repro", type=Path, metavar="DIR",
+                       help="if models differ, write the nodes where they part, with inputs and a script")  # fmt: skip
+    return check
+
+
+def validation_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of ``validate`` but ``inputs`` and ``layouts``. Raises UsageError."""
+    if fault := number_fault(args.runs, args.seed, args.rtol, args.atol):
+        raise UsageError(f"--{fault}")
+    options = {name: getattr(args, name) for name in ("runs", "seed", "rtol", "atol")}
+    return {
+        **options,
+        "input_shapes": by_name("--input-shape", args.input_shape, shape),
+        "providers": _providers(args.providers),
+    }
+
+
+def by_name(option: str, texts: Iterable[str], parse: Callable[[str, str], T]) -> dict[str, T]:
+    """What ``NAME=VALUE`` says of each name; ``parse`` gets name and value. Raises UsageError."""
+
+    def pair(text: str) -> tuple[str, T]:
+        name, _, value = text.rpartition("=")
+        if not name:
+            raise UsageError(f"{option} {text}: write NAME=VALUE")
+        return name, parse(name, value)
+
+    return dict(map(pair, texts))
+
+
+def shape(name: str, text: str) -> list[int]:
+    """The sizes ``1,3,224,224``. Raises UsageError."""
+    if not all(size.isdecimal() and int(size) <= MOST_SIZE for size in text.split(",")):
+        raise UsageError(f"--input-shape {name}={text}: write NAME=1,3,224,224, sizes from 0 to {MOST_SIZE:,}")
+    return [int(size) for size in text.split(",")]
+
+
+def layout(name: str, text: str) -> str:
+    """The text, in which a layout is written. Raises UsageError."""
+    parse_choice(name, text)
+    return text
+
+
+def _providers(text: str | None) -> list[str] | None:
+    names = text.split(",") if text else None
+    unknown = [name for name in names or () if name not in PROVIDERS]
+    if unknown:
+        raise UsageError(f"--providers {text}: {unknown[0]!r} is not one of {', '.join(PROVIDERS)}")
+    return names
