@@ -113,7 +113,7 @@ def test_nodes_are_named_after_their_calls() -> None:
     names = [n.name for n in rewrite(nested(), "nhwc").model.graph.node]
     assert names == [f"twice_y/convrelu_{value}/{op}" for value in "ty" for op in ("Conv", "Relu")]
     made = rewrite(needed_transpose(), "nhwc").report.remaining
-    assert [one.value for one in made] == ["turned_y/t"]
+    assert [one.value.partition("/")[0] for one in made] == ["turned_y"]
 
 
 def test_a_function_in_another_version_is_a_barrier() -> None:
