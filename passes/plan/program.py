@@ -105,11 +105,12 @@ class Program:
         return sum(self.per_inference(i, self.inside(node, node.move())) for i, node in nodes) + sum(changes)
 
     def _price_before(self, name: str, node: Node) -> float:
-        """What a Transpose of the graph's own costs; of a constant nothing."""
-        if name not in self.flat.tensors:
+        """What a Transpose of the graph's own costs; of a constant, or a value of unknown rank, nothing."""
+        tensor = self.flat.tensors.get(name)
+        if tensor is None or tensor.shape is None:
             return 0.0
-        source, perm = natural_layout(self.flat.tensors[name]), node.attr("perm")
-        return self.changes_of(name).between(source, permuted(tuple(perm)) if perm else source)
+        perm = node.attr("perm") or reversed(range(len(tensor.shape)))
+        return self.changes_of(name).between(natural_layout(tensor), permuted(tuple(perm)))
 
     def per_inference(self, i: int, cost: float) -> float:
         """What node ``i`` costs per inference, if one run of it costs so much."""

@@ -98,7 +98,8 @@ class Engine(NamedTuple):
     ``changes``: how changes of layout are written in files for it; ``einsum``: the Transposes that an element takes
     inside of an Einsum; ``half``: what one of float16 costs besides, and why; ``bias``: whether one is fused into a
     product with a constant on its right, and only so; ``seen``: what is seen otherwise of operators than in others;
-    ``dearest``: prices that tell no size from another, so that the dearest holds.
+    ``dearest``: prices that tell no size from another, so that the dearest holds; ``cleaned``: a model as the runtime
+    leaves it before it chooses kernels, in standard operators.
     """
 
     about: str
@@ -112,13 +113,24 @@ class Engine(NamedTuple):
     bias: bool = False
     seen: Mapping[str, str] = {}
     dearest: Collection[str] = ()
+    cleaned: Callable[[ModelProto], ModelProto] = lambda model: model
 
 
 def in_onnxruntime() -> Engine:
     about = f"onnx {onnx.__version__}, onnxruntime {ort.__version__}, CPU provider"
-    facts = {"dialect": "onnxruntime", "undoes": True, "tie": 0.01, "blocked": ["Conv"]}
+    facts = {"dialect": "onnxruntime", "undoes": True, "tie": 0.01, "blocked": ["Conv"], "folds": ["MatMul", "Gemm"]}
     half = 2.0, "it is computed as float32, between two Casts"
-    return Engine(about, "processor time", InOnnxRuntime, InOnnxRuntime, facts, ("Transpose", "Einsum"), 2.0, half)
+    return Engine(
+        about,
+        "processor time",
+        InOnnxRuntime,
+        InOnnxRuntime,
+        facts,
+        changes=("Transpose", "Einsum"),
+        einsum=2.0,
+        half=half,
+        cleaned=lambda model: engines.optimised(model, "basic"),
+    )
 
 
 def in_openvino() -> Engine:
