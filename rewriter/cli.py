@@ -17,6 +17,7 @@ from rewriter.errors import DoesNotRun, ResultDiffers, RewriterError, UsageError
 from rewriter.files.outputs import check_outputs, refuse_read
 from rewriter.files.whole import write_whole
 from rewriter.layouts import parse_choice
+from rewriter.validation.providers import provider_of
 
 MOST_SIZE = 2**31 - 1  # of an axis that is given
 
@@ -50,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
                      "einops writes it ('n c h w -> n h w c'); repeatable")  # fmt: skip
     how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
     check = p.add_argument_group("validation with onnxruntime")
-    check.add_argument("--providers", metavar="LIST", help="cpu,cuda (default: cpu, and cuda where there is one)")
+    check.add_argument("--providers", metavar="LIST",
+                       help=f"of {', '.join(PROVIDERS)}, with onnxruntime's options as in cpu,cuda:prefer_nhwc=1 "
+                       "(default: cpu, and cuda where there is one)")  # fmt: skip
     check.add_argument("--no-validate", action="store_true", help="do not run the models")
     check.add_argument("--rtol", type=float, help="error allowed, relative to an output's scale (default: by type)")
     check.add_argument("--atol", type=float, help="absolute error allowed besides")
@@ -196,9 +199,11 @@ def _check_numbers(args: argparse.Namespace) -> None:
 
 def _providers(text: str | None) -> list[str] | None:
     names = text.split(",") if text else None
-    unknown = [name for name in names or () if name not in PROVIDERS]
-    if unknown:
-        raise UsageError(f"--providers {text}: {unknown[0]!r} is not one of {', '.join(PROVIDERS)}")
+    for name in names or ():
+        try:
+            provider_of(name)
+        except UsageError as error:
+            raise UsageError(f"--providers {text}: {error}") from error
     return names
 
 

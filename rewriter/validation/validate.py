@@ -1,11 +1,12 @@
 """Proves a rewritten model equal to its original: onnxruntime runs both on the same inputs.
 
-The reference is the original without graph optimisation; the rewritten model must match it without and with. Deep nets
-amplify rounding: some differ from themselves by 1e-3 of the output's scale when the last bits of the input change. So a
-float output may be off by its type's tolerance or, if that is more, by ``NOISE_FACTOR`` times the original's own noise,
-which is the most that the original differs from itself
+The reference is the original on the CPU without graph optimisation; the rewritten model must match it without and with,
+on each provider, at the tolerance of that (``providers``). Deep nets amplify rounding: some differ from themselves by
+1e-3 of the output's scale when the last bits of the input change. So a float output may be off by its type's tolerance
+or, if that is more, by ``NOISE_FACTOR`` times the original's own noise, which is the most that it differs from itself
 
 * with graph optimisation, which reorders sums as a rewrite may,
+* on the provider,
 * with the last bit of every float input changed, a few times per run, and
 * if it computes in float16 or bfloat16, in float32, and rounded at every value (``wider``).
 
@@ -30,8 +31,9 @@ from rewriter.validation.degenerate import notes_on
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.layouts import Layouts, original_index, recorded, stored
 from rewriter.validation.noise import Noise
+from rewriter.validation.providers import CPU, USUAL, label, missing, provider_of, require
 from rewriter.validation.reference import Reference, in_float32, make_reference
-from rewriter.validation.session import LEVELS, PROVIDERS, Level, Session, missing, proto, source
+from rewriter.validation.session import LEVELS, Level, Placement, Session, proto, source
 from rewriter.validation.verdict import Fault, Finding, ProviderResult, ValidationReport, Where, judge, verdict
 from rewriter.validation.wider import widened
 
@@ -69,7 +71,8 @@ def validate(
 
     ``layouts``: how the rewritten model stores a graph input or output, by name, as the perm from the original's
     storage; any other is stored as in the original. ``None``: as the metadata of both models say.
-    ``providers``: ``"cpu"``, ``"cuda"``. ``None``: each that is to be had.
+    ``providers``: ``"cpu"``, ``"cuda"`` or another of ``PROVIDERS``, with options as in ``"cuda:prefer_nhwc=1"``.
+    ``None``: the CPU, and CUDA where it is to be had.
     ``rtol``, ``atol``: tolerances of float outputs, as a fraction of the output's scale (``None``: by type, raised by
     noise) and absolute (``None``: 0); their sum is allowed.
     ``input_shapes``, ``inputs``: sizes and data, in the original's layout, in place of made-up ones.
@@ -85,7 +88,7 @@ def validate(
         request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
         task = Task(source(original, stack), source(rewritten, stack), layouts, request, rtol, atol or 0.0)
         if providers is None:
-            results = [_validate_if_there(provider, task) for provider in PROVIDERS]
+            results = [_validate_if_there(provider, task) for provider in USUAL]
         else:
             results = [_validate_on(provider, task) for provider in providers]
     if all(result.status == "unavailable" for result in results):
@@ -105,11 +108,14 @@ def _validate_if_there(provider: str, task: Task) -> ProviderResult:
 
 
 def _validate_on(provider: str, task: Task) -> ProviderResult:
-    with _running_original(provider):
+    require(provider)
+    with _running_original(CPU):
         reference = make_reference(task.original, provider, task.request)
+    with _running_original(provider):
+        reference.hear_provider()
     _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
     degenerate = notes_on(reference.outputs, reference.values)
-    findings, wide = _findings(provider, task, reference), None
+    (findings, placements), wide = _findings(provider, task, reference), None
     if reference.coarse is not None and all(finding.where for finding in findings):
         wide = _in_float32(provider, task, reference.coarse)
         if wide.fault:
@@ -118,10 +124,31 @@ def _validate_on(provider: str, task: Task) -> ProviderResult:
         with _running_original(provider):
             reference.listen_closer()
         _hear_constants(provider, task, reference)
-        findings = _findings(provider, task, reference)
+        findings, placements = _findings(provider, task, reference)
     result = verdict(provider, findings, reference.feeds, noise_passes=wide is not None)
     widely = [wide.reason, *wide.notes] if wide else []
-    return replace(result, notes=[*dict.fromkeys([*result.notes, *widely, *degenerate])])
+    elsewhere = _elsewhere(provider, reference.base, placements) if result.status == "passed" else []
+    return replace(result, notes=[*dict.fromkeys([*result.notes, *elsewhere, *widely, *degenerate])])
+
+
+def _elsewhere(provider: str, base: str, placements: list[Placement]) -> list[str]:
+    """What was not compared where it was to be. Raises ``CouldNotValidate`` if nothing ran on the provider."""
+    operators = [_listed(placement.elsewhere) for placement in placements]
+    for placement, listed in zip(placements, operators, strict=True):
+        if listed and not placement.own:
+            raise CouldNotValidate(
+                f"Not validated on {label(provider)}: onnxruntime ran every node elsewhere, in silence ({listed})."
+            )
+    notes = []
+    if base != CPU:
+        notes.append(f"The original does not load on the CPU: it was compared as {label(provider)} runs it.")
+    if operators[-1]:  # as it is optimised by default
+        notes.append(f"Not validated on {label(provider)}, since onnxruntime ran them elsewhere: {operators[-1]}.")
+    return notes
+
+
+def _listed(operators: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {op}" for op, count in operators.items())
 
 
 @contextlib.contextmanager
@@ -172,19 +199,23 @@ def _check_layouts(layouts: Layouts, names: list[str]) -> None:
         )
 
 
-def _findings(provider: str, task: Task, reference: Reference) -> list[Finding]:
-    """How the rewritten model differs, in every output of every run at every level until it fails to run."""
-    findings: list[Finding] = []
+def _findings(provider: str, task: Task, reference: Reference) -> tuple[list[Finding], list[Placement]]:
+    """How the rewritten model differs, in every output of every run at every level until it fails to run.
+
+    And where its nodes ran, by level.
+    """
+    findings, placements = list[Finding](), list[Placement]()
     for level in LEVELS:
         fault: Fault = "does not load in onnxruntime"
         try:
             session = Session(task.rewritten, provider, level)
             fault = "does not run in onnxruntime"
             findings += _differences(session, level, task, reference)
+            placements.append(session.placement())
         except RunFailed as error:
             text = f"{fault} on {provider} at optimisation level {level}: {error}"
             findings.append(Finding(unlike(text), fault=fault))
-    return findings
+    return findings, placements
 
 
 def _differences(session: Session, level: Level, task: Task, reference: Reference) -> Iterator[Finding]:
@@ -193,13 +224,14 @@ def _differences(session: Session, level: Level, task: Task, reference: Referenc
         was = f"{reference.inputs} and {reference.outputs}"
         yield Finding(unlike(f"has inputs {names} and outputs {session.outputs} instead of {was}"))
         return
+    least = provider_of(reference.provider).rtol
     for run, values in enumerate(reference.values):
         layouts, results = _run(session, run, task, reference)
         for output, value, got in zip(session.outputs, values, results, strict=True):
             for name, expected, result in pairs(output, stored(output, value, layouts), got):
                 noise = reference.noise.get(name, Noise())
                 others = [stored(output, other, layouts) for other in noise.others.get(run, ())]
-                finding = judge(expected, result, others, noise, task.rtol, task.atol)
+                finding = judge(expected, result, others, noise, task.rtol, task.atol, least)
                 index = original_index(finding.difference.index, layouts.get(output))
                 yield replace(finding, where=Where(name, index, run, level))
 
