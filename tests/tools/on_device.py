@@ -15,6 +15,7 @@ from onnx import ModelProto
 
 from passes.ir.declared import every_node_proto
 from rewriter import CouldNotValidate, RewriteResult, rewrite, validate
+from rewriter.errors import RunFailed
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.layouts import recorded, stored
 from rewriter.validation.providers import require, runtime
@@ -103,7 +104,7 @@ def checks(job: Job) -> Iterator[Checked]:
     for precision, variants in job.variants.items():
         head = partial(Checked, job.name, precision)
         try:
-            original = _original(job.path, precision)
+            original = _original(job.path, precision, [CPU, *variants])
         except Exception as error:  # of the converter to float16
             yield head("", "", "skipped", f"not converted to {precision}: {_line(error)}")
             continue
@@ -132,14 +133,22 @@ def races(job: Job) -> Iterator[Raced]:
                 yield head(ORIGINAL, reason=_line(error))
 
 
-def _original(path: Path, precision: str) -> ModelProto:
-    """The model; in float16, if it has no such types itself."""
+def _original(path: Path, precision: str, variants: Sequence[Variant]) -> ModelProto:
+    """The model; in float16, if it has no such types itself. Raises what the converter does, also with its result."""
     model = onnx.load(path)
     if precision == "float32":
         return model
     if coarse_types(model):
         raise ValueError("it has coarser types than float32 already")
-    return in_float16(model, keep_io=False)
+    half = in_float16(model, keep_io=False)
+    faults = []
+    for variant in variants:
+        try:
+            Session(half.SerializeToString(), variant.spec, "disabled")
+            return half
+        except RunFailed as error:
+            faults.append(str(error))
+    raise ValueError(f"what the converter makes does not load: {faults[0]}")
 
 
 def _results(original: ModelProto) -> Iterator[tuple[str, RewriteResult]]:
