@@ -1,18 +1,21 @@
 # Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`),
 # .venv-interop (these and Flax, LiteRT; only `make interop`), .venv-openvino (only `make prices-openvino` and `make
-# zoo-latency-openvino`) and .venv-lowest (only `make test-lowest`).
+# zoo-latency-openvino`), .venv-lowest (only `make test-lowest`), .venv-cuda and .venv-openvino-ep (other builds of
+# onnxruntime; only `make cuda` and `make providers`).
 PYTHON ?= python3
 VENV := .venv
 EXPORT := .venv-export
 INTEROP := .venv-interop
 OPENVINO := .venv-openvino
 LOWEST := .venv-lowest
+CUDA := .venv-cuda
+OPENVINO_EP := .venv-openvino-ep
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop models models-full models-zoo models-kinds conformance fuzz faults operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz faults operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -41,6 +44,12 @@ report-check: $(VENV)/ready  ## the page of --report in a browser (apt-get insta
 
 interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, by running these
 	$(INTEROP)/bin/python -m pytest tests/interop
+
+providers: $(OPENVINO_EP)/ready  ## the tests of providers, with OpenVINO's as the second one
+	$(OPENVINO_EP)/bin/python -m pytest tests/validation/test_providers.py tests/tools/test_cuda.py
+
+cuda: $(CUDA)/ready  ## on a machine with an NVIDIA GPU: validate, time, count; writes docs/cuda.md (ARGS=--committed)
+	$(CUDA)/bin/python -m tests.tools.cuda $(ARGS)
 
 models: $(EXPORT)/ready  ## re-export the small models in models/
 	$(EXPORT)/bin/python models/export.py
@@ -85,7 +94,8 @@ zoo-latency-openvino: $(OPENVINO)/ready  ## the same in OpenVINO; writes docs/zo
 	$(OPENVINO)/bin/python -m tests.tools.latency --for openvino
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) .mypy_cache .ruff_cache .pytest_cache *.egg-info build
+	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) $(CUDA) $(OPENVINO_EP) .mypy_cache .ruff_cache .pytest_cache \
+		*.egg-info build
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -113,4 +123,22 @@ $(EXPORT)/ready: pyproject.toml
 $(INTEROP)/ready: pyproject.toml
 	$(PYTHON) -m venv $(INTEROP)
 	$(INTEROP)/bin/python -m pip install -q --disable-pip-version-check -e '.[interop]'
+	touch $@
+
+# The project's dependencies with another build of onnxruntime in the place of that which they name: a group of
+# pyproject.toml. Both are one package, and installed side by side neither works.
+BUILD = import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
+	others = (name for name in project["project"]["dependencies"] if not name.startswith("onnxruntime>")); \
+	print(*others, *project["dependency-groups"][sys.argv[1]], sep="\n")
+
+$(CUDA)/ready: pyproject.toml
+	$(PYTHON) -m venv $(CUDA)
+	$(CUDA)/bin/python -c '$(BUILD)' cuda > $(CUDA)/packages.txt
+	$(CUDA)/bin/python -m pip install -q --disable-pip-version-check -r $(CUDA)/packages.txt
+	touch $@
+
+$(OPENVINO_EP)/ready: pyproject.toml
+	$(PYTHON) -m venv $(OPENVINO_EP)
+	$(OPENVINO_EP)/bin/python -c '$(BUILD)' openvino-ep > $(OPENVINO_EP)/packages.txt
+	$(OPENVINO_EP)/bin/python -m pip install -q --disable-pip-version-check -r $(OPENVINO_EP)/packages.txt
 	touch $@

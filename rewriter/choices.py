@@ -7,7 +7,7 @@ DIALECTS = ("function", "onnx", "onnxruntime")
 RUNTIMES = ("bytes", "onnxruntime", "openvino")  # whose prices there are: passes/plan/runtimes
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
-PROVIDERS = ("cpu", "cuda")
+PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "dml", "coreml", "xnnpack", "qnn", "webgpu")
 MOST_RUNS = 10_000  # of validation: the results of all are kept
 
 

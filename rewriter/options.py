@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from rewriter.choices import PROVIDERS, number_fault
 from rewriter.errors import UsageError
 from rewriter.layouts import parse_choice
+from rewriter.validation.providers import provider_of
 
 T = TypeVar("T")
 MOST_SIZE = 2**31 - 1  # of an axis that is given
@@ -18,7 +19,9 @@ MOST_SIZE = 2**31 - 1  # of an axis that is given
 def add_validation(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """The group of options that say how two models are compared."""
     check = parser.add_argument_group("validation with onnxruntime")
-    check.add_argument("--providers", metavar="LIST", help="cpu,cuda (default: cpu, and cuda where there is one)")
+    check.add_argument("--providers", metavar="LIST",
+                       help=f"of {', '.join(PROVIDERS)}, with onnxruntime's options as in cpu,cuda:prefer_nhwc=1 "
+                       "(default: cpu, and cuda where there is one)")  # fmt: skip
     check.add_argument("--rtol", type=float, help="error allowed, relative to an output's scale (default: by type)")
     check.add_argument("--atol", type=float, help="absolute error allowed besides")
     check.add_argument("--seed", type=int, default=0, help="of the random inputs (default: %(default)s)")
@@ -72,7 +75,9 @@ def layout(name: str, text: str) -> str:
 
 def _providers(text: str | None) -> list[str] | None:
     names = text.split(",") if text else None
-    unknown = [name for name in names or () if name not in PROVIDERS]
-    if unknown:
-        raise UsageError(f"--providers {text}: {unknown[0]!r} is not one of {', '.join(PROVIDERS)}")
+    for name in names or ():
+        try:
+            provider_of(name)
+        except UsageError as error:
+            raise UsageError(f"--providers {text}: {error}") from error
     return names

@@ -16,7 +16,8 @@ from rewriter.steps import step
 from rewriter.validation.compare import Array
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.layouts import Layouts, stored
-from rewriter.validation.session import PROVIDERS, Session, missing, source
+from rewriter.validation.providers import USUAL, missing
+from rewriter.validation.session import Session, source
 
 WARM, LEAST, MOST = 3, 10, 1000  # rounds that are not counted; counted at least, and at most
 SECONDS = 3.0  # in which rounds are counted, if they are enough
@@ -61,7 +62,7 @@ def measure_latency(
     request = InputRequest(1, seed, input_shapes or {}, inputs or {})
     with contextlib.ExitStack() as stack:
         models = [source(model, stack) for model in (original, rewritten)]
-        asked = providers or [provider for provider in PROVIDERS if not missing(provider)]
+        asked = providers or [provider for provider in USUAL if not missing(provider)]
         timed = []
         for provider in asked:
             with step(f"on {provider}"):

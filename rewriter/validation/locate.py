@@ -25,7 +25,7 @@ from rewriter.validation.located import Located, Repro, Search, label, statistic
 from rewriter.validation.measure import measure
 from rewriter.validation.session import Feed, Session, dtype_of, proto, source
 from rewriter.validation.tried import arrangement
-from rewriter.validation.validate import Task, findings_of, float32_task, listened, reference_of
+from rewriter.validation.validate import Task, compare, float32_task, listened, reference_of
 from rewriter.validation.values import Values
 from rewriter.validation.verdict import Finding
 from rewriter.validation.wider import coarse_types
@@ -155,7 +155,7 @@ class _Pair:
             mine = {name: seen.layouts[name] for name in (*self.feed, *batch) if name in seen.layouts}
             task = replace(self.task, original=models[0], rewritten=models[1], layouts=mine, shaken=None)
             reference = reference_of(self.provider, task)
-            findings = findings_of(self.provider, task, reference)
+            findings = compare(self.provider, task, reference).findings
         failed = [finding.difference.text for finding in findings if finding.where is None]
         if failed and len(failed) == len(findings):
             raise CouldNotValidate(f"The values inside cannot be compared: the rewritten model {failed[0]}.")
@@ -209,7 +209,7 @@ class _Pair:
         """How two models of one output differ by more than noise, and what they give."""
         try:
             reference = reference_of(self.provider, task)
-            findings = listened(self.provider, task, reference, findings_of(self.provider, task, reference))
+            findings = listened(self.provider, task, reference, compare(self.provider, task, reference)).findings
         except CouldNotValidate:
             return None
         for finding in findings:

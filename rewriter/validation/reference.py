@@ -16,7 +16,8 @@ from rewriter.validation.constants import with_nudged_kernels
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.noise import NOISE_FACTOR, Noise
 from rewriter.validation.nudge import nudged
-from rewriter.validation.session import Feed, Session, proto, source
+from rewriter.validation.providers import CPU
+from rewriter.validation.session import LEVELS, Feed, Session, proto, source
 from rewriter.validation.wider import COARSE, coarse_inputs, coarse_types, widened
 
 NUDGES = 2  # how often per run the last bits of the inputs are changed
@@ -25,13 +26,16 @@ LOUD_NUDGES = 8  # how often by ``NOISE_FACTOR`` last bits, to see what jumps
 
 @dataclass(frozen=True)
 class Reference:
-    """What the original does: ``values`` by run and output, ``noise`` by output or item of a sequence.
+    """What the original does: ``values`` on the CPU by run and output, ``noise`` by output or item of a sequence.
 
+    To the noise belongs how it differs on ``provider``. ``base``: where the values are from, the provider itself if the
+    CPU has not all operators.
     ``coarse``: the original again, if it computes in float16 or bfloat16, and could be run in float32.
     """
 
     original: bytes | str
     provider: str
+    base: str
     seed: int
     inputs: list[str]
     outputs: list[str]
@@ -48,6 +52,11 @@ class Reference:
                 for name, one, other in pairs(output, value, again):
                     noise = self.noise.setdefault(name, Noise())
                     (noise.hear_jumps if loud else noise.hear)(run, one, other)
+
+    def hear_provider(self) -> None:
+        """Add how it differs on the provider. Raises ``RunFailed``."""
+        for level in LEVELS if self.provider != self.base else ():
+            self.hear(Session(self.original, self.provider, level), self.feeds)
 
     def hear_rounding(self, *rounds: list[Feed], loud: bool = False) -> None:
         """Add how a coarse original differs in float32. Raises ``RunFailed`` where it does not run so."""
@@ -90,23 +99,34 @@ class Reference:
 
 
 def make_reference(original: bytes | str, provider: str, request: InputRequest) -> Reference:
-    """Runs the original. Raises ``RunFailed`` and what ``make_feeds`` raises."""
-    session = Session(original, provider, "disabled")
+    """Runs the original, on the CPU if that has its operators. Raises ``RunFailed`` and what ``make_feeds`` raises."""
+    base, session = _first_session(original, provider)
     names, outputs, metadata = [spec.name for spec in session.inputs], session.outputs, session.metadata
     feeds = make_feeds(session, request)
     values = [session.run(feed) for feed in feeds]
     coarse = _coarse(original)
-    reference = Reference(original, provider, request.seed, names, outputs, metadata, feeds, values, coarse, {})
+    reference = Reference(original, provider, base, request.seed, names, outputs, metadata, feeds, values, coarse, {})
     rng = np.random.default_rng(request.seed)
     for _ in range(NUDGES):
         reference.hear(session, reference.nudged(rng))
     del session
-    reference.hear(Session(original, provider, "default"), feeds)
+    reference.hear(Session(original, base, "default"), feeds)
     try:
         reference.hear_rounding(feeds)
     except RunFailed:  # of what has no float32: the tolerance of its type stands for what cannot be measured
         return replace(reference, coarse=None, noise=_presumed(reference))
     return reference
+
+
+def _first_session(original: bytes | str, provider: str) -> tuple[str, Session]:
+    """Where the original runs without optimisation, and that session."""
+    try:
+        return CPU, Session(original, CPU, "disabled")
+    except RunFailed:
+        if provider != CPU:
+            with contextlib.suppress(RunFailed):  # its own fault is told: a broken model has the same on both
+                return provider, Session(original, provider, "disabled")
+        raise
 
 
 def in_float32(feed: Mapping[str, Array]) -> Feed:

@@ -1,12 +1,13 @@
-"""onnxruntime as the validator needs it: its execution providers, and sessions with numpy in and out."""
+"""onnxruntime as the validator needs it: sessions with numpy in and out, on a provider and no other."""
 
 import contextlib
 import ctypes
-import io
 import math
 import re
 import tempfile
-from importlib.metadata import distributions
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,57 +20,22 @@ from rewriter.files.reader import load
 from rewriter.files.whole import folder_beside
 from rewriter.steps import step
 from rewriter.validation.compare import RTOL, Array
+from rewriter.validation.providers import Provider, label, require, runtime
 
 Feed = dict[str, Array]
 Level = Literal["disabled", "default"]
 
 LEVELS: dict[Level, str] = {"disabled": "ORT_DISABLE_ALL", "default": "ORT_ENABLE_ALL"}
 
-# TF32 keeps 10 bits of the mantissa: its error would drown any that a rewrite makes.
-PROVIDERS: dict[str, list[tuple[str, dict[str, int]]]] = {
-    "cpu": [("CPUExecutionProvider", {})],
-    "cuda": [("CUDAExecutionProvider", {"use_tf32": 0}), ("CPUExecutionProvider", {})],
-}
-
-# Both distributions are the package onnxruntime: together they are whichever was written last, and removing one breaks
-# the other. Without a dependency on either, `pip install .` would not do.
-BUILDS = {"onnxruntime", "onnxruntime-gpu"}
-CURE = "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install onnxruntime-gpu`"
+RECORD = "session.record_ep_graph_assignment_info"  # onnxruntime's key
 
 
-def runtime() -> Any:
-    """onnxruntime. Raises ``CouldNotValidate`` if another build was removed from beneath it."""
-    import onnxruntime  # when it is first needed: a fault of usage or of a file is told without it
+@dataclass(frozen=True)
+class Placement:
+    """How many nodes a session runs on its provider, and how many of each operator elsewhere."""
 
-    if not hasattr(onnxruntime, "InferenceSession"):
-        raise CouldNotValidate(f"The installed onnxruntime is not complete: {CURE} (or onnxruntime, without CUDA).")
-    return onnxruntime
-
-
-def missing(provider: str) -> str | None:
-    """Why a provider is not to be had in this onnxruntime, in a few words."""
-    if full_name(provider) in runtime().get_available_providers():
-        return None
-    builds = BUILDS & {distribution.name for distribution in distributions()}
-    cause = ", since onnxruntime and onnxruntime-gpu are installed over each other" if builds == BUILDS else ""
-    return f"{provider.upper()} is not in this onnxruntime build{cause}"
-
-
-def require(provider: str) -> None:
-    """Raises ``CouldNotValidate`` if the provider is not to be had in this onnxruntime."""
-    if provider not in PROVIDERS:
-        raise CouldNotValidate(f"There is no provider {provider!r}: choose among {', '.join(PROVIDERS)}.")
-    fault = missing(provider)
-    if fault is not None:
-        raise CouldNotValidate(f"{fault}: {CURE}, or validate with another provider.")
-    if provider == "cuda":
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
-            runtime().preload_dlls()  # finds the CUDA and cuDNN libraries that were installed by pip
-
-
-def full_name(provider: str) -> str:
-    """onnxruntime's name of a provider."""
-    return PROVIDERS[provider][0][0]
+    own: int
+    elsewhere: Mapping[str, int]
 
 
 class Session:
@@ -81,28 +47,36 @@ class Session:
     """
 
     def __init__(self, model: bytes | str, provider: str, level: Level) -> None:
-        require(provider)
+        row = require(provider)
         ort = runtime()
         options = ort.SessionOptions()
         options.log_severity_level = 4  # errors come as exceptions, which say the same
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, LEVELS[level])
+        options.add_session_config_entry(RECORD, "1")
         try:
             # Without fallback: a run that fails on CUDA must not be repeated on the CPU in silence.
             with step(f"a model is loaded in onnxruntime on {provider}"):
-                self._session = ort.InferenceSession(model, options, providers=PROVIDERS[provider], enable_fallback=0)
+                self._session = ort.InferenceSession(model, options, providers=row.chain, enable_fallback=0)
         except Exception as error:  # onnxruntime's errors have no narrower base
             raise RunFailed(_short(error)) from error
-        if self._session.get_providers()[0] != full_name(provider):
-            raise CouldNotValidate(
-                f"This onnxruntime has {provider.upper()} but cannot start it here: check the GPU, its "
-                "driver and the CUDA and cuDNN libraries, or validate with another provider."
-            )
+        check_provider(self._session, provider, row)
+        self._full = row.full
         self.inputs: list[Any] = self._session.get_inputs()
         outputs = self._session.get_outputs()
         self.outputs: list[str] = [spec.name for spec in outputs]
         self.specs: list[Any] = outputs
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._has_foreign_types = any(_is_foreign(dtype_of(spec.type)) for spec in (*self.inputs, *outputs))
+
+    def placement(self) -> Placement:
+        """Which nodes run on the provider, and which onnxruntime gave to another in silence."""
+        nodes = Counter(
+            (part.ep_name == self._full, node.op_type)
+            for part in self._session.get_provider_graph_assignment_info()
+            for node in part.get_nodes()
+        )
+        elsewhere = {op: count for (is_own, op), count in sorted(nodes.items()) if not is_own}
+        return Placement(nodes.total() - sum(elsewhere.values()), elsewhere)
 
     def run(self, feed: Feed) -> list[Any]:
         """The outputs: arrays, lists of arrays for sequences, ``None`` for an empty optional. Raises ``RunFailed``."""
@@ -118,6 +92,24 @@ class Session:
             return list(self._session.run(None, feed))
         values = {name: _ort_value(array) for name, array in feed.items()}
         return [_from_ort_value(value) for value in self._session.run_with_ort_values(None, values)]
+
+
+def check_provider(session: Any, spec: str, row: Provider) -> None:
+    """Raises ``CouldNotValidate`` if the session runs on another provider, or with other options."""
+    if session.get_providers()[0] != row.full:
+        raise CouldNotValidate(
+            f"This onnxruntime has {label(spec)} but cannot start it here: check the device, its "
+            "driver and libraries (CUDA and cuDNN of a GPU), or validate with another provider."
+        )
+    taken = session.get_provider_options().get(row.full, {})
+    for name, value in row.options.items():
+        if _plain(taken.get(name, value)) != _plain(value):
+            raise CouldNotValidate(f"{label(spec)} takes {name}={taken[name]} for {value}: give another value.")
+
+
+def _plain(option: str) -> str:
+    """A value as onnxruntime has it, which knows two ways to write what is true."""
+    return {"true": "1", "false": "0"}.get(option.lower(), option.lower())
 
 
 def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> bytes | str:
@@ -158,9 +150,9 @@ def dtype_of(ort_type: str) -> np.dtype[Any] | None:
 
 
 def _short(error: Exception) -> str:
-    """The message on one line, without onnxruntime's prefix, at most 300 characters."""
+    """The message on one line, without onnxruntime's prefix, its beginning and end where it has over 300 characters."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
-    return text.rstrip(".") if len(text) <= 300 else text[:299] + "…"
+    return text.rstrip(".") if len(text) <= 300 else f"{text[:150]} … {text[-147:]}".rstrip(".")
 
 
 def _is_foreign(dtype: np.dtype[Any] | None) -> bool:

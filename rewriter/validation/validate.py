@@ -1,11 +1,12 @@
 """Proves a rewritten model equal to its original: onnxruntime runs both on the same inputs.
 
-The reference is the original without graph optimisation; the rewritten model must match it without and with. Deep nets
-amplify rounding: some differ from themselves by 1e-3 of the output's scale when the last bits of the input change. So a
-float output may be off by its type's tolerance or, if that is more, by ``NOISE_FACTOR`` times the original's own noise,
-which is the most that the original differs from itself
+The reference is the original on the CPU without graph optimisation; the rewritten model must match it without and with,
+on each provider, at the tolerance of that (``providers``). Deep nets amplify rounding: some differ from themselves by
+1e-3 of the output's scale when the last bits of the input change. So a float output may be off by its type's tolerance
+or, if that is more, by ``NOISE_FACTOR`` times the original's own noise, which is the most that it differs from itself
 
 * with graph optimisation, which reorders sums as a rewrite may,
+* on the provider,
 * with the last bit of every float input changed, a few times per run, and
 * if it computes in float16 or bfloat16, in float32, and rounded at every value (``wider``).
 
@@ -18,7 +19,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import ModelProto
@@ -32,8 +33,9 @@ from rewriter.validation.degenerate import notes_on
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.layouts import Layouts, of_perms, original_index, recorded, stored
 from rewriter.validation.noise import Noise
+from rewriter.validation.providers import CPU, USUAL, label, missing, provider_of, require
 from rewriter.validation.reference import Reference, in_float32, make_reference
-from rewriter.validation.session import LEVELS, PROVIDERS, Level, Session, missing, proto, source
+from rewriter.validation.session import LEVELS, Level, Placement, Session, proto, source
 from rewriter.validation.verdict import Fault, Finding, ProviderResult, ValidationReport, Where, judge, verdict
 from rewriter.validation.wider import widened
 
@@ -54,6 +56,13 @@ class Task:
     shaken: bytes | str | None = None
 
 
+class Compared(NamedTuple):
+    """How a rewritten model differs, and where its nodes ran, by level."""
+
+    findings: list[Finding]
+    placements: list[Placement]
+
+
 def validate(
     original: ModelProto | str | Path,
     rewritten: ModelProto | str | Path,
@@ -71,7 +80,8 @@ def validate(
 
     ``layouts``: how the rewritten model stores a graph input or output, by name, as the perm from the original's
     storage; any other is stored as in the original. ``None``: as the metadata of both models say.
-    ``providers``: ``"cpu"``, ``"cuda"``. ``None``: each that is to be had.
+    ``providers``: ``"cpu"``, ``"cuda"`` or another of ``PROVIDERS``, with options as in ``"cuda:prefer_nhwc=1"``.
+    ``None``: the CPU, and CUDA where it is to be had.
     ``rtol``, ``atol``: tolerances of float outputs, as a fraction of the output's scale (``None``: by type, raised by
     noise) and absolute (``None``: 0); their sum is allowed.
     ``input_shapes``, ``inputs``: sizes and data, in the original's layout, in place of made-up ones.
@@ -88,7 +98,7 @@ def validate(
         models, known = [source(model, stack) for model in (original, rewritten)], layouts
         task = Task(models[0], models[1], None if known is None else of_perms(known), request, rtol, atol or 0.0)
         if providers is None:
-            results = [_validate_if_there(provider, task) for provider in PROVIDERS]
+            results = [_validate_if_there(provider, task) for provider in USUAL]
         else:
             results = [_validate_on(provider, task) for provider in providers]
     if all(result.status == "unavailable" for result in results):
@@ -110,33 +120,58 @@ def _validate_if_there(provider: str, task: Task) -> ProviderResult:
 def _validate_on(provider: str, task: Task) -> ProviderResult:
     reference = reference_of(provider, task)
     degenerate = notes_on(reference.outputs, reference.values)
-    findings, wide = findings_of(provider, task, reference), None
-    if reference.coarse is not None and all(finding.where for finding in findings):
+    compared, wide = compare(provider, task, reference), None
+    if reference.coarse is not None and all(finding.where for finding in compared.findings):
         wide = _in_float32(provider, task, reference.coarse)
         if wide.fault:
             return wide
-    findings = listened(provider, task, reference, findings)
+    findings, placements = listened(provider, task, reference, compared)
     result = verdict(provider, findings, reference.feeds, noise_passes=wide is not None)
     widely = [wide.reason, *wide.notes] if wide else []
-    return replace(result, notes=[*dict.fromkeys([*result.notes, *widely, *degenerate])])
+    elsewhere = _elsewhere(provider, reference.base, placements) if result.status == "passed" else []
+    return replace(result, notes=[*dict.fromkeys([*result.notes, *elsewhere, *widely, *degenerate])])
+
+
+def _elsewhere(provider: str, base: str, placements: list[Placement]) -> list[str]:
+    """What was not compared where it was to be. Raises ``CouldNotValidate`` if nothing ran on the provider."""
+    operators = [_listed(placement.elsewhere) for placement in placements]
+    for placement, listed in zip(placements, operators, strict=True):
+        if listed and not placement.own:
+            raise CouldNotValidate(
+                f"Not validated on {label(provider)}: onnxruntime ran every node elsewhere, in silence ({listed})."
+            )
+    notes = []
+    if base != CPU:
+        notes.append(f"The original does not load on the CPU: it was compared as {label(provider)} runs it.")
+    if operators[-1]:  # as it is optimised by default
+        notes.append(f"Not validated on {label(provider)}, since onnxruntime ran them elsewhere: {operators[-1]}.")
+    return notes
+
+
+def _listed(operators: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {op}" for op, count in operators.items())
 
 
 def reference_of(provider: str, task: Task) -> Reference:
     """What the original makes of the inputs. Raises ``CouldNotValidate`` if it does not run."""
-    with _running_original(provider), step(f"the original on {provider}"):
-        reference = make_reference(task.original, provider, task.request)
+    require(provider)
+    with step(f"the original on {provider}"):
+        with _running_original(CPU):
+            reference = make_reference(task.original, provider, task.request)
+        with _running_original(provider):
+            reference.hear_provider()
     _check_layouts(task.layouts or {}, [*reference.inputs, *reference.outputs])
     return reference
 
 
-def listened(provider: str, task: Task, reference: Reference, findings: list[Finding]) -> list[Finding]:
-    """The findings; where they exceed what is allowed, those after listening closer to the original's noise."""
-    if not any(finding.excess > 1 and finding.where for finding in findings):
-        return findings
+def listened(provider: str, task: Task, reference: Reference, compared: Compared) -> Compared:
+    """The same; where findings exceed what is allowed, again after listening closer to the original's noise."""
+    if not any(finding.excess > 1 and finding.where for finding in compared.findings):
+        return compared
     with _running_original(provider):
         reference.listen_closer()
     _hear_constants(provider, task, reference)
-    return findings_of(provider, task, reference)
+    return compare(provider, task, reference)
 
 
 @contextlib.contextmanager
@@ -190,9 +225,12 @@ def _check_layouts(layouts: Layouts, names: list[str]) -> None:
         )
 
 
-def findings_of(provider: str, task: Task, reference: Reference) -> list[Finding]:
-    """How the rewritten model differs, in every output of every run at every level until it fails to run."""
-    findings: list[Finding] = []
+def compare(provider: str, task: Task, reference: Reference) -> Compared:
+    """How the rewritten model differs, in every output of every run at every level until it fails to run.
+
+    And where its nodes ran, by level.
+    """
+    findings, placements = list[Finding](), list[Placement]()
     for level in LEVELS:
         fault: Fault = "does not load in onnxruntime"
         try:
@@ -200,10 +238,11 @@ def findings_of(provider: str, task: Task, reference: Reference) -> list[Finding
                 session = Session(task.rewritten, provider, level)
                 fault = "does not run in onnxruntime"
                 findings += _differences(session, level, task, reference)
+                placements.append(session.placement())
         except RunFailed as error:
             text = f"{fault} on {provider} at optimisation level {level}: {error}"
             findings.append(Finding(unlike(text), fault=fault))
-    return findings
+    return Compared(findings, placements)
 
 
 def _differences(session: Session, level: Level, task: Task, reference: Reference) -> Iterator[Finding]:
@@ -212,13 +251,14 @@ def _differences(session: Session, level: Level, task: Task, reference: Referenc
         was = f"{reference.inputs} and {reference.outputs}"
         yield Finding(unlike(f"has inputs {names} and outputs {session.outputs} instead of {was}"))
         return
+    least = provider_of(reference.provider).rtol
     for run, values in enumerate(reference.values):
         layouts, results = _run(session, run, task, reference)
         for output, value, got in zip(session.outputs, values, results, strict=True):
             for name, expected, result in pairs(output, stored(output, value, layouts), got):
                 noise = reference.noise.get(name, Noise())
                 others = [stored(output, other, layouts) for other in noise.others.get(run, ())]
-                finding = judge(expected, result, others, noise, task.rtol, task.atol)
+                finding = judge(expected, result, others, noise, task.rtol, task.atol, least)
                 index = original_index(finding.difference.index, layouts.get(output), np.shape(result))
                 yield replace(finding, where=Where(name, index, run, level))
 

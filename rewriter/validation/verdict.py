@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from rewriter.errors import CouldNotValidate
-from rewriter.validation.compare import Array, Difference, difference
+from rewriter.validation.compare import RTOL, Array, Difference, difference
 from rewriter.validation.noise import NOISE_FACTOR, NOISE_LIMIT, Noise
 from rewriter.validation.session import Feed, Level
 
+WHEN = "when the last bits of its input, the order of its sums or the provider change"
 Fault = Literal["differs from the original", "does not load in onnxruntime", "does not run in onnxruntime"]
 DIFFERS: Fault = "differs from the original"
 
@@ -123,14 +126,24 @@ class Finding:
         return self.excess > 1 and (is_level or self.difference.share <= self.noise.share)
 
 
-def judge(expected: Any, got: Any, others: Sequence[Array], noise: Noise, rtol: float | None, atol: float) -> Finding:
+def judge(
+    expected: Any,
+    got: Any,
+    others: Sequence[Array],
+    noise: Noise,
+    rtol: float | None,
+    atol: float,
+    least: float = 0.0,
+) -> Finding:
     """How ``got`` differs from what is expected, or from ``others``, which the original has there at other times.
 
-    Allowed is, of floats, ``rtol`` (``None``: by type), raised by noise, and ``atol``.
+    Allowed is, of floats, ``rtol`` (``None``: by type, of float32 and coarser ones at least ``least``), raised by
+    noise, and ``atol``.
     """
     most = difference(expected, got)
     if most.rtol:
-        rtol = max(most.rtol if rtol is None else rtol, min(NOISE_FACTOR * noise.level, NOISE_LIMIT))
+        by_type = max(most.rtol, least) if most.rtol >= RTOL[np.dtype(np.float32)] else most.rtol
+        rtol = max(by_type if rtol is None else rtol, min(NOISE_FACTOR * noise.level, NOISE_LIMIT))
         finding = Finding(most, None, rtol, atol, noise)
     else:
         finding = Finding(most, noise=noise)
@@ -192,8 +205,7 @@ def _own_noise(finding: Finding) -> tuple[str, str]:
     if most.share <= noise.share:
         own, error = f"in {_percent(noise.share)} of its elements", f"in {_percent(most.share)}"
     output = finding.where.output if finding.where else ""
-    when = "when the last bits of its input or the order of its sums change"
-    return f"The original's output {output} differs from itself {own} {when}", error
+    return f"The original's output {output} differs from itself {own} {WHEN}", error
 
 
 def _notes(findings: list[Finding]) -> list[str]:
@@ -207,7 +219,7 @@ def _notes(findings: list[Finding]) -> list[str]:
     if tied.ties and tied.where:
         notes.append(
             f"Output {tied.where.output} differs in {_percent(tied.ties)} of its elements, each time to what the "
-            "original, too, gives there when the last bits of its input change."
+            f"original, too, gives there {WHEN}."
         )
     return notes
 

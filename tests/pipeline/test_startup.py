@@ -10,7 +10,7 @@ import rewriter
 from passes import dialects
 from passes.dialects.base import WEIGHT_LAYOUTS
 from rewriter import choices, weights
-from rewriter.validation.session import PROVIDERS
+from rewriter.validation.providers import PROVIDERS
 from tests.support.graphs import COMMITTED, ROOT
 
 HEAVY = ("numpy", "onnx", "onnx_graphsurgeon", "onnxruntime", "rich", "highspy")

@@ -139,7 +139,8 @@ MISTAKES = [
     (["--atol", "inf"], "--atol is inf; give a number from 0 on"),
     (["--atol", "nan"], "--atol is nan; give a number from 0 on"),
     (["--inputs", "nowhere.npz"], "nowhere.npz"),
-    (["--providers", "tpu"], "--providers tpu: 'tpu' is not one of cpu, cuda"),
+    (["--providers", "cpu,cuda:tf32"], "--providers cpu,cuda:tf32: 'cuda:tf32': write cuda:OPTION=VALUE"),
+    (["--providers", "tpu"], "--providers tpu: 'tpu' is not one of cpu, cuda, tensorrt, openvino"),
 ]
 
 
