@@ -19,7 +19,7 @@ PROGRAM = f"""
 import importlib, sys
 sys.argv = sys.argv[1:]
 try:
-    sys.exit(importlib.import_module(sys.argv[0] + ".cli").main(GIVEN))
+    sys.exit(importlib.import_module(sys.argv[0]).main(GIVEN))
 except SystemExit as stop:
     print(stop.code, *(name for name in {HEAVY} if name in sys.modules))
 """
@@ -33,7 +33,7 @@ def end(*argv: str, given: str = "sys.argv[1:]") -> tuple[int, set[str]]:
     return int(code), set(loaded)
 
 
-@pytest.mark.parametrize("module", ["rewriter", "rewriter.validate", "rewriter.weights"])
+@pytest.mark.parametrize("module", ["rewriter.cli", "rewriter.validate_cli", "rewriter.weights.cli"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_imports_nothing_heavy(module: str, option: str) -> None:
     assert end(module, option) == (0, set())
@@ -42,21 +42,21 @@ def test_help_imports_nothing_heavy(module: str, option: str) -> None:
 def test_the_process_that_waits_imports_nothing_heavy(tmp_path: Path) -> None:
     """So that its fork takes a millisecond, and nothing is lost in it."""
     output = tmp_path / "out.onnx"
-    assert end("rewriter", MODEL, "--to", "nhwc", "-q", "--no-validate", "-o", str(output), given="") == (0, set())
+    assert end("rewriter.cli", MODEL, "--to", "nhwc", "-q", "--no-validate", "-o", str(output), given="") == (0, set())
     assert output.exists()
 
 
 MISTAKES = [
-    ["rewriter", MODEL],
-    ["rewriter", MODEL, "--to", "nhcw"],
-    ["rewriter", MODEL, "--to", "nhwc", "-o", MODEL],
-    ["rewriter", MODEL, "--to", "nhwc", "--layout", "input"],
-    ["rewriter", MODEL, "--to", "nhwc", "--providers", "tpu"],
-    ["rewriter", MODEL, "--to", "nhwc", "--input-shape", "input=1,a"],
-    ["rewriter", MODEL, "--to", "nhwc", "--check-all", "--no-validate"],
-    ["rewriter.validate", MODEL, MODEL, "--layout", "input"],
-    ["rewriter.validate", MODEL, MODEL, "--runs", "0"],
-    ["rewriter.weights", MODEL, "--for", "caffe"],
+    ["rewriter.cli", MODEL],
+    ["rewriter.cli", MODEL, "--to", "nhcw"],
+    ["rewriter.cli", MODEL, "--to", "nhwc", "-o", MODEL],
+    ["rewriter.cli", MODEL, "--to", "nhwc", "--layout", "input"],
+    ["rewriter.cli", MODEL, "--to", "nhwc", "--providers", "tpu"],
+    ["rewriter.cli", MODEL, "--to", "nhwc", "--input-shape", "input=1,a"],
+    ["rewriter.cli", MODEL, "--to", "nhwc", "--check-all", "--no-validate"],
+    ["rewriter.validate_cli", MODEL, MODEL, "--layout", "input"],
+    ["rewriter.validate_cli", MODEL, MODEL, "--runs", "0"],
+    ["rewriter.weights.cli", MODEL, "--for", "caffe"],
 ]
 
 
@@ -68,7 +68,7 @@ def test_mistakes_in_the_options_import_nothing_heavy(argv: list[str]) -> None:
 def test_what_is_wrong_with_a_file_is_told_without_onnxruntime(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("# Not a model\n")
     for argv in (["none.onnx"], ["text.onnx"], [MODEL, "--layout", "nowhere=keep"]):
-        code, loaded = end("rewriter", str(tmp_path / argv[0]), "--to", "nhwc", *argv[1:])
+        code, loaded = end("rewriter.cli", str(tmp_path / argv[0]), "--to", "nhwc", *argv[1:])
         assert (code, loaded & {"onnxruntime"}) == (2, set())
 
 
