@@ -112,9 +112,16 @@ def test_the_step_is_told() -> None:
         run(nested)
 
 
+def interrupt_the_parent() -> None:
+    """When it waits: earlier a signal may go to another thread of this test run, and be lost in what Python does after
+    a fork. A command has one thread."""
+    time.sleep(0.5)
+    os.kill(os.getppid(), signal.SIGTERM)
+
+
 def interrupt() -> int:
     """It does not listen, and so cannot say that it was interrupted."""
-    os.kill(os.getppid(), signal.SIGTERM)
+    interrupt_the_parent()
     time.sleep(99)
     return 0
 
@@ -151,7 +158,7 @@ def test_each_step_has_its_own_time() -> None:
 def test_interrupts_reach_the_child() -> None:
     def work() -> int:
         try:
-            os.kill(os.getppid(), signal.SIGTERM)
+            interrupt_the_parent()
             time.sleep(99)
         except KeyboardInterrupt:
             return 130
@@ -168,8 +175,7 @@ def test_a_child_that_does_not_listen_is_killed(times: int, grace: float, monkey
     def work() -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for _ in range(times):
-            os.kill(os.getppid(), signal.SIGTERM)
-            time.sleep(0.1)
+            interrupt_the_parent()
         time.sleep(99)
         return 0
 
