@@ -1,6 +1,7 @@
 """The command line as a program of its own, with something planted in its process."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -35,7 +36,13 @@ def start(path: Path, *more: str, plant: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(plant=plant), *argv],
         cwd=ROOT, env=env, start_new_session=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=listen,
     )  # fmt: skip
+
+
+def listen() -> None:
+    """Ctrl-C ends this process, even where whoever started the tests ignores it, as a shell in the background does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end(path: Path, *more: str, plant: str = "") -> tuple[int, str]:
