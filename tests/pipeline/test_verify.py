@@ -136,7 +136,7 @@ def wrong(culprit: str, breaks: Callable[[gs.Graph], gs.Graph]) -> tuple[Pass, .
             given = right.run(work)
             if right.gives == "graph":
                 return breaks(given)
-            if right.gives == "planned":
+            if right.gives in ("planned", "pushed"):
                 return given._replace(graph=breaks(given.graph))
             work.graph = breaks(work.graph)
             return given
