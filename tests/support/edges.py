@@ -16,6 +16,8 @@ NUMBERS_ONLY = {
     "DeformConv",  # offsets without end
     "AveragePool",  # beside padding: seen in onnxruntime 1.31
 }  # fmt: skip
+# With other data they give other shapes than are declared
+SHAPED_BY_DATA = {"NonZero", "Unique", "NonMaxSuppression", "Compress"}
 
 
 def edged(array: Array, rng: np.random.Generator, endless: bool) -> Array:
@@ -26,7 +28,7 @@ def edged(array: Array, rng: np.random.Generator, endless: bool) -> Array:
     made, draw = array.copy(), rng.random(array.shape)
     made[draw < 1 / 3] = array.flat[0]
     if array.dtype.kind == "f":
-        tiny = ml_dtypes.finfo(array.dtype).smallest_subnormal  # type: ignore[no-untyped-call]
+        tiny = float(ml_dtypes.finfo(array.dtype).smallest_subnormal)  # type: ignore[no-untyped-call]
         _put(made, draw > 7 / 8, rng, [0.0, -0.0, tiny, -tiny * 3])
         if endless:
             _put(made, (draw > 6 / 8) & (draw < 7 / 8), rng, [np.inf, -np.inf, np.nan])
