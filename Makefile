@@ -15,7 +15,7 @@ TO ?= nhwc
 GRAPHS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz faults operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ fuzz: $(VENV)/ready  ## random graphs, converted every way (GRAPHS=1000)
 
 faults: $(VENV)/ready  ## plant faults in rules; are they found, and where they are?
 	$(VENV)/bin/python -m tests.tools.faults
+
+mutants: $(VENV)/ready  ## plant 120 faults in the tool, one at a time; which do its tests not notice? (an hour; goes on if ended)
+	$(VENV)/bin/python -m tests.tools.mutants
 
 operators: $(VENV)/ready  ## write docs/operators.md from the registry
 	$(VENV)/bin/python -m tests.tools.make_operators

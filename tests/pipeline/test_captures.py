@@ -98,6 +98,16 @@ def test_a_constant_that_only_a_body_reads(to: str, dialect: str) -> None:
 
 
 @every_direction
+def test_a_constant_of_a_body_stays_there(to: str, dialect: str) -> None:
+    bodies = relu_or_neg("c")
+    adding = graph([node("Add", ["c", "k"], ["sum"])], {}, {"sum": IMAGE}, {"k": random(1, 3, 5, 7)})
+    nodes = [conv("x", "c"), node("If", ["flag"], ["i"], **{**bodies, "else_branch": adding}), conv("i", "y")]
+    inputs = [value("x", IMAGE), value("flag", [], BOOL)]
+    result = converted(model(nodes, inputs, {"y": IMAGE}, KERNEL), to, dialect).model
+    assert "k" not in weights(result)
+
+
+@every_direction
 def test_a_kernel_that_a_body_reads_too(to: str, dialect: str) -> None:
     branches = {}
     for name, op in (("then_branch", "Relu"), ("else_branch", "Neg")):

@@ -157,3 +157,22 @@ def test_a_sliced_dynamic_axis_has_another_size() -> None:
     shape = dims(rewrite(a_model, "nchw").model.graph.value_info)["s"]
     assert shape[2] == 5
     assert not {"n", "h"} & set(shape)
+
+
+def test_a_model_that_imports_no_standard_operators_gets_some_for_its_transposes() -> None:
+    original = model([node("Gelu", ["x"], ["y"], domain="com.microsoft")], {"x": IMAGE}, {"y": IMAGE}, ir=10)
+    del original.opset_import[:]
+    original.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    result = converted(original, "nhwc", "onnx", layouts={"x": "nhwc", "y": "keep"})
+    assert count(result.model) == 1
+    assert {opset.domain: opset.version for opset in result.model.opset_import} == {"com.microsoft": 1, "": 17}
+
+
+@every_direction
+def test_what_is_noted_of_quantisation_stays(to: str, dialect: str) -> None:
+    original = model([conv("x", "c"), node("Relu", ["c"], ["y"])], {"x": IMAGE}, {"y": IMAGE}, KERNEL)
+    for name in ("x", "y"):
+        note = original.graph.quantization_annotation.add(tensor_name=name)
+        note.quant_parameter_tensor_names.add(key="SCALE_TENSOR", value="w")
+    result = converted(original, to, dialect).model
+    assert list(result.graph.quantization_annotation) == list(original.graph.quantization_annotation)

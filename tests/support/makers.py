@@ -60,7 +60,9 @@ def barrier(g: Growing) -> None:
     x = g.value(lambda array: array.ndim > 0)
     axis = g.axis(x)
     index = g.constant(g.rng.integers(0, g.shape(x)[axis], g.shape(x)))
-    op = g.pick(["TopK", "CumSum", "NonZero", "GatherElements", "ScatterElements", "Trilu", "Compress", "Einsum"])
+    op = g.pick(
+        ["TopK", "CumSum", "NonZero", "GatherElements", "ScatterElements", "Trilu", "Compress", "Einsum", "Unique"]
+    )
     if op == "TopK" and g.opset >= 11:
         g.add("TopK", [x, g.ints([1])], 2, axis=axis)
     elif op == "CumSum":
@@ -71,6 +73,8 @@ def barrier(g: Growing) -> None:
         g.add(op, [x, index, g.weights(*g.shape(x))], axis=axis)
     elif op == "Compress":
         g.add(op, [x, g.constant(np.arange(g.shape(x)[axis]) % 2 == 0)], axis=axis)
+    elif op == "Unique":
+        g.add(op, [x], 4, axis=axis, sorted=g.below(2))
     elif op == "Einsum":
         letters = "abcdef"[: len(g.shape(x))]
         g.add(op, [x], equation=f"{letters}->{''.join(g.rng.permutation(list(letters)).tolist())}")

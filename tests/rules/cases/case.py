@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
+from tests.support.edges import edged
+
 Array = NDArray[Any]
 Dim = int | str
 TOLERANCE = 1e-5  # of the largest result: for operators that do not compute exactly in integers
@@ -100,6 +102,12 @@ class Case:
             elif isinstance(operand, tuple):
                 feeds[f"x{i}"] = values(rng, sizes(operand), self.dtype, self.data)
         return feeds
+
+    def at_edges(self, endless: bool) -> dict[str, Array]:
+        """The same with ties, zeros, denormals and, if ``endless``, infinities and NaN; what is ``Fed`` stays."""
+        rng = np.random.default_rng(11)
+        fed = {f"x{i}" for i, operand in enumerate(self.operands) if isinstance(operand, Fed)}
+        return {name: array if name in fed else edged(array, rng, endless) for name, array in self.feeds().items()}
 
     def _node(self, names: list[str]) -> NodeProto:
         results = [f"y{j}" for j in range(self.outputs)]

@@ -19,6 +19,8 @@ def placed(most: int, axis: int, *shape: int) -> Array:
 
 MASK = np.asarray([True, False, True])
 SLICES = np.asarray([[1, 0, 1], [0, 2, 0], [1, 0, 1]], dtype=np.float32)
+# slices that are sorted otherwise where their axes have changed places
+TIED = np.asarray([[0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0]], dtype=np.float32).reshape(3, 3, 2)
 SIX = np.asarray([[1, 0], [0, 2], [1, 1]])
 HOLES = np.asarray([0, 1, 0, 2, 3, 0, 4] * 15, dtype=np.float32)
 
@@ -45,6 +47,9 @@ ROWS = [
     case("Unique", 11, Fed(SLICES), axis=0, sorted=0, outputs=4),
     case("Unique", 11, Fed(SLICES[:, :, None].repeat(2, 2)), axis=0, sorted=0, outputs=4),
     case("Unique", 11, Fed(SLICES[:, :, None].repeat(2, 2)), axis=0, outputs=4, accepts="sorted slices"),
+    case("Unique", 11, Fed(TIED), axis=0, outputs=4, accepts="sorted slices"),
+    case("Unique", 11, Fed(TIED.repeat(2, 1)), axis=0, outputs=4, accepts="sorted slices"),
+    case("Unique", 11, Fed(TIED.repeat(2, 1)), axis=0, sorted=0, outputs=4),
     case("Unique", 11, Fed(SLICES), axis=-1, outputs=4, accepts="sorted slices"),
     case("Unique", 11, Fed(SLICES), outputs=4, accepts="none"),
     case("TensorScatter", 24, (2, 3, 7, 5), (2, 3, 2, 5), I(1, 4), accepts="batch"),

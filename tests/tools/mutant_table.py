@@ -1,0 +1,117 @@
+"""Which tests reach a place, which mutations survived once, and which change nothing that can be seen."""
+
+from tests.support.mutations import Mutation
+
+# Path, and the tests that reach it, the likeliest first: one command each
+OPERATORS = "the operators of the file"
+LAW = f"rules/test_law.py rules/test_labels.py -k {OPERATORS}"
+LAYOUTS = "rules/test_perm.py rules/test_layout.py rules/test_recipe.py rules/test_reshape.py rules/test_orders.py"
+SMALL = "pipeline/test_traps.py pipeline/test_sharing.py pipeline/test_shapes.py pipeline/test_captures.py"
+NETS = "pipeline/test_models.py pipeline/test_roundtrip.py -k resnet or unet or swin"
+PLANS = (
+    "plan/test_cost.py plan/test_units.py plan/test_plan.py plan/test_products.py plan/test_roles.py plan/test_sizes.py"
+)
+SOLVED = "plan/test_reduced.py plan/test_oracle.py plan/test_plan.py plan/test_runtimes.py plan/test_unknown_rank.py"
+COMMANDS = "pipeline/test_cli.py pipeline/test_usage_errors.py pipeline/test_child.py pipeline/test_errors.py"
+PAGES = "report/test_terminal.py report/test_page.py report/test_document.py pipeline/test_report.py"
+SAME = "validation/test_validate.py validation/test_verdict.py validation/test_heads.py validation/test_float16.py"
+FILES = "pipeline/test_files.py pipeline/test_nothing_lost.py"
+WEIGHTS = "weights/test_layers.py weights/test_letters.py weights/test_padding.py weights/test_weights.py"
+REACHED: dict[str, tuple[str, ...]] = {
+    "passes/rules/attention.py": (LAW, "pipeline/test_attention.py"),
+    "passes/rules/contraction.py": (LAW, "plan/test_products.py rules/test_orders.py", SMALL),
+    "passes/rules/control.py": ("pipeline/test_control.py pipeline/test_captures.py",),
+    "passes/rules/labels.py": ("rules/test_labels.py plan/test_roles.py", "pipeline/test_interface.py"),
+    "passes/rules/move.py": ("rules/test_wrong_rules.py rules/test_plugin.py rules/test_orders.py", SMALL),
+    "passes/rules/node.py": ("rules/test_plugin.py rules/test_orders.py", "rules/test_law.py", SMALL),
+    "passes/rules/norm.py": (LAW, "rules/test_groups.py rules/test_dialect.py"),
+    "passes/rules/quant.py": (LAW, "pipeline/test_quantised.py"),
+    "passes/rules/reshape.py": (LAW, "rules/test_reshape.py rules/test_orders.py pipeline/test_shapes.py"),
+    "passes/rules/rule.py": ("rules/test_wrong_rules.py rules/test_plugin.py", "rules/test_law.py"),
+    "passes/rules/": (LAW, "rules/test_orders.py rules/test_operators.py", SMALL),
+    "passes/layout/": (LAYOUTS, "rules/test_wrong_rules.py", SMALL, "plan/test_plan.py rules/test_law.py"),
+    "passes/dialects/": ("rules/test_dialect.py rules/test_new_dialect.py", SMALL, "pipeline/test_roundtrip.py"),
+    "passes/ir/": (
+        "pipeline/test_versions.py pipeline/test_names.py pipeline/test_captures.py", SMALL, "pipeline/test_verify.py",
+        "pipeline/test_control.py pipeline/test_own_functions.py pipeline/test_dtypes.py", NETS,
+    ),
+    "passes/normalize/attention_pattern.py": ("pipeline/test_attention.py",),
+    "passes/normalize/fuse_attention.py": ("pipeline/test_attention.py",),
+    "passes/normalize/fuse_group_norm.py": ("rules/test_groups.py pipeline/test_roundtrip.py",),
+    "passes/normalize/raise_opset.py": ("pipeline/test_raise_opset.py pipeline/test_attention.py",),
+    "passes/normalize/": (
+        SMALL, "pipeline/test_own_functions.py pipeline/test_control.py pipeline/test_names.py",
+        "pipeline/test_sequences.py pipeline/test_verify.py rules/test_groups.py plan/test_runtimes.py", NETS,
+    ),
+    "passes/apply/hold_changes.py": ("plan/test_runtimes.py",),
+    "passes/apply/widen_vectors.py": ("pipeline/test_widen.py",),
+    "passes/apply/quantize_as_functions.py": ("pipeline/test_quantised.py",),
+    "passes/apply/": (
+        SMALL, "plan/test_products.py pipeline/test_own_functions.py pipeline/test_sequences.py",
+        "pipeline/test_control.py pipeline/test_quantised.py pipeline/test_verify.py", NETS,
+    ),
+    "passes/plan/roles.py": ("plan/test_roles.py pipeline/test_interface.py",),
+    "passes/plan/evidence.py": ("plan/test_roles.py pipeline/test_interface.py",),
+    "passes/plan/interface.py": ("plan/test_roles.py pipeline/test_interface.py",),
+    "passes/plan/situations.py": ("plan/test_runtimes.py plan/test_cost.py",),
+    "passes/plan/explain.py": ("plan/test_plan.py pipeline/test_report.py",),
+    "passes/plan/blame.py": ("plan/test_plan.py pipeline/test_report.py", PAGES),
+    "passes/plan/": (PLANS, SMALL, SOLVED, "pipeline/test_control.py"),
+    "passes/pipeline.py": ("pipeline/test_verify.py pipeline/test_traps.py pipeline/test_attention.py", NETS),
+    "rewriter/child.py": ("pipeline/test_child.py pipeline/test_ended.py",),
+    "rewriter/steps.py": ("pipeline/test_child.py pipeline/test_ended.py", PAGES),
+    "rewriter/progress.py": ("report/test_terminal.py", "pipeline/test_cli.py"),
+    "rewriter/streams.py": ("pipeline/test_streams.py",),
+    "rewriter/validate_cli.py": ("validation/test_validate_cli.py",),
+    "rewriter/comparison.py": (COMMANDS, "validation/test_validate_cli.py validation/test_repro.py", PAGES),
+    "rewriter/interface.py": (COMMANDS, "pipeline/test_roundtrip.py pipeline/test_report.py", "pipeline/test_names.py"),
+    "rewriter/faults/": ("pipeline/test_broken_models.py",),
+    "rewriter/files/": (FILES, "pipeline/test_streams.py"),
+    "rewriter/report/": (PAGES, "pipeline/test_cli.py"),
+    "rewriter/shapes/": (
+        "pipeline/test_disputed.py pipeline/test_ranks.py pipeline/test_shapes.py plan/test_sizes.py",
+        "pipeline/test_quantised.py pipeline/test_verify.py pipeline/test_errors.py", NETS,
+    ),
+    "rewriter/validation/latency.py": ("report/test_terminal.py", "pipeline/test_cli.py"),
+    "rewriter/validation/interface.py": ("validation/test_validate_cli.py validation/test_inputs.py",),
+    "rewriter/validation/layouts.py": ("validation/test_validate_cli.py validation/test_locate.py",),
+    "rewriter/validation/locate": ("validation/test_locate.py validation/test_repro.py",),
+    "rewriter/validation/repro.py": ("validation/test_repro.py validation/test_locate.py",),
+    "rewriter/validation/tried.py": ("validation/test_validate_cli.py validation/test_locate.py",),
+    "rewriter/validation/values.py": ("validation/test_locate.py validation/test_repro.py",),
+    "rewriter/validation/inputs.py": ("validation/test_inputs.py validation/test_degenerate.py pipeline/test_cli.py",),
+    "rewriter/validation/degenerate.py": ("validation/test_degenerate.py",),
+    "rewriter/validation/wider.py": (
+        "validation/test_wider.py", "validation/test_float16.py validation/test_planted.py",
+    ),
+    "rewriter/validation/": (
+        SAME, "validation/test_degenerate.py validation/test_wider.py validation/test_inputs.py",
+        "pipeline/test_cli.py", "validation/test_planted.py",
+    ),
+    "rewriter/weights/cli.py": ("weights/test_weights_cli.py",),
+    "rewriter/weights/tflite_file.py": ("weights/test_weights_cli.py",),
+    "rewriter/weights/": (WEIGHTS, "weights/test_weights_cli.py weights/test_weights_page.py"),
+    "rewriter/": (COMMANDS, "pipeline/test_report.py pipeline/test_verify.py pipeline/test_roundtrip.py", PAGES),
+}  # fmt: skip
+
+# Mutations that no test of 0.2.0 noticed: path, line as it stands, what is done to it, what it becomes
+SURVIVED_ONCE: tuple[tuple[str, str, str, str], ...] = (
+    ("passes/rules/index.py",
+     'if node.attr("sorted", 1) and not layout.require_natural(axis).drop({axis}).is_natural:',
+     "a changed order inside slices is not refused", 'if node.attr("sorted", 1) and not layout.require_natural(axis):'),
+    ("passes/ir/exporter.py", "target.quantization_annotation.add().CopyFrom(note)",
+     "quantization annotations lost", "continue"),
+    ("passes/ir/declared.py", 'return imports_of(model).get("", 17)',
+     "no default opset", 'return imports_of(model).get("", 0)'),
+    ("passes/rules/norm.py", "if p[1:2] == (1,):", "BatchNormalization is respelled in any layout", "if False:"),
+)  # fmt: skip
+
+# Mutations that change nothing that can be seen, by `Mutation.key`, and why
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("passes/ir/graph.py", "name, n = wish, 1", "1 to 2"): "names only have to be new: no number is promised",
+}
+
+
+def commands(mutation: Mutation) -> tuple[str, ...]:
+    """The tests that reach a mutation's file: those of the longest path that begins as its path."""
+    return REACHED[max((path for path in REACHED if mutation.path.startswith(path)), key=len)]
