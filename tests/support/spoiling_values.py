@@ -66,7 +66,7 @@ def declared_shape(model: ModelProto, rng: Random) -> None:
     if what == 0:
         dims.add().dim_value = rng.choice(INTS)
     elif what == 1:
-        dims.pop()
+        del dims[-1]
     elif what == 2:
         rng.choice(dims).dim_param = rng.choice([*NAMES, "N", "batch"])
     elif what == 3:

@@ -117,7 +117,7 @@ def prepare(folder: Path, rng: Random) -> None:
     x, z = (np.asarray(rng.choice([0.5, np.nan, 1e38]) * np.ones([1, 3, 5, 7]), np.float32) for _ in "xz")
     np.savez(
         folder / "data.npz",
-        **rng.choice([{"x": x, "z": z}, {"x": x}, {"other": x}, {"x": x[0]}, {"x": np.ones([1, 3, 5, 7], int)}]),
+        **rng.choice([{"x": x, "z": z}, {"x": x}, {"other": x}, {"x": x[0]}, {"x": x > 0}]),
     )
     (folder / "other.npz").write_bytes(rng.choice([b"", b"PK", (folder / "data.npz").read_bytes()[:99]]))
     (folder / "folder").mkdir()

@@ -78,13 +78,13 @@ def content(folder: Path) -> str:
 
 def whole_run(path: Path, plant: str, *more: str) -> tuple[float, float]:
     """Seconds in all and seconds to write, of a run that is not killed."""
-    begin, wrote = time.monotonic(), 0.0
+    begin, writes = time.monotonic(), list[float]()
     with start(path, *more, plant=plant) as running:
         while running.poll() is None:
-            wrote += 0.001 if begun(path) else 0.0
+            writes += [time.monotonic()] if begun(path) else []
             time.sleep(0.001)
         assert running.returncode == 0, running.stderr and running.stderr.read()
-    return time.monotonic() - begin, wrote
+    return time.monotonic() - begin, writes[-1] - writes[0] if writes else 0.0
 
 
 def kind(folder: Path, plant: str, has_old: bool, checks: bool) -> Kind:
