@@ -13,6 +13,9 @@ OPENVINO_EP := .venv-openvino-ep
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
+FILES ?= 20000
+LINES ?= 2000
+FIRST ?= 0
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
@@ -68,6 +71,13 @@ conformance: $(VENV)/ready  ## onnx's own conformance suite, converted every way
 
 fuzz: $(VENV)/ready  ## random graphs, converted every way (GRAPHS=1000)
 	$(VENV)/bin/python -m tests.tools.fuzz $(GRAPHS)
+
+fuzz-files: $(VENV)/ready  ## broken files and command lines (FILES=20000 LINES=2000 FIRST=0, the first seed)
+	$(VENV)/bin/python -m tests.tools.fuzz_lines $(LINES) $(FIRST)
+	$(VENV)/bin/python -m tests.tools.fuzz_files $(FILES) $(FIRST)
+
+kills: $(VENV)/ready  ## real runs, killed at 200 random moments
+	$(VENV)/bin/python -m tests.tools.kills 200
 
 faults: $(VENV)/ready  ## plant faults in rules; are they found, and where they are?
 	$(VENV)/bin/python -m tests.tools.faults

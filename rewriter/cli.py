@@ -146,7 +146,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def _output(args: argparse.Namespace) -> Path:
-    path: Path = args.output or args.model.with_name(f"{args.model.stem}.{args.to}.onnx")
+    path: Path = args.output or args.model.parent / f"{args.model.stem}.{args.to}.onnx"
     return path
 
 

@@ -24,6 +24,6 @@ def parse_choice(name: str, text: str) -> Choice:
 def _perm(name: str, text: str) -> tuple[int, ...]:
     """The perm of ``n c h w -> n h w c``."""
     before, after = (side.split() for side in text.split("->", 1))
-    if len(set(before)) < len(before) or sorted(before) != sorted(after):
+    if not before or len(set(before)) < len(before) or sorted(before) != sorted(after):
         raise UsageError(f"the layout of {name!r} is {text!r}: both sides must name the same axes, each once")
     return tuple(before.index(axis) for axis in after)

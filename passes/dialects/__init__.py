@@ -1,6 +1,6 @@
 """The dialects by name: how channels-last operators are written in a file. A new one is a file, and a row here."""
 
-from onnx import ModelProto, helper
+from onnx import FunctionProto, ModelProto, helper
 
 from passes.dialects.base import Dialect, Spelling
 from passes.dialects.functions import FunctionDialect
@@ -31,13 +31,19 @@ def read(domain: str, op: str, opset: int) -> Spelling | None:
     return next((reading for reading in readings if reading is not None), None)
 
 
+def meaning(domain: str, op: str, opset: int) -> FunctionProto | None:
+    """A channels-last operator of some dialect in standard operators of an opset, if it is a function."""
+    made = (dialect.function(domain, op, opset) for dialect in DIALECTS.values())
+    return next((function for function in made if function is not None), None)
+
+
 def bring_functions(model: ModelProto) -> None:
     """Give a model the functions and domains of dialects that its nodes call, and no others of these."""
     ours = domains()
     functions = [function for function in model.functions if function.domain not in ours]
     nodes = (node for part in (model.graph, *functions) for node in every_node_proto(part))
     called = sorted({(n.domain, n.op_type) for n in nodes if n.domain in ours})
-    made = (d.function(domain, op, opset_of(model)) for domain, op in called for d in DIALECTS.values())
+    made = (meaning(domain, op, opset_of(model)) for domain, op in called)
     functions += [function for function in made if function is not None]
     needed = {domain for domain, _ in called}
     opsets = [other for other in model.opset_import if other.domain not in ours - needed]

@@ -58,7 +58,7 @@ def every_graph_proto(graph: GraphProto) -> Iterator[GraphProto]:
 
 def values_of(graph: GraphProto) -> dict[str, ValueInfoProto]:
     """All that a graph declares of its values, by name."""
-    return {value.name: value for value in (*graph.input, *graph.output, *graph.value_info)}
+    return {value.name: value for value in (*graph.value_info, *graph.output, *graph.input)}
 
 
 def shape_of(value: ValueInfoProto | None) -> Shape | None:

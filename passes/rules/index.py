@@ -95,6 +95,8 @@ def slices(node: Node, layout: Layout) -> Layout:
     if not isinstance(count, int):
         raise Refusal(f"how many axes the indices of {node.op} speak of is unknown")
     fixed, lead = node.attr("batch_dims", 0) + count, node.rank(IN(1)) - 1
+    if not 0 <= fixed <= layout.rank:
+        raise Refusal(f"the indices of {node.op} speak of {fixed} axes, its data has {layout.rank}")
     if layout.axis_perm[:fixed] != tuple(range(fixed)):
         raise Refusal(f"{node.op} needs its first axes, which the indices speak of, in place")
     return layout.require_natural(*range(fixed)).drop(range(fixed)).insert(range(lead))

@@ -127,4 +127,9 @@ class Node:
 
     def _own(self, slot: Slot, layout: Layout | None) -> Layout:
         """The layout; the original's as the slot has it, where its rank may be unknown."""
-        return self.natural(slot) if layout is None or layout.is_natural else layout
+        if layout is None or layout.is_natural:
+            return self.natural(slot)
+        shape = self.tensor(slot).shape if slot.side == "out" and self.has(slot) else None
+        if shape is not None and len(shape) != layout.rank:  # the file declares another than the operator gives
+            raise Refusal(f"{self.tensor(slot).name!r} has {len(shape)} axes, {self.op} knows of {layout.rank}")
+        return layout

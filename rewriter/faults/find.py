@@ -12,6 +12,7 @@ from onnx import AttributeProto, ModelProto, SparseTensorProto, TensorProto, Typ
 from rewriter.errors import UsageError
 from rewriter.faults.attributes import attribute_fault
 from rewriter.faults.axes import axes_fault
+from rewriter.faults.ends import ends_fault
 from rewriter.faults.functions import functions_fault
 from rewriter.faults.tensors import sparse_fault, tensor_fault, type_fault
 from rewriter.faults.text import attribute_text_fault, string_data_fault, text_fault
@@ -41,6 +42,6 @@ def faults(model: ModelProto) -> Iterator[str]:
             if fault := check(found):
                 yield fault
                 break
-    for check_model in (functions_fault, axes_fault):
+    for check_model in (functions_fault, ends_fault, axes_fault):
         if fault := check_model(model):
             yield fault

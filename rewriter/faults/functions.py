@@ -4,19 +4,24 @@ from collections import Counter
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 
-from onnx import ModelProto, NodeProto
+from onnx import FunctionProto, ModelProto, NodeProto
+from onnx.defs import SchemaError
 
+from passes import dialects
 from passes.ir.declared import body_protos
 from passes.ir.functions import Key, called_by, functions_of
+from passes.ir.graph import is_standard
 
 MOST_NODES = 1_000_000  # operators of a model whose functions are taken apart; onnx and onnxruntime do that
 MOST_NESTED = 200  # functions in one another: each costs onnx some of its stack
 
 
 def functions_fault(model: ModelProto) -> str | None:
-    """A function that calls itself, or too many operators in all."""
+    """A function that calls itself, one that is not what its name says, or too many operators in all."""
     if not model.functions:
         return None
+    if fault := next(filter(None, map(_meaning_fault, model.functions)), None):
+        return fault
     known = {key: _calls(function.node) for key, function in functions_of(model).items()}
     try:
         order = [
@@ -35,6 +40,25 @@ def functions_fault(model: ModelProto) -> str | None:
     return (
         f"its functions are {deepest} deep in one another, more than {MOST_NESTED}" if deepest > MOST_NESTED else None
     )
+
+
+def _meaning_fault(function: FunctionProto) -> str | None:
+    """A function in one of our domains that means something else than what this tool writes there."""
+    if function.domain not in dialects.domains():
+        return None
+    opset = next((used.version for used in function.opset_import if is_standard(used)), 0)
+    try:
+        meant = dialects.meaning(function.domain, function.name, opset)
+    except SchemaError:
+        meant = None
+    if meant is not None and _body(meant) == _body(function):
+        return None
+    return f"function {function.name!r} of the domain {function.domain} is not what is meant by that name there"
+
+
+def _body(function: FunctionProto) -> tuple[list[str], list[str], list[bytes]]:
+    nodes = [node.SerializeToString(deterministic=True) for node in function.node]
+    return [*function.input], [*function.output], nodes
 
 
 def _calls(nodes: Iterable[NodeProto]) -> Counter[Key]:

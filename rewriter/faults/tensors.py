@@ -23,6 +23,8 @@ def tensor_fault(found: Found) -> str | None:
 def fault_of(tensor: TensorProto, name: str) -> str | None:
     if tensor.data_type not in KNOWN:
         return f"{name} has element type {tensor.data_type}, which ONNX does not have"
+    if tensor.HasField("segment"):
+        return f"{name} is a segment of a tensor, which no reader of ONNX supports"
     if (fault := dims_fault(tensor.dims, name)) or tensor.data_location == TensorProto.EXTERNAL:
         return fault
     size, type_name = prod(tensor.dims), KNOWN[tensor.data_type]
@@ -54,6 +56,8 @@ def sparse_fault(found: Found) -> str | None:
     fault = fault_of(values, f"values of {name}") or fault_of(indices, f"indices of {name}")
     if fault := fault or dims_fault(sparse.dims, name):
         return fault
+    if not sparse.dims:
+        return f"{name} has no axes, which its indices could speak of"
     size = prod(sparse.dims)
     if _raw_bytes(values.data_type, size) > MOST_DENSE_BYTES:
         return f"{name} has {list(sparse.dims)} elements, too many to be written densely"

@@ -72,8 +72,11 @@ def skeleton(model: ModelProto) -> ModelProto:
     graph.name = model.graph.name or "graph"
     graph.node.extend(model.graph.node)
     graph.output.extend(model.graph.output)
-    graph.value_info.extend(model.graph.value_info)
     held = {tensor.name for tensor in model.graph.initializer}
+    ends = {
+        value.name for value in (*model.graph.input, *model.graph.output)
+    } | held  # which say their shapes themselves
+    graph.value_info.extend(value for value in model.graph.value_info if value.name not in ends)
     graph.input.extend(value for value in model.graph.input if value.name not in held)
     for tensor in (*model.graph.initializer, *map(dense, model.graph.sparse_initializer)):
         if prod(tensor.dims) <= SMALL:

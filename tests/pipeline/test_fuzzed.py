@@ -1,0 +1,127 @@
+"""What ``make fuzz-files`` has found: broken models and command lines, each refused in one sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import ModelProto, SparseTensorProto, helper, numpy_helper
+
+from rewriter import rewrite
+from rewriter.cli import main
+from rewriter.faults.find import refuse_broken
+from tests.support.broken_nodes import net
+from tests.support.command import USAGE, convert, error, folder
+from tests.support.graphs import INT64, ints, model, node, random, value
+
+Spoil = Callable[[ModelProto], None]
+
+
+def segment(m: ModelProto) -> None:
+    m.graph.initializer[0].segment.begin = 1
+
+
+def sparse_without_axes(m: ModelProto) -> None:
+    values, indices = numpy_helper.from_array(random(1), "sp"), numpy_helper.from_array(ints(0), "i")
+    m.graph.sparse_initializer.append(SparseTensorProto(values=values, indices=indices))
+    m.graph.node.append(node("Neg", ["sp"], ["n"]))
+    m.graph.output.append(value("n", None))
+
+
+def function_of_ours(op: str, name: str) -> Spoil:
+    """A function in the domain of the function dialect that is another operator."""
+
+    def spoil(m: ModelProto) -> None:
+        body = [node(op, ["X"], ["Y"])]
+        m.functions.append(helper.make_function("rewriter.nhwc", name, ["X"], ["Y"], body, m.opset_import))
+        m.opset_import.append(helper.make_opsetid("rewriter.nhwc", 1))
+
+    return spoil
+
+
+def output_of_another_shape(m: ModelProto) -> None:
+    m.graph.output.append(value("x", [1, 16, 8, 9]))
+
+
+def weight_of_another_rank(m: ModelProto) -> None:
+    m.graph.input.append(value("w", [64, 16, 9]))
+
+
+FAULTS = [
+    (segment, "tensor 'w' is a segment of a tensor"),
+    (sparse_without_axes, "sparse tensor 'sp' has no axes"),
+    (function_of_ours("Relu", "GlobalAveragePool"), "function 'GlobalAveragePool' of the domain rewriter.nhwc is not"),
+    (function_of_ours("Relu", "Nonsense"), "function 'Nonsense' of the domain rewriter.nhwc is not"),
+    (output_of_another_shape, "value 'x' is declared with two shapes: [1, 16, 8, 8] and [1, 16, 8, 9]"),
+    (weight_of_another_rank, "value 'w' is declared with two shapes: [64, 16, 3, 3] and [64, 16, 9]"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "message"), FAULTS)
+def test_broken(tmp_path: Path, spoil: Spoil, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made, path = net(), tmp_path / "net.onnx"
+    spoil(made)
+    onnx.save(made, path)
+    assert convert(path) == USAGE
+    assert message in error(capsys)
+    assert folder(path) == {"net.onnx"}
+
+
+def test_our_own_functions_are_known() -> None:
+    """Of every opset that a model may have, in a file that this tool wrote."""
+    for opset in (9, 13, 18, 22):
+        made = model([node("GlobalAveragePool", ["x"], ["y"])], {"x": [1, 3, 5, 7]}, {"y": None}, opset=opset)
+        result = rewrite(made, "nhwc").model
+        assert result.functions
+        refuse_broken(result)
+
+
+def test_open_sizes_are_no_other_shapes() -> None:
+    made = net()
+    made.graph.output.append(value("x", ["N", 16, -1, 8]))
+    made.graph.output.append(value("y", None))
+    refuse_broken(made)
+
+
+def test_what_is_said_again_of_an_input_does_not_count() -> None:
+    """A shape of another rank, in ``value_info``."""
+    made = net()
+    made.graph.value_info.append(value("x", [1, 16, 8, 8, 8]))
+    result = rewrite(made, "nhwc")
+    assert result.inputs[0].new_shape == [1, 8, 8, 16]
+
+
+def test_an_output_declared_with_another_rank_than_its_operator_gives(tmp_path: Path) -> None:
+    """The axes are an input, so that onnx infers no rank; the file says that there is none."""
+    ins = [value("x", [2, 3, 5, 7]), value("axes", [1], INT64)]
+    made = model(
+        [node("Mul", ["x", "x"], ["m"]), node("ReduceSum", ["m", "axes"], ["y"])], ins, [value("y", [])], opset=18
+    )
+    onnx.save(made, tmp_path / "net.onnx")
+    for to in ("nhwc", "nchw"):
+        assert convert(tmp_path / "net.onnx", to=to) in (0, USAGE)
+
+
+@pytest.mark.parametrize("op", ["ScatterND", "GatherND"])
+def test_indices_of_more_axes_than_there_are(op: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many as a billion, which would take all memory to count."""
+    more = [value("u", [1])] if op == "ScatterND" else []
+    ins = [value("x", [1, 3, 5, 7]), value("i", [0, 2**40], INT64), *more]
+    made = model([node(op, [one.name for one in ins], ["y"])], ins, [value("y", None)])
+    onnx.save(made, tmp_path / "net.onnx")
+    assert convert(tmp_path / "net.onnx", "--no-validate", "--memory", "2") in (0, USAGE)
+
+
+def test_a_perm_of_no_axes(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(path, "--layout", "x=->") == USAGE
+    assert "both sides must name the same axes" in error(capsys)
+
+
+@pytest.mark.parametrize("name", [".", "", "..", "/"])
+def test_a_folder_as_the_model(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its name has no stem, of which the output's could be made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert main([name, "--to", "nhwc"]) == USAGE
+    assert "is a directory" in error(capsys)
+    assert not [*tmp_path.iterdir()]
