@@ -17,9 +17,11 @@ MOST_NESTED = 200  # functions in one another: each costs onnx some of its stack
 
 
 def functions_fault(model: ModelProto) -> str | None:
-    """A function that calls itself, one that is not what its name says, or too many operators in all."""
+    """A function without a name, that calls itself, or is not what its name says; or too many operators in all."""
     if not model.functions:
         return None
+    if any(not function.name for function in model.functions):
+        return "a function has no name"
     if fault := next(filter(None, map(_meaning_fault, model.functions)), None):
         return fault
     known = {key: _calls(function.node) for key, function in functions_of(model).items()}

@@ -1,6 +1,7 @@
 """What a run reads: models with their weights beside them, and arrays."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
         files = [path, *external_files(model, path.parent)]
     if on_read is not None:
         on_read(files)
-    with _readable(path):
+    with _readable(path), warnings.catch_warnings(action="ignore"):  # of entries that onnx does not know
         external_data_helper.load_external_data_for_model(model, str(path.parent))
     if not model.graph.node and not model.graph.output:
         raise UsageError(f"{path}: not an ONNX model (it has no graph)")

@@ -47,7 +47,13 @@ def weight_of_another_rank(m: ModelProto) -> None:
     m.graph.input.append(value("w", [64, 16, 9]))
 
 
+def function_without_a_name(m: ModelProto) -> None:
+    m.functions.append(helper.make_function("acme", "", ["X"], ["Y"], [node("Relu", ["X"], ["Y"])], m.opset_import))
+    m.opset_import.append(helper.make_opsetid("acme", 1))
+
+
 FAULTS = [
+    (function_without_a_name, "a function has no name"),
     (segment, "tensor 'w' is a segment of a tensor"),
     (sparse_without_axes, "sparse tensor 'sp' has no axes"),
     (function_of_ours("Relu", "GlobalAveragePool"), "function 'GlobalAveragePool' of the domain rewriter.nhwc is not"),
@@ -125,3 +131,13 @@ def test_a_folder_as_the_model(name: str, tmp_path: Path, capsys: pytest.Capture
         assert main([name, "--to", "nhwc"]) == USAGE
     assert "is a directory" in error(capsys)
     assert not [*tmp_path.iterdir()]
+
+
+def test_what_is_not_known_of_external_data_is_not_told(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(net(), path, save_as_external_data=True, location="net.data", size_threshold=0)
+    made = onnx.load(path, load_external_data=False)
+    made.graph.initializer[0].external_data.add(key="colour", value="red")
+    path.write_bytes(made.SerializeToString())
+    assert rewrite(path).report.changed
+    assert not recwarn.list
