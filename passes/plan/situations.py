@@ -49,7 +49,8 @@ def spelling(node: Node, move: Move, dims: Dims) -> Situation | None:
 def product(node: Node, move: Move, dims: Dims) -> Situation | None:
     """``exchanged``, for the left operand, with a run for each element of the right one: a constant comes to stand on
     the left, and what is on the right is laid out block by block, a constant once, other values on each run.
-    ``turned``, with a run for each multiplication: the operand that comes first is computed, and read transposed."""
+    ``turned``, with a run for each multiplication: the operand that comes first is computed, and read transposed;
+    ``turned_first``: it came second before."""
     exchanges, first = bool(move.operands), move.operands[0] if move.operands else 0
     left, right, made = (dims(node.tensor(slot)) for slot in (IN(0), IN(1), OUT(0)))
     if exchanges and node.is_constant(1):
@@ -57,7 +58,8 @@ def product(node: Node, move: Move, dims: Dims) -> Situation | None:
     if node.is_constant(first) or not move.attrs.get("transA", node.attr("transA", 0)):
         return None
     multiplications = prod(made) * left[-2 if node.attr("transA", 0) else -1]
-    return Situation("turned", prod((left, right)[first]) / multiplications, IN(first))
+    name = "turned_first" if exchanges else "turned"
+    return Situation(name, prod((left, right)[first]) / multiplications, IN(first))
 
 
 def equation(node: Node, move: Move, dims: Dims) -> Situation | None:

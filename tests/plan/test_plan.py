@@ -25,7 +25,7 @@ from passes.plan.milp import Dearer
 from passes.plan.plan import Plan, Relayout, make_plan
 from passes.plan.program import Program
 from passes.plan.reduced import Reduced
-from passes.rules.move import IN, OUT, Move
+from passes.rules.move import OUT, Move
 from rewriter import rewrite
 from tests.support.graphs import BOOL, conv, graph, model, node, random, value
 from tests.support.growing import DOMAIN, grown, odd
@@ -164,7 +164,7 @@ def test_an_edge_may_be_cheaper_than_the_whole() -> None:
 def test_with_its_interface_kept_a_model_never_gets_worse(seed: int) -> None:
     original = few(seed)
     graph, result = read(original), rewrite(original, "nhwc", dialect="onnx", keep_io=True)
-    assert result.plan.cost <= transposed_bytes(graph) + inside(graph) + 1e-6
+    assert result.plan.cost <= transposed_bytes(graph) + inside(graph)
     assert result.plan.bytes == transposed_bytes(push(graph, result.plan, {}).graph)
 
 
@@ -172,14 +172,11 @@ def transposed_bytes(graph: gs.Graph) -> int:
     return sum(size(node.outputs[0]) for node in graph.nodes if node.op == "Transpose")
 
 
-def inside(graph: gs.Graph) -> float:
-    """What the Softmaxes of the graph and their like move themselves: twice, if not along the last axis; and the Gemms
-    that read their first operand transposed."""
+def inside(graph: gs.Graph) -> int:
+    """What the Softmaxes of the graph and their like move themselves: twice, if not along the last axis."""
     nodes = [ruled.node for ruled in FlatGraph(graph, STANDARD).nodes]
     along = [(at, at.attr("axis", -1) % at.rank(OUT(0))) for at in nodes if at.op in SOFTMAXES]
-    softmaxes = sum(2 * size(at.tensor(OUT(0))) for at, axis in along if axis != at.rank(OUT(0)) - 1)
-    gemms = [at for at in nodes if at.op == "Gemm" and at.attr("transA", 0) and not at.is_constant(0)]
-    return softmaxes + sum(0.95 * size(at.tensor(IN(0))) for at in gemms)
+    return sum(2 * size(at.tensor(OUT(0))) for at, axis in along if axis != at.rank(OUT(0)) - 1)
 
 
 def test_the_same_model_gets_the_same_plan() -> None:

@@ -75,7 +75,7 @@ def test_operands_change_places_where_turning_the_right_one_costs_less(rows: int
     result = kept(model(nodes, {"a": [rows, 13], "b": [13, 5]}, {"y": [5, rows]}))
     assert count(result.model) == transposes
     assert count(result.model, "Gemm") == (rows == 17)
-    price = runtime(BYTES).operators["Gemm"].prices["turned"]
+    price = runtime(BYTES).operators["Gemm"].prices["turned_first"]
     assert result.plan.cost - result.plan.bytes == (price.of(4 * 13 * 5, rows * 13 * 5) if rows == 17 else 0)
 
 

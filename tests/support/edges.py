@@ -14,6 +14,7 @@ NUMBERS_ONLY = {
     "DynamicQuantizeLinear",  # takes least and largest, too
     "ReduceProd",  # 0 * inf, or a denormal that has become 0
     "DeformConv",  # offsets without end
+    "Resize", "Upsample",  # 0 * inf, where a weight is 0: not every kernel multiplies by it
     "AveragePool",  # beside padding: seen in onnxruntime 1.31
 }  # fmt: skip
 # With other data they give other shapes than are declared

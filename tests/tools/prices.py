@@ -218,7 +218,8 @@ def products(engine: Engine) -> dict[str, Price]:
             milliseconds, ratio = race((plain, other), {"x": (1, 0)}, LEAST_SECONDS, engine.operators)
             more = max(milliseconds * 1e6 * (ratio - 1), 1.0)
             found[name].append((Feature(name, 4 * rows * summed, summed * runs, 1), more))
-    return {name: fitted(some) for name, some in found.items()}
+    prices = {name: fitted(some) for name, some in found.items()}
+    return {**prices, "turned_first": prices["turned"]}
 
 
 def table(times: Times) -> Iterator[str]:

@@ -46,7 +46,6 @@ ROWS = [
     case("OneHot", 11, Fed(picked(4, 2, 3, 7)), scalar(5, np.int64), np.asarray([2, 9]), axis=-3),
     case("Unique", 11, Fed(SLICES), axis=0, sorted=0, outputs=4),
     case("Unique", 11, Fed(SLICES[:, :, None].repeat(2, 2)), axis=0, sorted=0, outputs=4),
-    case("Unique", 11, Fed(SLICES[:, :, None].repeat(2, 2)), axis=0, outputs=4, accepts="sorted slices"),
     case("Unique", 11, Fed(TIED), axis=0, outputs=4, accepts="sorted slices"),
     case("Unique", 11, Fed(TIED.repeat(2, 1)), axis=0, outputs=4, accepts="sorted slices"),
     case("Unique", 11, Fed(TIED.repeat(2, 1)), axis=0, sorted=0, outputs=4),
