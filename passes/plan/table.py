@@ -31,7 +31,8 @@ class Numbers:
 class Row(NamedTuple):
     """What one run of it costs, how far from the original its nodes are stored, and the number of the move.
 
-    A node counts 1 if a value is stored otherwise, 2 if the elements along some axis are in another order.
+    A node counts 1 if a value is stored otherwise, 2 if its first axis does not come first (one of size 1 may stand
+    anywhere at no cost, but runtimes transpose slowly around it) or the elements along some axis are in another order.
     """
 
     cost: float
@@ -73,7 +74,7 @@ def tabled(moves: Sequence[Move], slots: Sequence[Slot], costs: Sequence[float],
     rows: dict[Key, Row] = {}
     for i, (move, cost) in enumerate(zip(moves, costs, strict=True)):
         moved = [layout for layout in (*move.inputs, *move.outputs) if not layout.is_natural and layout != ANY]
-        changed = 2 if any(layout.is_divided for layout in moved) else int(bool(moved))
+        changed = 2 if any(layout.is_divided or layout.axis_perm[0] for layout in moved) else int(bool(moved))
         key, row = tuple(numbers.of(move.at(slot)) for slot in slots), Row(cost, changed, i)
         if key not in rows or row[:2] < rows[key][:2]:
             rows[key] = row
