@@ -14,11 +14,12 @@ NUMBERS_ONLY = {
     "DynamicQuantizeLinear",  # takes least and largest, too
     "ReduceProd",  # 0 * inf, or a denormal that has become 0
     "DeformConv",  # offsets without end
+    "Hardmax",  # as ArgMax
     "Resize", "Upsample",  # 0 * inf, where a weight is 0: not every kernel multiplies by it
     "AveragePool",  # beside padding: seen in onnxruntime 1.31
 }  # fmt: skip
 # With other data they give other shapes than are declared
-SHAPED_BY_DATA = {"NonZero", "Unique", "NonMaxSuppression", "Compress"}
+SHAPED_BY_DATA = {"NonZero", "Unique", "NonMaxSuppression", "Compress", "Resize", "Upsample"}
 
 
 def edged(array: Array, rng: np.random.Generator, endless: bool) -> Array:
