@@ -48,7 +48,7 @@ def _is_folded(program: Program, plan: Plan, change: Relayout) -> bool:
     return any(
         program.flat.nodes[i].node.op in program.runtime.folds
         and plan.moves[i].at(slot) == change.needed
-        and slot == IN(plan.moves[i].operands[0] if plan.moves[i].operands else 0)
+        and slot == IN(plan.moves[i].first)
         for i, slot in program.flat.readers(change.value)
     )
 

@@ -51,7 +51,7 @@ def product(node: Node, move: Move, dims: Dims) -> Situation | None:
     the left, and what is on the right is laid out block by block, a constant once, other values on each run.
     ``turned``, with a run for each multiplication: the operand that comes first is computed, and read transposed;
     ``turned_first``: it came second before."""
-    exchanges, first = bool(move.operands), move.operands[0] if move.operands else 0
+    exchanges, first = bool(move.operands), move.first
     left, right, made = (dims(node.tensor(slot)) for slot in (IN(0), IN(1), OUT(0)))
     if exchanges and node.is_constant(1):
         return Situation("exchanged", prod(left) / prod(right), IN(0))

@@ -61,5 +61,10 @@ class Move:
     operands: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
 
+    @property
+    def first(self) -> int:
+        """The input that the new node reads first."""
+        return self.operands[0] if self.operands else 0
+
     def at(self, slot: Slot) -> Layout:
         return (self.inputs if slot.side == "in" else self.outputs)[slot.number]

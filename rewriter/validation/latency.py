@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import ModelProto
@@ -19,7 +19,16 @@ from rewriter.validation.layouts import Layouts, stored
 from rewriter.validation.providers import USUAL, missing
 from rewriter.validation.session import Session, source
 
-WARM, LEAST, MOST = 3, 10, 1000  # rounds that are not counted; counted at least, and at most
+
+class Rounds(NamedTuple):
+    """Of a race: that are not counted; counted at least, and made at most."""
+
+    warm: int
+    least: int
+    most: int
+
+
+ROUNDS = Rounds(3, 10, 1000)
 SECONDS = 3.0  # in which rounds are counted, if they are enough
 
 
@@ -75,32 +84,29 @@ def _on(provider: str, models: Sequence[bytes | str], layouts: Layouts, request:
         before, after = (Session(model, provider, "default") for model in models)
         feed = make_feeds(before, request)[0]
         turned = {name: np.asarray(stored(name, array, layouts), order="C") for name, array in feed.items()}
-        rounds = _rounds(lambda: before.run(feed), lambda: after.run(turned))
+        rounds = rounds_of([lambda: before.run(feed), lambda: after.run(turned)], ROUNDS, SECONDS)
     except (RunFailed, CouldNotValidate) as error:
         return Latency(provider, reason=str(error))
     return _summary(provider, rounds)
 
 
-def _rounds(first: Callable[[], object], second: Callable[[], object]) -> list[tuple[float, float]]:
-    """Seconds of both in each round, in which they take turns to begin."""
-    rounds: list[tuple[float, float]] = []
+def rounds_of(runs: Sequence[Callable[[], object]], rounds: Rounds, seconds: float) -> list[list[float]]:
+    """Seconds of each run in each round that counts, in which they take turns to begin."""
+    taken: list[list[float]] = []
     begin = time.perf_counter()
-    while len(rounds) < WARM + LEAST or (len(rounds) < MOST and time.perf_counter() - begin < SECONDS):
-        if len(rounds) % 2:
-            rounds.append((_timed(first), _timed(second)))
-        else:
-            late = _timed(second)
-            rounds.append((_timed(first), late))
-    return rounds[WARM:]
+    while len(taken) < rounds.warm + rounds.least or (
+        len(taken) < rounds.most and time.perf_counter() - begin < seconds
+    ):
+        first, each = len(taken) % len(runs), [0.0] * len(runs)
+        for i in (*range(first, len(runs)), *range(first)):
+            start = time.perf_counter()
+            runs[i]()
+            each[i] = time.perf_counter() - start
+        taken.append(each)
+    return taken[rounds.warm :]
 
 
-def _timed(run: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    run()
-    return time.perf_counter() - begin
-
-
-def _summary(provider: str, rounds: Sequence[tuple[float, float]]) -> Latency:
+def _summary(provider: str, rounds: Sequence[Sequence[float]]) -> Latency:
     firsts, seconds = ([1000 * one for one in side] for side in zip(*rounds, strict=True))
     ratio = statistics.median(second / first for first, second in rounds)
     medians = statistics.median(firsts), statistics.median(seconds)

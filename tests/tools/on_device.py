@@ -2,7 +2,6 @@
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from passes.ir.declared import every_node_proto
 from rewriter import CouldNotValidate, RewriteResult, rewrite, validate
 from rewriter.errors import RunFailed
 from rewriter.validation.inputs import InputRequest, make_feeds
+from rewriter.validation.latency import Rounds, rounds_of
 from rewriter.validation.layouts import recorded, stored
 from rewriter.validation.providers import require, runtime
 from rewriter.validation.session import Feed, Session, check_provider
@@ -25,7 +25,7 @@ from tests.support.float16 import in_float16
 from tests.support.modes import DIRECTIONS
 
 ORIGINAL = "original"
-WARM, LEAST, MOST = 5, 20, 1000  # rounds of a race that are not counted; counted at least, and at most
+ROUNDS = Rounds(5, 20, 1000)
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _race(models: Mapping[str, ModelProto], head: Callable[..., Raced], spec: st
                 raise
             runs.pop(way, None)
             yield head(way, reason=_line(error))
-    times = _rounds(list(runs.values()), job.seconds)
+    times = rounds_of(list(runs.values()), ROUNDS, job.seconds)
     for i, way in enumerate(runs):
         median = 1000 * statistics.median(taken[i] for taken in times)
         yield head(way, median, statistics.median(taken[i] / taken[0] for taken in times), counts[way])
@@ -237,20 +237,6 @@ def _bound(session: Any, feed: Feed, device: str) -> Callable[[], None]:
         binding.synchronize_outputs()
 
     return run
-
-
-def _rounds(runs: Sequence[Callable[[], None]], seconds: float) -> list[list[float]]:
-    """Seconds of each run in each round, in which they take turns to begin."""
-    rounds: list[list[float]] = []
-    begin = time.perf_counter()
-    while len(rounds) < WARM + LEAST or (len(rounds) < MOST and time.perf_counter() - begin < seconds):
-        first, taken = len(rounds) % len(runs), [0.0] * len(runs)
-        for i in (*range(first, len(runs)), *range(first)):
-            start = time.perf_counter()
-            runs[i]()
-            taken[i] = time.perf_counter() - start
-        rounds.append(taken)
-    return rounds[WARM:]
 
 
 def _line(error: Exception) -> str:
