@@ -8,6 +8,7 @@ RUNTIMES = ("bytes", "onnxruntime", "openvino")  # whose prices there are: passe
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "dml", "coreml", "xnnpack", "qnn", "webgpu")
+EXTERNAL_DATA = AUTO, NONE, ONE, SPLIT = ("auto", "none", "one", "split")  # where weights are written
 MOST_RUNS = 10_000  # of validation: the results of all are kept
 
 

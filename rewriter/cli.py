@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import rewriter
 from rewriter import options
-from rewriter.choices import DIALECTS, LAYOUTS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import DIALECTS, EXTERNAL_DATA, LAYOUTS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError, faulty
 from rewriter.files.json_file import check_json, is_stdout, write_json
@@ -19,12 +19,29 @@ from rewriter.files.whole import write_whole
 from rewriter.steps import step
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rewriter.comparison import Outcome
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
 could not be validated; 4 an internal error, or the end of a process that aborted, hung or ran out of memory; 130
 interrupted. A model is written with 0 only."""
+
+
+class Steps(NamedTuple):
+    """What is done with the result."""
+
+    check: bool
+    bench: bool
+    write: bool
+
+
+class Proof(NamedTuple):
+    """What running the result has shown."""
+
+    outcome: Outcome | None = None
+    latency: Sequence[Any] = ()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--bench", action="store_true", help="time both models, in turn, on each provider")
     out = p.add_argument_group("output")
     out.add_argument("--dry-run", action="store_true", help="plan, rewrite and validate, but write no model")
+    out.add_argument("--external-data", choices=EXTERNAL_DATA, default=EXTERNAL_DATA[0],
+                     help="weights in the model's file (none), in one beside it, or in as many as they come from "
+                     "(split); default: in one from 2 GiB on")  # fmt: skip
     out.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON ('-' for stdout)")
     out.add_argument("--report", type=Path, metavar="PATH", help="write the report as one HTML page, for a browser")
     out.add_argument("--explain", action="append", default=[], metavar="VALUE",
@@ -75,8 +95,7 @@ def run(args: argparse.Namespace) -> int:
     layouts = options.by_name("--layout", args.layout, options.layout)
     outputs = _outputs(args)
     from rewriter import progress
-    from rewriter.comparison import show
-    from rewriter.files import reader, writer
+    from rewriter.files import reader
     from rewriter.report import text as render
 
     arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
@@ -84,26 +103,50 @@ def run(args: argparse.Namespace) -> int:
     with progress.shown(console):
         result = _rewrite(args, layouts, checks["input_shapes"], arrays, outputs)
     render.rewritten(console, args.model, result.report, args.verbose)
-    outcome, latency = None, list[Any]()
-    if not args.no_validate and (result.report.changed or args.output or args.check_all):
-        with progress.shown(console), step("validate"):
-            outcome = _validate(args, result, checks, arrays or {})
-        show(console, outcome, args.save_repro, args.verbose)
-    if outcome is not None and outcome.fault is not None:
-        _write_reports(args, result, outcome, latency, written=False)
-        raise faulty(outcome.fault)(f"{args.model}: the result {outcome.fault}; nothing was written")
-    if args.bench:
-        with progress.shown(console), step("bench"):
-            latency = _bench(args, result, checks, arrays)
-        render.timed(console, latency)
-    written = not args.dry_run and (result.report.changed or args.output is not None)
-    if written:
-        writer.save(result.model, outputs["--output"])
+    wanted = bool(result.report.changed or args.output)
+    steps = Steps(
+        check=not args.no_validate and (wanted or args.check_all), bench=args.bench, write=wanted and not args.dry_run
+    )
+    proof = _proof(args, result, steps, outputs, checks, arrays, console) if any(steps) else Proof()
+    if steps.write:
         render.wrote(console, outputs["--output"])
     else:
         console.print("Nothing was written." if args.dry_run else f"Nothing to do: already {args.to.upper()}.")
-    _write_reports(args, result, outcome, latency, written)
+    _write_reports(args, result, proof, steps.write)
     return OK
+
+
+def _proof(
+    args: argparse.Namespace,
+    result: rewriter.RewriteResult,
+    steps: Steps,
+    outputs: dict[str, Path],
+    checks: dict[str, Any],
+    arrays: dict[str, Any] | None,
+    console: Console,
+) -> Proof:
+    """Write the files, run them, and put them into their place, if they pass."""
+    from rewriter import progress
+    from rewriter.comparison import show
+    from rewriter.files.writer import staged
+    from rewriter.report.text import timed
+
+    outcome, latency = None, list[Any]()
+    with staged(result.light, outputs["--output"] if steps.write else None, args.external_data) as files:
+        if steps.check:
+            with progress.shown(console), step("validate"):
+                outcome = _validate(args, result, files.model, checks, arrays or {})
+            show(console, outcome, args.save_repro, args.verbose)
+        if outcome is not None and outcome.fault is not None:
+            _write_reports(args, result, Proof(outcome), written=False)
+            raise faulty(outcome.fault)(f"{args.model}: the result {outcome.fault}; nothing was written")
+        if steps.bench:
+            with progress.shown(console), step("bench"):
+                latency = _bench(args, result, files.model, checks, arrays)
+            timed(console, latency)
+        if steps.write:
+            files.put()
+    return Proof(outcome, latency)
 
 
 def _rewrite(
@@ -151,39 +194,41 @@ def _output(args: argparse.Namespace) -> Path:
 
 
 def _validate(
-    args: argparse.Namespace, result: rewriter.RewriteResult, checks: dict[str, Any], arrays: dict[str, Any]
+    args: argparse.Namespace,
+    result: rewriter.RewriteResult,
+    file: Path,
+    checks: dict[str, Any],
+    arrays: dict[str, Any],
 ) -> Outcome:
     from rewriter.comparison import Models, compare
     from rewriter.validation.layouts import of_perms
 
-    return compare(args, Models(args.model, result.model, of_perms(result.layouts), result.stored), checks, arrays)
+    return compare(args, Models(args.model, file, of_perms(result.layouts), result.stored), checks, arrays)
 
 
 def _bench(
-    args: argparse.Namespace, result: rewriter.RewriteResult, checks: dict[str, Any], arrays: dict[str, Any] | None
+    args: argparse.Namespace,
+    result: rewriter.RewriteResult,
+    file: Path,
+    checks: dict[str, Any],
+    arrays: dict[str, Any] | None,
 ) -> list[Any]:
     from rewriter.validation.latency import measure_latency
     from rewriter.validation.layouts import of_perms
 
     run = {name: checks[name] for name in ("providers", "seed", "input_shapes")}
-    return measure_latency(args.model, result.model, of_perms(result.layouts), inputs=arrays, **run)
+    return measure_latency(args.model, file, of_perms(result.layouts), inputs=arrays, **run)
 
 
-def _write_reports(
-    args: argparse.Namespace,
-    result: rewriter.RewriteResult,
-    outcome: Outcome | None,
-    latency: Sequence[Any],
-    written: bool,
-) -> None:
+def _write_reports(args: argparse.Namespace, result: rewriter.RewriteResult, proof: Proof, written: bool) -> None:
     """As JSON and as a page, as far as they were asked for."""
     if not args.json and not args.report:
         return
     from rewriter.report.document import document
     from rewriter.report.page import page
 
-    verdict, search = (outcome.verdict, outcome.search) if outcome else (None, None)
-    data = document(args.model, _output(args), written, result.report, verdict, search, latency)
+    verdict, search = (proof.outcome.verdict, proof.outcome.search) if proof.outcome else (None, None)
+    data = document(args.model, _output(args), written, result.report, verdict, search, proof.latency)
     if args.report:
         write_whole(args.report, page(data))
     if args.json:

@@ -1,11 +1,10 @@
 """The way of a model from file to file: read, passes, written, verified, reported."""
 
-import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from onnx import ModelProto
 
 from passes import dialects
 from passes.dialects.base import Dialect
+from passes.ir.constants import Stored
 from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
 from passes.ir.lint import LintError
@@ -26,12 +26,15 @@ from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
 from passes.plan.plan import Plan
-from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import EXTERNAL_DATA, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.axes import inferred_axes_fault
 from rewriter.faults.find import refuse_broken
 from rewriter.faults.run import run_fault
-from rewriter.files.reader import OnRead, load
+from rewriter.files.light import LightModel, Weight, every_tensor, light_of
+from rewriter.files.reader import OnRead, open_model
+from rewriter.files.source import Source
+from rewriter.files.writer import save
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
 from rewriter.report.build import make_report
@@ -49,15 +52,38 @@ from rewriter.validation.session import Session
 class RewriteResult:
     """The rewritten model, its interface, the plan that led to it and a report.
 
+    ``light``: the model without the data of its large weights, which are read from where they are when it is written.
     ``stored``: how each value of the original's main graph is stored that is in the result under the same name.
     """
 
-    model: ModelProto
+    light: LightModel
     inputs: list[InterfaceValue]
     outputs: list[InterfaceValue]
     plan: Plan
     report: Report
     stored: Mapping[str, Layout]
+
+    @cached_property
+    def model(self) -> ModelProto:
+        """The model with all data in it, made when it is first asked for.
+
+        Raises UsageError if the original's files have changed since they were read.
+        """
+        return self.light.whole()
+
+    @property
+    def weights(self) -> Mapping[str, Weight]:
+        """The large weights by name, of which each is read by its ``array()``."""
+        return self.light.by_name
+
+    def save(self, path: str | Path, external_data: str = EXTERNAL_DATA[0]) -> None:
+        """Write the model to a file that appears whole or not at all; weights go there block by block.
+
+        ``external_data``: ``"none"``: weights are in the model's file; ``"one"``: in one of their own; ``"split"``: in
+        as many as the original's were; ``"auto"``: in one of their own from 2 GiB on. Raises UsageError as ``model``
+        does, and if there is no room, and OSError.
+        """
+        save(self.light, Path(path), external_data)
 
     @property
     def layouts(self) -> dict[str, tuple[int, ...]]:
@@ -79,6 +105,7 @@ def rewrite(
     explain: Sequence[str] = (),
     measure_on: Mapping[str, Array] | None = None,
     on_read: OnRead | None = None,
+    save_to: str | Path | None = None,
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
@@ -93,8 +120,10 @@ def rewrite(
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
     ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers, for
     prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done with them.
+    ``save_to``: a file for the result, which is written as by ``RewriteResult.save``.
 
-    The given model is left as it is; the result is structurally verified but not run: see ``validate``.
+    The given model is left as it is; the result is structurally verified but not run: see ``validate``. Large weights
+    of a file are not read, but for ``RewriteResult.model``: it must stay as it is until then.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
     """
     spelled = _dialect(to, dialect, weight_layout, runtime)
@@ -102,21 +131,20 @@ def rewrite(
     seconds: dict[str, float] = {}
     original = _read(model, on_read, seconds)
     request = Request(
-        to, spelled, choices, recorded_layouts(original), keep_io, input_shapes or {}, time_limit, runtime=runtime
+        to, spelled, choices, recorded_layouts(original.proto), keep_io, input_shapes or {}, time_limit, runtime=runtime
     )
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
         result = _convert(work, original, explain)
-    if original is not model:
-        del original
-        gc.collect()  # graphs hold reference cycles, and these hold the original's weights
+    if save_to is not None:
+        result.save(save_to)
     return result
 
 
-def _read(model: ModelProto | str | Path, on_read: OnRead | None, seconds: dict[str, float]) -> ModelProto:
+def _read(model: ModelProto | str | Path, on_read: OnRead | None, seconds: dict[str, float]) -> Source:
     with timed(seconds, "load"):
-        original = model if isinstance(model, ModelProto) else load(model, on_read)
-        refuse_broken(original)
+        original = Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
+        refuse_broken(original.proto)
     return original
 
 
@@ -126,15 +154,16 @@ def plan_of(model: ModelProto, to: str) -> Work:
     Raises what ``rewrite`` does.
     """
     refuse_broken(model)
-    with blaming(model, InputRequest(1, 0, {}, {})):
+    original = Source(model)
+    with blaming(original, InputRequest(1, 0, {}, {})):
         spelled = dialects.make(dialects.DEFAULTS[to])
-        work = start(model, Request(to, spelled, recorded=recorded_layouts(model), own_weights=True))
+        work = start(original, Request(to, spelled, recorded=recorded_layouts(model), own_weights=True))
         run_passes(work, READ, NORMALIZE, PLAN)
     return work
 
 
 def start(
-    model: ModelProto,
+    original: Source,
     request: Request,
     seconds: dict[str, float] | None = None,
     measure_on: Mapping[str, Array] | None = None,
@@ -144,9 +173,9 @@ def start(
     engines = Engines(infer, evaluate)
     if measure_on is not None:
         run = InputRequest(1, 0, request.input_shapes, measure_on)
-        engines = engines._replace(measure=partial(measure, model, run))
+        engines = engines._replace(measure=partial(measure, light_of(original), run))
     with timed(seconds, f"{READ}/import"):
-        return Work(import_model(model), request, engines, seconds)
+        return Work(import_model(original.proto, original.read), request, engines, seconds)
 
 
 def run_passes(work: Work, *stages: str) -> None:
@@ -162,23 +191,26 @@ def run_passes(work: Work, *stages: str) -> None:
                 raise UsageError(str(error)) from None
 
 
-def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> RewriteResult:
+def _convert(work: Work, original: Source, explain: Sequence[str]) -> RewriteResult:
     run_passes(work, READ, NORMALIZE)
     _check_names(work)
     run_passes(work, PLAN, APPLY)
     inputs, outputs = interface_of(work)
     _check_letters([*inputs, *outputs], work.request.choices)
     with timed(work.seconds, "write"):
-        result = export_model(work.graph)
+        weights: dict[str, Stored] = {}
+        result = export_model(work.graph, weights if original.path else None)  # what is in memory may change
         dialects.bring_functions(result)
         record(result, [*inputs, *outputs])
     with timed(work.seconds, "verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
-        verify_model(result, contract[0], contract[1], original)
+        verify_model(result, contract[0], contract[1], original.proto)
     with timed(work.seconds, "report"):
         report = make_report(work, result, inputs, outputs, explain)
     stored = {**work.kept[1].stored, **work.program.ends}
-    return RewriteResult(result, inputs, outputs, work.plan, report, stored)
+    lacking = (tensor for tensor in every_tensor(result.graph) if tensor.name in weights)
+    light = LightModel(result, tuple(Weight(weights[tensor.name], original) for tensor in lacking))
+    return RewriteResult(light, inputs, outputs, work.plan, report, stored)
 
 
 def evaluate(model: ModelProto) -> Sequence[Array] | None:
@@ -201,14 +233,15 @@ def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]
 
 
 @contextmanager
-def blaming(model: ModelProto, request: InputRequest) -> Iterator[None]:
+def blaming(original: Source, request: InputRequest) -> Iterator[None]:
     """Whatever goes wrong is the model's fault, if onnx finds one in it, or onnxruntime does not run it."""
     try:
         yield
     except UsageError:
         raise
     except Exception as error:  # an invalid model may break anything
-        fault = onnx_fault(model) or inferred_axes_fault(model) or run_fault(model, request)
+        model = original.proto
+        fault = onnx_fault(model) or inferred_axes_fault(model) or run_fault(light_of(original), request)
         if fault is None:
             raise
         raise UsageError(f"the model is not valid: {fault}") from error

@@ -14,6 +14,7 @@ import onnx_graphsurgeon as gs
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto, helper
 
 from passes.ir import constants
+from passes.ir.constants import Stored
 from passes.ir.declared import MICROSOFT, SMALL, imports_of, standard, values_of
 from passes.ir.functions import still_called
 from passes.ir.graph import bodies, every_graph, every_node
@@ -24,16 +25,19 @@ FREE_INITIALIZERS_IR_VERSION = 4  # from here on, a constant need not be declare
 Constants = dict[str, gs.Constant]
 
 
-def export_model(graph: gs.Graph) -> ModelProto:
-    """The model that ``graph`` was read from, with the graph as it is now."""
+def export_model(graph: gs.Graph, weights: dict[str, Stored] | None = None) -> ModelProto:
+    """The model that ``graph`` was read from, with the graph as it is now.
+
+    ``weights``: is filled with the large ones, by name, of which the model then has all but the data.
+    """
     original, model = graph.origin.model, ModelProto()
-    for field in ("ir_version", "producer_name", "producer_version", "domain", "model_version", "doc_string"):
-        setattr(model, field, getattr(original, field))
-    for field in ("metadata_props", "training_info"):
-        getattr(model, field).extend(getattr(original, field))
+    for name in ("ir_version", "producer_name", "producer_version", "domain", "model_version", "doc_string"):
+        setattr(model, name, getattr(original, name))
+    for name in ("metadata_props", "training_info"):
+        getattr(model, name).extend(getattr(original, name))
     model.opset_import.extend(_opsets(graph, {"": graph.opset, MICROSOFT: 1, **imports_of(original)}))
     _raise_opset(model, graph.opset)
-    _Export(complete=True).fill(model.graph, graph)
+    _Export(True, weights).fill(model.graph, graph)
     model.functions.extend(still_called(original, model.graph))
     model.ir_version = max(model.ir_version, FREE_INITIALIZERS_IR_VERSION if constants_of(graph) else 0)
     return model
@@ -53,7 +57,7 @@ def export_skeleton(graph: gs.Graph) -> ModelProto:
     model.opset_import.extend(_opsets(graph, imports_of(original)))
     _raise_opset(model, graph.opset)
     large = {name: t for name, t in constants_of(graph).items() if prod(t.shape) > SMALL}
-    _Export(complete=False).fill(model.graph, graph, frozenset(large))
+    _Export(False).fill(model.graph, graph, frozenset(large))
     model.functions.extend(still_called(original, model.graph))
     model.graph.name = model.graph.name or "graph"
     model.graph.input.extend(_value_info(tensor, None, False) for tensor in large.values())
@@ -80,9 +84,13 @@ def export_constants(nodes: Mapping[str, gs.Node], graph: gs.Graph, values: Cons
 
 @dataclass(frozen=True)
 class _Export:
-    """``complete``: the model to be written, else its skeleton, which keeps the symbols that inference invented."""
+    """``complete``: the model to be written, else its skeleton, which keeps the symbols that inference invented.
+
+    ``weights``: takes large weights, in place of the model.
+    """
 
     complete: bool
+    weights: dict[str, Stored] | None = None
 
     def fill(self, target: GraphProto, graph: gs.Graph, around: frozenset[str] = frozenset()) -> None:
         """``around`` are the constants that graphs around this one hold."""
@@ -134,6 +142,9 @@ class _Export:
             if tensor.name in sparse and constants.is_as_read(tensor):
                 target.sparse_initializer.add().CopyFrom(sparse[tensor.name])
                 target.sparse_initializer[-1].values.name = tensor.name
+            elif self.weights is not None and constants.is_weight(tensor):
+                constants.declare(tensor, target.initializer.add())
+                self.weights[tensor.name] = tensor._values
             else:
                 constants.write(tensor, target.initializer.add())
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import onnx_graphsurgeon as gs
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, numpy_helper
 
-from passes.ir.constants import Stored, dense, numpy_type
+from passes.ir.constants import Read, Stored, dense, numpy_type
 from passes.ir.declared import opset_of, shape_of, values_of
 from passes.ir.graph import every_tensor
 
@@ -47,17 +47,21 @@ class Origin:
         return self.renamed.get(name, name)
 
 
-def import_model(model: ModelProto) -> gs.Graph:
-    """The model's graph as it is in the file; weights are read when they are needed. The model is left as it is."""
-    return _graph(model.graph, opset_of(model), {}, model)
+def import_model(model: ModelProto, read: Read = numpy_helper.to_array) -> gs.Graph:
+    """The model's graph as it is in the file. The model is left as it is.
+
+    ``read``: gives the values of an initializer, which are asked for when they are needed.
+    """
+    return _graph(model.graph, opset_of(model), {}, read, model)
 
 
-def _graph(proto: GraphProto, opset: int, outer: Tensors, model: ModelProto | None = None) -> gs.Graph:
+def _graph(proto: GraphProto, opset: int, outer: Tensors, read: Read, model: ModelProto | None = None) -> gs.Graph:
     """``outer`` are the values around a body.
 
     A constant overrides an input of the main graph (IR version 3 declares each as one), an input of a body a constant.
     """
-    held = {t.name: gs.Constant(t.name, Stored(t)) for t in (*proto.initializer, *map(dense, proto.sparse_initializer))}
+    initializers = (*proto.initializer, *map(dense, proto.sparse_initializer))
+    held = {t.name: gs.Constant(t.name, Stored(t, read=read)) for t in initializers}
     inputs = [value.name for value in proto.input if model is None or value.name not in held]
     constants = {name: tensor for name, tensor in held.items() if name not in inputs}
     declared = values_of(proto)
@@ -71,7 +75,7 @@ def _graph(proto: GraphProto, opset: int, outer: Tensors, model: ModelProto | No
             tensors[name] = _variable(name, declared)
         return tensors[name]
 
-    nodes = [_node(node, opset, tensors, tensor) for node in proto.node]
+    nodes = [_node(node, opset, tensors, tensor, read) for node in proto.node]
     heads, tails = [tensors[name] for name in inputs], [tensor(value.name) for value in proto.output]
     graph = gs.Graph(nodes, heads, tails, proto.name, proto.doc_string, opset)
     graph.origin = Origin(proto, model, constants)
@@ -90,10 +94,16 @@ def import_nodes(protos: Iterable[NodeProto], opset: int, around: Tensors) -> li
     return [_node(proto, opset, tensors, tensor) for proto in protos]
 
 
-def _node(proto: NodeProto, opset: int, tensors: Tensors, tensor: Callable[[str], gs.Tensor]) -> gs.Node:
+def _node(
+    proto: NodeProto,
+    opset: int,
+    tensors: Tensors,
+    tensor: Callable[[str], gs.Tensor],
+    read: Read = numpy_helper.to_array,
+) -> gs.Node:
     """Attributes of kinds that no pass knows are left out: they are in ``origin``."""
     attrs = {attr.name: VALUES[attr.type](attr) for attr in proto.attribute if attr.type in VALUES}
-    attrs |= {a.name: _graph(a.g, opset, tensors) for a in proto.attribute if a.type == AttributeProto.GRAPH}
+    attrs |= {a.name: _graph(a.g, opset, tensors, read) for a in proto.attribute if a.type == AttributeProto.GRAPH}
     domain = proto.domain if proto.HasField("domain") else None
     inputs, outputs = list(map(tensor, proto.input)), list(map(tensor, proto.output))
     node = gs.Node(proto.op_type, proto.name, attrs, inputs, outputs, domain)

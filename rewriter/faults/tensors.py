@@ -6,11 +6,11 @@ from math import prod
 import numpy as np
 from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
 
+from passes.ir.constants import BITS, raw_bytes
 from rewriter.faults.walk import Found
 
 MOST_ELEMENTS = 2**63 - 1  # what fits the type of a dimension, and of their product
 MOST_DENSE_BYTES = 2**31 - 1  # of a tensor in a protobuf; a sparse one is written densely
-BITS = {"INT2": 2, "UINT2": 2, "INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4}  # of elements that share bytes
 KNOWN = {number: name for name, number in TensorProto.DataType.items() if number != TensorProto.UNDEFINED}
 COMPLEX = (TensorProto.COMPLEX64, TensorProto.COMPLEX128)  # two numbers for each element
 
@@ -25,19 +25,27 @@ def fault_of(tensor: TensorProto, name: str) -> str | None:
         return f"{name} has element type {tensor.data_type}, which ONNX does not have"
     if tensor.HasField("segment"):
         return f"{name} is a segment of a tensor, which no reader of ONNX supports"
-    if (fault := dims_fault(tensor.dims, name)) or tensor.data_location == TensorProto.EXTERNAL:
+    if fault := dims_fault(tensor.dims, name):
         return fault
     size, type_name = prod(tensor.dims), KNOWN[tensor.data_type]
-    if tensor.HasField("raw_data") and tensor.data_type == TensorProto.STRING:
+    is_outside = tensor.data_location == TensorProto.EXTERNAL
+    if tensor.data_type == TensorProto.STRING and (is_outside or tensor.HasField("raw_data")):
         return f"{name} holds strings as raw data, which ONNX does not allow"
-    if tensor.HasField("raw_data"):
-        there, needed, unit = len(tensor.raw_data), _raw_bytes(tensor.data_type, size), "bytes"
+    if is_outside:
+        there, needed, unit = external_length(tensor), raw_bytes(tensor.data_type, size), "bytes"
+    elif tensor.HasField("raw_data"):
+        there, needed, unit = len(tensor.raw_data), raw_bytes(tensor.data_type, size), "bytes"
     else:
         field = helper.tensor_dtype_to_field(tensor.data_type)
         there, needed, unit = len(getattr(tensor, field)), _entries(tensor.data_type, size), f"entries of {field}"
     if there == needed:
         return None
     return f"{name} has {there} {unit}, {list(tensor.dims)} of type {type_name} needs {needed}"
+
+
+def external_length(tensor: TensorProto) -> int:
+    """How many bytes a tensor has elsewhere, as the reader of its file has noted."""
+    return next((int(entry.value) for entry in tensor.external_data if entry.key == "length"), 0)
 
 
 def dims_fault(dims: Sequence[int], name: str) -> str | None:
@@ -59,7 +67,7 @@ def sparse_fault(found: Found) -> str | None:
     if not sparse.dims:
         return f"{name} has no axes, which its indices could speak of"
     size = prod(sparse.dims)
-    if _raw_bytes(values.data_type, size) > MOST_DENSE_BYTES:
+    if raw_bytes(values.data_type, size) > MOST_DENSE_BYTES:
         return f"{name} has {list(sparse.dims)} elements, too many to be written densely"
     count, rank = prod(values.dims), len(sparse.dims)
     if list(indices.dims) not in ([count], [count, rank]) or indices.data_type != TensorProto.INT64:
@@ -80,13 +88,8 @@ def type_fault(found: Found) -> str | None:
     return dims_fault([size for size in sizes if size > 0], found.name)  # others stand for any size, some writers say
 
 
-def _raw_bytes(data_type: int, size: int) -> int:
-    bits = BITS.get(KNOWN[data_type]) or 8 * np.dtype(helper.tensor_dtype_to_np_dtype(data_type)).itemsize
-    return (size * bits + 7) // 8
-
-
 def _entries(data_type: int, size: int) -> int:
     """How many numbers a typed field of a tensor holds: one with several elements in a byte has one for each byte."""
     if KNOWN[data_type] in BITS:
-        return _raw_bytes(data_type, size)
+        return raw_bytes(data_type, size)
     return 2 * size if data_type in COMPLEX else size

@@ -1,8 +1,9 @@
 """What a run reads: models with their weights beside them, and arrays."""
 
+import mmap
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,18 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, external_data_helper
+from onnx import ModelProto, TensorProto, external_data_helper, serialization
 
+from passes.ir.declared import SMALL, every_graph_proto
 from rewriter.errors import UsageError
+from rewriter.files import wire
+from rewriter.files.source import OWN, Place, Source, Stamp, open_beside, put_at, stamp_of
 from rewriter.steps import step
 
 OnRead = Callable[[Sequence[Path]], None]  # is told the files of a model, before its weights are read
+
+CUT_FROM = 2**25  # bytes of a file from which weights in it stay there
+LEAST = 16 * SMALL + 1  # bytes of a weight that stays in its file: of more elements than are looked at
 
 
 @step("read", limited=False)
@@ -26,14 +33,87 @@ def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
     check_file(path)
     with _readable(path):
         model = onnx.load(path, load_external_data=False)
-        files = [path, *external_files(model, path.parent)]
-    if on_read is not None:
-        on_read(files)
+    _check(path, model, on_read)
     with _readable(path), warnings.catch_warnings(action="ignore"):  # of entries that onnx does not know
         external_data_helper.load_external_data_for_model(model, str(path.parent))
+    return model
+
+
+@step("read", limited=False)
+def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
+    """The same, but that large weights stay in the files that they are in."""
+    path = Path(path)
+    check_file(path)
+    with _readable(path):
+        model, own = _parsed(path)
+    _check(path, model, on_read)
+    stamps: dict[str, Stamp] = {}
+    with _readable(path), warnings.catch_warnings(action="ignore"):
+        tensors = [tensor for graph in every_graph_proto(model.graph) for tensor in graph.initializer]
+        for tensor in filter(external_data_helper.uses_external_data, tensors):
+            place = _place(path, tensor, stamps)
+            if place.length >= LEAST:
+                put_at(tensor, place)
+            else:
+                external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
+        for tensor in filter(external_data_helper.uses_external_data, _attributes(model)):
+            external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
+        if own:
+            _stamp(path, OWN, stamps)
+        for number, (offset, length) in own.items():
+            put_at(model.graph.initializer[number], Place(OWN, offset, length))
+    return Source(model, path, stamps)
+
+
+def _parsed(path: Path) -> tuple[ModelProto, Mapping[int, tuple[int, int]]]:
+    """A file's model, and where the data is that was left there, by the number of the initializer."""
+    other = serialization.registry.get_format_from_file_extension(path.suffix)
+    if path.stat().st_size < CUT_FROM or other not in (None, "protobuf"):
+        return onnx.load(path, load_external_data=False), {}
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        memoryview(data) as view,
+    ):
+        light, places = wire.cut(view, LEAST)
+    return onnx.load_model_from_string(light), places
+
+
+def _place(path: Path, tensor: TensorProto, stamps: dict[str, Stamp]) -> Place:
+    """Where a tensor's external data is. Raises what onnx has against that."""
+    info = external_data_helper.ExternalDataInfo(tensor)
+    if info.location not in stamps:
+        if info.location == OWN:
+            raise ValueError(f"tensor {tensor.name!r} has external data, but no location of it")
+        _stamp(path, info.location, stamps)
+    size, offset = stamps[info.location].size, info.offset or 0
+    length = size - offset if info.length is None else info.length
+    if length < 0 or offset + length > size:
+        raise ValueError(f"tensor {tensor.name!r} ends beyond its file {info.location}, which has {size:,} bytes")
+    return Place(info.location, offset, length)
+
+
+def _stamp(path: Path, location: str, stamps: dict[str, Stamp]) -> None:
+    file = open_beside(path, location)
+    try:
+        stamps[location] = stamp_of(file)
+    finally:
+        os.close(file)
+
+
+def _attributes(model: ModelProto) -> Iterator[TensorProto]:
+    """The tensors that are attributes of nodes."""
+    yield from external_data_helper._get_attribute_tensors(model)
+
+
+def _check(path: Path, model: ModelProto, on_read: OnRead | None) -> None:
+    """Tell the model's files. Raises UsageError if it is none."""
+    if on_read is not None:
+        with _readable(path):
+            files = [path, *external_files(model, path.parent)]
+        on_read(files)
     if not model.graph.node and not model.graph.output:
         raise UsageError(f"{path}: not an ONNX model (it has no graph)")
-    return model
 
 
 @contextmanager

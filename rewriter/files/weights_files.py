@@ -3,7 +3,7 @@
 import mmap
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 MOST_NAME_BYTES = 255  # of a file
@@ -21,14 +21,14 @@ def weights_name(path: Path, digest: str) -> str:
     return f"{_beginning(path)}.{digest[:HASH]}.data"
 
 
-def remove_old_weights(path: Path, used: str | None) -> None:
+def remove_old_weights(path: Path, used: Collection[str]) -> None:
     """Remove what earlier runs wrote as weights of the model ``path``, if no model beside it uses them.
 
-    ``used``: the name of the file that is used now, if there is one.
+    ``used``: the names of those that are used now.
     """
     name = re.compile(re.escape(_beginning(path)) + rf"\.[0-9a-f]{{{HASH}}}\.data")
     for old in [entry for entry in path.parent.iterdir() if name.fullmatch(entry.name)]:
-        if old.name != used and not old.is_symlink() and user_of(old) is None:
+        if old.name not in used and not old.is_symlink() and user_of(old) is None:
             old.unlink()
 
 

@@ -19,6 +19,7 @@ from onnx import ModelProto
 
 from passes.layout.layout import Layout, natural
 from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.files.light import LightModel
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.layouts import Layouts, recorded, stored
 from rewriter.validation.located import Located, Repro, Search, label, statistics
@@ -143,7 +144,7 @@ class _Pair:
         kinds = {spec.name: dtype_of(spec.type) for spec in session.specs}
         del session
         sizes = {name: dtype.itemsize for name, dtype in kinds.items() if dtype is not None}
-        shapes = measure(proto(self.task.original), self.task.request, [*sizes])
+        shapes = measure(LightModel(proto(self.task.original)), self.task.request, [*sizes])
         return {name: math.prod(shapes[name]) * sizes[name] if name in shapes else UNSIZED for name in names}
 
     def _compare(self, batch: Sequence[str], seen: _Compared) -> None:

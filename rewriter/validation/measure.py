@@ -7,22 +7,24 @@ from onnx import GraphProto, ModelProto, TensorProto, helper
 from passes.ir.declared import every_node_proto
 from passes.ir.graph import unused
 from rewriter.errors import CouldNotValidate, RunFailed
-from rewriter.files.writer import TWO_GIB, weight_bytes
+from rewriter.files import writer
+from rewriter.files.light import LightModel
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.session import Session
 
 
-def measure(model: ModelProto, request: InputRequest, names: Sequence[str]) -> Mapping[str, Sequence[int]]:
+def measure(model: LightModel, request: InputRequest, names: Sequence[str]) -> Mapping[str, Sequence[int]]:
     """The shapes of values of the main graph in one run on the inputs that validation makes.
 
     None of a model over 2 GiB, or of one that does not run: validation says why. The model is left as it is.
     """
-    if not names or weight_bytes(model) >= TWO_GIB:
+    whole = writer.serialized(model) if names else None
+    if whole is None:
         return {}
     # Serialized protobufs, one after the other, are one, in which each adds to those before it.
-    more = ModelProto(graph=_shapes_of(model, names)).SerializeToString()
+    more = ModelProto(graph=_shapes_of(model.proto, names)).SerializeToString()
     try:
-        session = Session(model.SerializeToString() + more, "cpu", "disabled")
+        session = Session(whole + more, "cpu", "disabled")
         results = session.run(make_feeds(session, request)[0])
     except (RunFailed, CouldNotValidate):
         return {}

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import ModelProto, helper
 
 from rewriter.errors import RunFailed
-from rewriter.files.reader import load
+from rewriter.files.reader import load, open_model
 from rewriter.validation.compare import RTOL, Array, pairs
 from rewriter.validation.constants import with_nudged_kernels
 from rewriter.validation.inputs import InputRequest, make_feeds
@@ -140,7 +139,7 @@ def _coarse(original: bytes | str) -> ModelProto | None:
     if isinstance(original, bytes):
         model = ModelProto.FromString(original)
         return model if coarse_types(model) else None
-    return load(original) if coarse_types(onnx.load(original, load_external_data=False)) else None
+    return load(original) if coarse_types(open_model(original).proto) else None
 
 
 def _presumed(reference: Reference) -> dict[str, Noise]:

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import math
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ import onnx
 
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files import writer
+from rewriter.files.light import light
 from rewriter.files.reader import load
-from rewriter.files.whole import folder_beside
 from rewriter.steps import step
 from rewriter.validation.compare import RTOL, Array
 from rewriter.validation.providers import Provider, label, require, runtime
@@ -123,11 +122,7 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
         if _is_text(str(model)):
             return str(model)
         model = load(model)
-    if writer.weight_bytes(model) < writer.TWO_GIB:
-        return bytes(model.SerializeToString())
-    path = stack.enter_context(folder_beside(Path(tempfile.gettempdir()) / "model.onnx")) / "model.onnx"
-    writer.save(model, path)
-    return str(path)
+    return writer.serialized(light(model)) or str(stack.enter_context(writer.staged(light(model), None)).model)
 
 
 def _is_text(path: str) -> bool:

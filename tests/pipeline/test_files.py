@@ -16,6 +16,7 @@ import pytest
 from onnx import ModelProto, helper, numpy_helper
 
 from rewriter.files import whole, writer
+from rewriter.files.light import every_tensor, light
 from rewriter.files.reader import load
 from tests.support.graphs import conv, graph, model, node, random, value
 
@@ -49,7 +50,7 @@ def with_weights_in_bodies() -> ModelProto:
 
 
 def test_sizes_count_bodies() -> None:
-    assert writer.weight_bytes(with_weights_in_bodies()) > LARGE.nbytes + 16 * 3 * 3 * 3 * 4
+    assert light(with_weights_in_bodies()).nbytes > LARGE.nbytes + 16 * 3 * 3 * 3 * 4
 
 
 def test_weights_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +64,7 @@ def test_weights_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert {path.name for path in tmp_path.iterdir()} == {"m.onnx", data.name}
     assert (tmp_path / "m.onnx").stat().st_size < data.stat().st_size
     again = load(tmp_path / "m.onnx")
-    for tensor in writer.every_tensor(again.graph):
+    for tensor in every_tensor(again.graph):
         tensor.ClearField("data_location")  # which onnx says, though it is the default
     assert again.SerializeToString(deterministic=True) == before
     onnx.checker.check_model(tmp_path / "m.onnx")

@@ -69,7 +69,7 @@ def test_a_report_of_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch, caps
         kernel.CopyFrom(onnx.numpy_helper.from_array(1.1 * onnx.numpy_helper.to_array(kernel), kernel.name))
         return wrong
 
-    monkeypatch.setattr("rewriter.pipeline.export_model", lambda graph: wrong(export_model(graph)))
+    monkeypatch.setattr("rewriter.pipeline.export_model", lambda graph, weights: wrong(export_model(graph)))
     assert convert(path, "--json", str(report), "--report", str(path.with_suffix(".html"))) == DIFFERS
     assert "differs from the original" in error(capsys)
     data = json.loads(report.read_text())

@@ -6,6 +6,7 @@ from onnx import ModelProto
 from passes import dialects
 from passes.ir.exporter import export_model
 from passes.pipeline import NORMALIZE, READ, Request
+from rewriter.files.source import Source
 from rewriter.pipeline import run_passes, start
 
 
@@ -20,7 +21,7 @@ def normalized(model: ModelProto) -> gs.Graph:
 
 
 def _after(model: ModelProto, *stages: str) -> gs.Graph:
-    work = start(model, Request("nchw", dialects.make("onnx")))
+    work = start(Source(model), Request("nchw", dialects.make("onnx")))
     run_passes(work, *stages)
     return work.graph
 

@@ -15,6 +15,7 @@ from passes import dialects
 from passes.pipeline import NORMALIZE, READ, Request
 from passes.plan.cost import BYTES, runtime
 from passes.plan.program import Program
+from rewriter.files.source import Source
 from rewriter.pipeline import run_passes, start
 from tests.tools.bench import feed, race
 from tests.tools.runtimes import ENGINES, Engine
@@ -90,7 +91,9 @@ def latencies(name: str, engine: Engine, paths: list[Path]) -> Iterator[str]:
 
 def priced(name: str, model: ModelProto) -> float:
     """Milliseconds that the prices of a runtime tell of a file as it is."""
-    work = start(model, Request("nchw", dialects.make(runtime(name).dialect or "onnx"), keep_io=True, runtime=name))
+    work = start(
+        Source(model), Request("nchw", dialects.make(runtime(name).dialect or "onnx"), keep_io=True, runtime=name)
+    )
     run_passes(work, READ, NORMALIZE)
     return Program(work.graph, {}, work.request.dialect, work.sizes, runtime(name)).cost_before / 1e6
 

@@ -9,14 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import onnx
-
 from passes import dialects
 from passes.pipeline import NORMALIZE, PLAN, READ, Request
 from passes.plan.cost import BYTES, runtime
 from passes.plan.plan import make_plan
 from passes.plan.program import Program
 from rewriter.choices import RUNTIMES
+from rewriter.files.reader import open_model
 from rewriter.pipeline import run_passes, start
 from tests.support.growing import grown
 from tests.support.makers import ALL
@@ -38,7 +37,7 @@ def of_graph(seed: int, prices: str = BYTES) -> tuple[float, float]:
 def of_model(path: Path, direction: str, prices: str = BYTES, keep_io: bool = False) -> tuple[float, float]:
     """What the plan for a model costs, and the least."""
     to, dialect = DIRECTIONS[direction]
-    work = start(onnx.load(path), Request(to, dialects.make(dialect), keep_io=keep_io, runtime=prices))
+    work = start(open_model(path), Request(to, dialects.make(dialect), keep_io=keep_io, runtime=prices))
     run_passes(work, READ, NORMALIZE, PLAN)
     return work.plan.cost, least(work.graph, work.program.ends, work.request.dialect, prices)
 

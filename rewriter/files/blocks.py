@@ -1,0 +1,56 @@
+"""Bytes on their way from file to file: copied by the kernel where nothing changes, else in blocks."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from passes.layout.edit import Array
+
+MOST = 2**24  # bytes of a block
+NOT_HERE = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}  # of a call that this kernel lacks
+
+
+def copy(source: int, offset: int, length: int, target: int) -> None:
+    """Copy bytes of a file to where another one is written. Raises OSError."""
+    while length:
+        try:
+            count = os.copy_file_range(source, target, length, offset)
+        except (AttributeError, OSError) as error:
+            if getattr(error, "errno", errno.ENOSYS) not in NOT_HERE:
+                raise
+            count = os.write(target, os.pread(source, min(length, MOST), offset))
+        if not count:
+            raise OSError(errno.EIO, "the file ends too early")
+        offset, length = offset + count, length - count
+
+
+def write(target: int, data: bytes | memoryview) -> None:
+    """Write all of it. Raises OSError."""
+    view = memoryview(data).cast("B")
+    while len(view):
+        view = view[os.write(target, view) :]
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files have the same content."""
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as first, other.open("rb") as second:
+        while block := first.read(MOST):
+            if block != second.read(MOST):
+                return False
+    return True
+
+
+def blocks(array: Array) -> Iterator[Array]:
+    """The array's elements in their order, in contiguous pieces of ``MOST`` bytes or, of a long row, less."""
+    if array.nbytes <= MOST:
+        yield np.ascontiguousarray(array)
+        return
+    rows = MOST // (array.nbytes // len(array))
+    for start in range(0, len(array), rows or 1):
+        part = array[start : start + (rows or 1)]
+        yield from blocks(part) if rows else blocks(part[0])
