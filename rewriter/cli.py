@@ -153,10 +153,18 @@ def _output(args: argparse.Namespace) -> Path:
 def _validate(
     args: argparse.Namespace, result: rewriter.RewriteResult, checks: dict[str, Any], arrays: dict[str, Any]
 ) -> Outcome:
+    """The outcome. Raises UsageError where the models differ, or one fails, and the original is at fault."""
     from rewriter.comparison import Models, compare
+    from rewriter.files.reader import load
+    from rewriter.pipeline import refuse_invalid
+    from rewriter.validation.inputs import InputRequest
     from rewriter.validation.layouts import of_perms
 
-    return compare(args, Models(args.model, result.model, of_perms(result.layouts), result.stored), checks, arrays)
+    models = Models(args.model, result.model, of_perms(result.layouts), result.stored)
+    outcome = compare(args, models, checks, arrays)
+    if outcome.fault is not None:
+        refuse_invalid(load(args.model), InputRequest(1, args.seed, checks["input_shapes"], arrays))
+    return outcome
 
 
 def _bench(

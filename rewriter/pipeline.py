@@ -29,6 +29,7 @@ from passes.plan.plan import Plan
 from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.axes import inferred_axes_fault
+from rewriter.faults.declared import declared_fault
 from rewriter.faults.find import refuse_broken
 from rewriter.faults.run import run_fault
 from rewriter.files.reader import OnRead, load
@@ -36,7 +37,7 @@ from rewriter.interface import InterfaceValue, interface_value, record, recorded
 from rewriter.layouts import parse_choice
 from rewriter.report.build import make_report
 from rewriter.report.data import Report
-from rewriter.shapes.check import onnx_fault, verify_model
+from rewriter.shapes.check import masked_fault, onnx_fault, verify_model
 from rewriter.shapes.infer import infer
 from rewriter.stayed import why_it_stayed
 from rewriter.steps import step
@@ -202,16 +203,27 @@ def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]
 
 @contextmanager
 def blaming(model: ModelProto, request: InputRequest) -> Iterator[None]:
-    """Whatever goes wrong is the model's fault, if onnx finds one in it, or onnxruntime does not run it."""
+    """Whatever goes wrong is the model's fault, if it is found to be at fault."""
     try:
         yield
     except UsageError:
         raise
-    except Exception as error:  # an invalid model may break anything
-        fault = onnx_fault(model) or inferred_axes_fault(model) or run_fault(model, request)
-        if fault is None:
-            raise
-        raise UsageError(f"the model is not valid: {fault}") from error
+    except Exception:  # an invalid model may break anything
+        refuse_invalid(model, request)
+        raise
+
+
+def refuse_invalid(model: ModelProto, request: InputRequest) -> None:
+    """Raises UsageError if onnx finds a fault in the model, onnxruntime does not run it, or its run refutes it."""
+    fault = (
+        onnx_fault(model)
+        or inferred_axes_fault(model)
+        or run_fault(model, request)
+        or declared_fault(model, request)
+        or masked_fault(model)
+    )
+    if fault is not None:
+        raise UsageError(f"the model is not valid: {fault}")
 
 
 @contextmanager

@@ -43,6 +43,8 @@ def scale_and_shift(node: Node, layout: Layout) -> Move:
     scale, bias, mean, var = (layout.along(1).apply(node.weights(i)) for i in range(1, 5))
     if node.tensor(IN(0)).dtype != scale.dtype:
         raise Refusal("BatchNormalization computes in another type than its input's")
+    if any(map(np.iscomplexobj, (scale, bias, mean, var))):
+        raise Refusal("BatchNormalization is of real numbers only")
     spread = var.astype(np.float64) + node.attr("epsilon", 1e-5)
     if not (spread > 0).all():
         raise Refusal("BatchNormalization has variances that are negative")
