@@ -224,11 +224,15 @@ def test_a_record_of_no_letters(entry: dict[str, Any], path: Path, capsys: pytes
     assert "does not fit its inputs and outputs: remove it" in error(capsys)
 
 
-def test_vectors_of_complex_numbers(recwarn: pytest.WarningsRecorder) -> None:
-    """Which no runtime takes; the factors that they would make are not computed."""
-    vectors = {name: random(3).astype(np.complex64 if name == "mean" else np.float32) for name in ("s", "b", "mean")}
+@pytest.mark.parametrize(
+    ("spoilt", "by"), [("mean", np.complex64(1)), ("s", np.float32(1e38)), ("mean", np.float32(3e38))]
+)
+def test_vectors_of_a_normalisation_that_are_no_factors(spoilt: str, by: Any, recwarn: pytest.WarningsRecorder) -> None:
+    """Complex numbers, which no runtime takes, and such as overflow."""
+    vectors = {name: np.ones(3, np.float32) for name in ("s", "b", "mean")}
+    vectors[spoilt] = vectors[spoilt] * by
     nodes = [node("BatchNormalization", ["x", "s", "b", "mean", "var"], ["y"])]
-    made = model(nodes, {"x": FOUR}, {"y": FOUR}, {**vectors, "var": np.ones(3, np.float32)})
+    made = model(nodes, {"x": FOUR}, {"y": FOUR}, {**vectors, "var": np.full(3, 1e-4, np.float32)})
     assert rewrite(made, "nhwc", dialect="onnx").report.ops["BatchNormalization"] == (1, 1)
     assert not recwarn.list
 
