@@ -125,6 +125,7 @@ def _rewrite(
         explain=args.explain,
         measure_on=arrays,
         on_read=partial(refuse_read, outputs),
+        graphs=bool(args.json or args.report),
     )
 
 

@@ -80,6 +80,7 @@ def rewrite(
     explain: Sequence[str] = (),
     measure_on: Mapping[str, Array] | None = None,
     on_read: OnRead | None = None,
+    graphs: bool = True,
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
@@ -94,6 +95,7 @@ def rewrite(
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
     ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers, for
     prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done with them.
+    ``graphs``: whether the report has both graphs.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
@@ -107,7 +109,7 @@ def rewrite(
     )
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
-        result = _convert(work, original, explain)
+        result = _convert(work, original, explain, graphs)
     if original is not model:
         del original
         gc.collect()  # graphs hold reference cycles, and these hold the original's weights
@@ -163,7 +165,7 @@ def run_passes(work: Work, *stages: str) -> None:
                 raise UsageError(str(error)) from None
 
 
-def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> RewriteResult:
+def _convert(work: Work, original: ModelProto, explain: Sequence[str], graphs: bool) -> RewriteResult:
     run_passes(work, READ, NORMALIZE)
     _check_names(work)
     run_passes(work, PLAN, APPLY)
@@ -177,7 +179,7 @@ def _convert(work: Work, original: ModelProto, explain: Sequence[str]) -> Rewrit
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original)
     with timed(work.seconds, "report"):
-        report = make_report(work, result, inputs, outputs, explain)
+        report = make_report(work, result, inputs, outputs, explain, graphs)
     stored = {**work.kept[1].stored, **work.program.ends}
     return RewriteResult(result, inputs, outputs, work.plan, report, stored)
 
