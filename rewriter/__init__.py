@@ -14,8 +14,9 @@ from rewriter.version import __version__
 
 if TYPE_CHECKING:
     from rewriter.interface import InterfaceValue
-    from rewriter.pipeline import RewriteResult, rewrite
+    from rewriter.pipeline import rewrite
     from rewriter.report.data import Report
+    from rewriter.result import RewriteResult
     from rewriter.validation.validate import validate
     from rewriter.validation.verdict import ValidationReport
     from rewriter.weights.letters import convert_layout, flatten_order
@@ -25,8 +26,9 @@ else:
         __name__,
         {
             "rewriter.interface": ("InterfaceValue",),
-            "rewriter.pipeline": ("RewriteResult", "rewrite"),
+            "rewriter.pipeline": ("rewrite",),
             "rewriter.report.data": ("Report",),
+            "rewriter.result": ("RewriteResult",),
             "rewriter.validation.validate": ("validate",),
             "rewriter.validation.verdict": ("ValidationReport",),
             "rewriter.weights.letters": ("convert_layout", "flatten_order"),

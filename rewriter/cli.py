@@ -168,6 +168,7 @@ def _rewrite(
         explain=args.explain,
         measure_on=arrays,
         on_read=partial(refuse_read, outputs),
+        graphs=bool(args.json or args.report),
     )
 
 
@@ -200,10 +201,18 @@ def _validate(
     checks: dict[str, Any],
     arrays: dict[str, Any],
 ) -> Outcome:
+    """The outcome. Raises UsageError where the models differ, or one fails, and the original is at fault."""
     from rewriter.comparison import Models, compare
+    from rewriter.faults.blame import refuse_invalid
+    from rewriter.files.reader import open_model
+    from rewriter.validation.inputs import InputRequest
     from rewriter.validation.layouts import of_perms
 
-    return compare(args, Models(args.model, file, of_perms(result.layouts), result.stored), checks, arrays)
+    models = Models(args.model, file, of_perms(result.layouts), result.stored)
+    outcome = compare(args, models, checks, arrays)
+    if outcome.fault is not None:
+        refuse_invalid(open_model(args.model), InputRequest(1, args.seed, checks["input_shapes"], arrays))
+    return outcome
 
 
 def _bench(

@@ -111,6 +111,12 @@ def read_record(model: ModelProto) -> dict[str, Mapping[str, Any]]:
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in (*model.graph.input, *model.graph.output)}
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         recorded: dict[str, Mapping[str, Any]] = json.loads(text)
-        if all(sorted(entry["perm"]) == [*range(ranks[name])] and "from" in entry for name, entry in recorded.items()):
+        if all(_fits(entry, ranks[name]) for name, entry in recorded.items()):
             return recorded
     raise UsageError(f"the model's metadata {LAYOUTS_KEY} does not fit its inputs and outputs: remove it")
+
+
+def _fits(entry: Mapping[str, Any], rank: int) -> bool:
+    """Whether an entry of the record is one of a value of this rank. May raise what malformed data does."""
+    letters = (entry["from"], entry.get("to"))
+    return sorted(entry["perm"]) == [*range(rank)] and all(one is None or isinstance(one, str) for one in letters)

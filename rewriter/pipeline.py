@@ -3,8 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,75 +19,28 @@ from passes.ir.lint import LintError
 from passes.layout.choice import Choice
 from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
-from passes.layout.layout import Layout
 from passes.normalize.infer_shapes import Engines
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
-from passes.plan.plan import Plan
-from rewriter.choices import EXTERNAL_DATA, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
-from rewriter.faults.axes import inferred_axes_fault
+from rewriter.faults.blame import blaming
 from rewriter.faults.find import refuse_broken
-from rewriter.faults.run import run_fault
 from rewriter.files.light import LightModel, Weight, every_tensor, light_of
 from rewriter.files.reader import OnRead, open_model
 from rewriter.files.source import Source
-from rewriter.files.writer import save
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
 from rewriter.report.build import make_report
-from rewriter.report.data import Report
-from rewriter.shapes.check import onnx_fault, verify_model
+from rewriter.result import RewriteResult
+from rewriter.shapes.check import verify_model
 from rewriter.shapes.infer import infer
 from rewriter.stayed import why_it_stayed
 from rewriter.steps import step
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.measure import measure
 from rewriter.validation.session import Session
-
-
-@dataclass(frozen=True)
-class RewriteResult:
-    """The rewritten model, its interface, the plan that led to it and a report.
-
-    ``light``: the model without the data of its large weights, which are read from where they are when it is written.
-    ``stored``: how each value of the original's main graph is stored that is in the result under the same name.
-    """
-
-    light: LightModel
-    inputs: list[InterfaceValue]
-    outputs: list[InterfaceValue]
-    plan: Plan
-    report: Report
-    stored: Mapping[str, Layout]
-
-    @cached_property
-    def model(self) -> ModelProto:
-        """The model with all data in it, made when it is first asked for.
-
-        Raises UsageError if the original's files have changed since they were read.
-        """
-        return self.light.whole()
-
-    @property
-    def weights(self) -> Mapping[str, Weight]:
-        """The large weights by name, of which each is read by its ``array()``."""
-        return self.light.by_name
-
-    def save(self, path: str | Path, external_data: str = EXTERNAL_DATA[0]) -> None:
-        """Write the model to a file that appears whole or not at all; weights go there block by block.
-
-        ``external_data``: ``"none"``: weights are in the model's file; ``"one"``: in one of their own; ``"split"``: in
-        as many as the original's were; ``"auto"``: in one of their own from 2 GiB on. Raises UsageError as ``model``
-        does, and if there is no room, and OSError.
-        """
-        save(self.light, Path(path), external_data)
-
-    @property
-    def layouts(self) -> dict[str, tuple[int, ...]]:
-        """The perm from the original's storage, by name, of each graph input and output that flipped."""
-        return {p.name: p.perm for p in (*self.inputs, *self.outputs) if p.flipped and p.perm is not None}
 
 
 def rewrite(
@@ -106,6 +58,7 @@ def rewrite(
     measure_on: Mapping[str, Array] | None = None,
     on_read: OnRead | None = None,
     save_to: str | Path | None = None,
+    graphs: bool = True,
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
@@ -121,6 +74,7 @@ def rewrite(
     ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers, for
     prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done with them.
     ``save_to``: a file for the result, which is written as by ``RewriteResult.save``.
+    ``graphs``: whether the report has both graphs.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``. Large weights
     of a file are not read, but for ``RewriteResult.model``: it must stay as it is until then.
@@ -135,7 +89,7 @@ def rewrite(
     )
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
-        result = _convert(work, original, explain)
+        result = _convert(work, original, explain, graphs)
     if save_to is not None:
         result.save(save_to)
     return result
@@ -191,7 +145,7 @@ def run_passes(work: Work, *stages: str) -> None:
                 raise UsageError(str(error)) from None
 
 
-def _convert(work: Work, original: Source, explain: Sequence[str]) -> RewriteResult:
+def _convert(work: Work, original: Source, explain: Sequence[str], graphs: bool) -> RewriteResult:
     run_passes(work, READ, NORMALIZE)
     _check_names(work)
     run_passes(work, PLAN, APPLY)
@@ -206,7 +160,7 @@ def _convert(work: Work, original: Source, explain: Sequence[str]) -> RewriteRes
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original.proto)
     with timed(work.seconds, "report"):
-        report = make_report(work, result, inputs, outputs, explain)
+        report = make_report(work, result, inputs, outputs, explain, graphs)
     stored = {**work.kept[1].stored, **work.program.ends}
     lacking = (tensor for tensor in every_tensor(result.graph) if tensor.name in weights)
     light = LightModel(result, tuple(Weight(weights[tensor.name], original) for tensor in lacking))
@@ -230,21 +184,6 @@ def interface_of(work: Work) -> tuple[list[InterfaceValue], list[InterfaceValue]
 
     graph = work.program.graph
     return [*map(value, graph.inputs)], [*map(value, graph.outputs)]
-
-
-@contextmanager
-def blaming(original: Source, request: InputRequest) -> Iterator[None]:
-    """Whatever goes wrong is the model's fault, if onnx finds one in it, or onnxruntime does not run it."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except Exception as error:  # an invalid model may break anything
-        model = original.proto
-        fault = onnx_fault(model) or inferred_axes_fault(model) or run_fault(light_of(original), request)
-        if fault is None:
-            raise
-        raise UsageError(f"the model is not valid: {fault}") from error
 
 
 @contextmanager

@@ -62,11 +62,14 @@ def values_of(graph: GraphProto) -> dict[str, ValueInfoProto]:
 
 
 def shape_of(value: ValueInfoProto | None) -> Shape | None:
-    """Dims of a declared value: sizes, symbols, ``None``; ``None`` if not even the rank is known."""
+    """Dims of a declared value: sizes, symbols, ``None``; ``None`` if not even the rank is known.
+
+    A negative size is none: some writers mean any by it.
+    """
     if value is None or not value.type.tensor_type.HasField("shape"):
         return None
-    dims = value.type.tensor_type.shape.dim
-    return [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims]
+    sizes = ((d, d.dim_value if d.HasField("dim_value") else -1) for d in value.type.tensor_type.shape.dim)
+    return [size if size >= 0 else d.dim_param or None for d, size in sizes]
 
 
 def is_static(shape: Sequence[Any]) -> bool:

@@ -90,7 +90,7 @@ class Runtime:
         """What changes of a tensor's layout cost, each made so many ``times``."""
         size, known = bytes_of(tensor, sizes), not self.is_uniform and tensor.shape is not None
         besides = self.half if tensor.dtype == np.float16 else 0.0
-        elements, shape = size / itemsize(tensor), dims(tensor, sizes) if known else None
+        elements, shape = size / itemsize(tensor), lengths(tensor, sizes) if known else None
         return Changes(self.changes, shape, size, elements, 1.0 + besides, times)
 
     def inside(self, node: Node, move: Move, sizes: Mapping[str, int]) -> float:
@@ -98,7 +98,7 @@ class Runtime:
         row = self.operators.get(node.op) if node.domain in ("", MICROSOFT) else None
         if row is None or any(node.tensor(slot).shape is None for slot in node.slots):
             return 0.0
-        seen = row.see(node, move, lambda tensor: dims(tensor, sizes))
+        seen = row.see(node, move, lambda tensor: lengths(tensor, sizes))
         if seen is None or seen.name not in row.prices:
             return 0.0
         tensor = node.tensor(seen.slot)
@@ -144,6 +144,11 @@ def dims(tensor: gs.Tensor, sizes: Mapping[str, int]) -> list[int]:
         dim if isinstance(dim, int) else sizes.get(dim, DYNAMIC_DIM if axis else DYNAMIC_BATCH)
         for axis, dim in enumerate(dims_of(tensor))
     ]
+
+
+def lengths(tensor: gs.Tensor, sizes: Mapping[str, int]) -> list[int]:
+    """As ``dims``, an empty axis as one of 1: runs are made of these, and no run is empty."""
+    return [max(size, 1) for size in dims(tensor, sizes)]
 
 
 def itemsize(tensor: gs.Tensor) -> int:

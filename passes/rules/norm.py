@@ -43,16 +43,19 @@ def scale_and_shift(node: Node, layout: Layout) -> Move:
     scale, bias, mean, var = (layout.along(1).apply(node.weights(i)) for i in range(1, 5))
     if node.tensor(IN(0)).dtype != scale.dtype:
         raise Refusal("BatchNormalization computes in another type than its input's")
+    if any(map(np.iscomplexobj, (scale, bias, mean, var))):
+        raise Refusal("BatchNormalization is of real numbers only")
     spread = var.astype(np.float64) + node.attr("epsilon", 1e-5)
     if not (spread > 0).all():
         raise Refusal("BatchNormalization has variances that are negative")
     factor = scale.astype(np.float64) / np.sqrt(spread)
     shift = bias.astype(np.float64) - mean.astype(np.float64) * factor
     shape = (-1, *(1,) * (layout.rank - 1 - layout.place(1)))
-    steps = (
-        Step("Mul", (0, factor.astype(scale.dtype).reshape(shape))),
-        Step("Add", (PREVIOUS, shift.astype(scale.dtype).reshape(shape))),
-    )
+    with np.errstate(over="ignore"):
+        vectors = [vector.astype(scale.dtype).reshape(shape) for vector in (factor, shift)]
+    if not all(np.isfinite(vector).all() for vector in vectors):
+        raise Refusal("BatchNormalization has parameters whose quotient its type cannot hold")
+    steps = Step("Mul", (0, vectors[0])), Step("Add", (PREVIOUS, vectors[1]))
     return node.move({0: layout}, {0: layout}, steps=steps)
 
 

@@ -16,7 +16,7 @@ def ends_fault(model: ModelProto) -> str | None:
 
 
 def _agree(one: Shape, other: Shape) -> bool:
-    """Whether a tensor can have both shapes; symbols stand for any size, and so do negative ones."""
+    """Whether a tensor can have both shapes; symbols stand for any size."""
     pairs = zip(one, other, strict=False)
-    sizes = ((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int) and min(a, b) >= 0)
+    sizes = ((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
     return len(one) == len(other) and all(a == b for a, b in sizes)

@@ -76,8 +76,7 @@ def _check_place(option: str, path: Path) -> None:
 
 def _is_complete(path: Path) -> bool:
     """Whether a file is a model or a report, and so not another model's weights."""
-    import onnx  # where it is needed: other faults are told without it
-    from google.protobuf.message import DecodeError
+    from rewriter.files.reader import is_model  # where it is needed: other faults are told without onnx
 
     with path.open("rb") as file:
         first = file.read(len(PAGE))
@@ -86,6 +85,6 @@ def _is_complete(path: Path) -> bool:
     try:
         if first[:1] == b"{":
             return bool(json.loads(path.read_bytes()))
-        return first[:1] == b"\x08" and onnx.load_model_from_string(path.read_bytes()).HasField("graph")
-    except (ValueError, RecursionError, DecodeError):
+        return first[:1] == b"\x08" and is_model(path)
+    except (ValueError, RecursionError):
         return False

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, external_data_helper, serialization
 
@@ -63,6 +64,14 @@ def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
         for number, (offset, length) in own.items():
             put_at(model.graph.initializer[number], Place(OWN, offset, length))
     return Source(model, path, stamps)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file holds a model."""
+    try:
+        return bool(_parsed(path)[0].HasField("graph"))
+    except (OSError, ValueError, DecodeError):
+        return False
 
 
 def _parsed(path: Path) -> tuple[ModelProto, Mapping[int, tuple[int, int]]]:

@@ -18,7 +18,7 @@ from passes.rules.rule import lookup
 from rewriter.errors import UsageError
 from rewriter.interface import InterfaceValue, layout_text
 from rewriter.report.causes import causes
-from rewriter.report.data import Explained, Remaining, Report
+from rewriter.report.data import NO_GRAPHS, Explained, Remaining, Report
 from rewriter.report.graphs import graphs, operator
 
 NOTHING_FLIPPED = "No input or output is an image stored otherwise: all keep their layouts."
@@ -32,9 +32,11 @@ def make_report(
     inputs: Sequence[InterfaceValue],
     outputs: Sequence[InterfaceValue],
     names: Sequence[str],
+    with_graphs: bool,
 ) -> Report:
     """The report of a rewrite that gave ``result``, with an explanation of each value in ``names``, and no times.
 
+    ``with_graphs``: whether it has both graphs, which take a while of large models.
     Raises UsageError if there is no such value.
     """
     original, dialect, plan = work.program.graph.origin.model, work.request.dialect, work.plan
@@ -67,7 +69,7 @@ def make_report(
         limited=work.program.limited,
         explained=[_explained(work, name) for name in names],
         seconds=work.seconds,
-        graphs=graphs(work, result, changes),
+        graphs=graphs(work, result, changes) if with_graphs else NO_GRAPHS,
         notes=[
             *[NOTHING_FLIPPED] * (not flipped and not work.request.keep_io),
             *[dialect.note] * is_spelled,

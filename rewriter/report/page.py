@@ -11,7 +11,7 @@ import re
 from importlib.resources import files
 from typing import Any
 
-SCRIPTS = ("dom.js", "rows.js", "graph.js", "sections.js", "main.js")
+SCRIPTS = ("dom.js", "rows.js", "located.js", "graph.js", "sections.js", "main.js")
 SEPARATORS = (",", ":")
 
 

@@ -1,5 +1,6 @@
 """Whether a model is valid ONNX, and the result what its interface says."""
 
+import re
 from collections.abc import Mapping
 from math import prod
 
@@ -14,6 +15,7 @@ from rewriter.shapes.stand_ins import with_stand_ins
 
 # onnx has no inference for some operators (GroupNormalization): it says so of their readers, which are not at fault
 UNTYPED = "expected to have type but instead is null"
+LIST = "Inference error(s):"  # what nodes in a body say is told behind this
 
 
 def verify_model(
@@ -42,14 +44,35 @@ def verify_model(
 
 
 def onnx_fault(model: ModelProto) -> str | None:
-    """What onnx's checker or its strict shape inference says against the model, in one line."""
+    """What onnx's checker or its strict shape inference says first against the model, in one line.
+
+    ``None`` where values have no types, too: see ``masked_fault``.
+    """
+    said = _said(model)
+    return None if UNTYPED in said else _first_fault(said)
+
+
+def masked_fault(model: ModelProto) -> str | None:
+    """What they say first beside that values have no types, if they say so; inference has gaps, but none there."""
+    return _first_fault(_said(model))
+
+
+def _said(model: ModelProto) -> str:
+    """All that onnx says against a model."""
     bare = skeleton(model)
     try:
         onnx.checker.check_model(_with_shapes(bare))
         onnx.shape_inference.infer_shapes(with_stand_ins(bare), strict_mode=True, data_prop=True)
     except Exception as error:  # the checker raises ValidationError, inference InferenceError or RuntimeError
-        return None if UNTYPED in str(error) else " ".join(str(error).partition("==>")[0].split())
-    return None
+        return str(error).partition("==>")[0]
+    return ""
+
+
+def _first_fault(said: str) -> str | None:
+    """The first fault of several, a node (or a node around others) in each entry."""
+    head, *entries = re.split(r"(?=\(op_type:)", said)
+    faults = (entry for entry in entries or [head] if UNTYPED not in entry and not entry.rstrip().endswith(LIST))
+    return next((" ".join(fault.split()) for fault in faults), None) or None
 
 
 def _with_shapes(bare: ModelProto) -> ModelProto:

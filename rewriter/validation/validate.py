@@ -239,6 +239,7 @@ def compare(provider: str, task: Task, reference: Reference) -> Compared:
                 fault = "does not run in onnxruntime"
                 findings += _differences(session, level, task, reference)
                 placements.append(session.placement())
+                del session  # before the next one: each holds the weights
         except RunFailed as error:
             text = f"{fault} on {provider} at optimisation level {level}: {error}"
             findings.append(Finding(unlike(text), fault=fault))

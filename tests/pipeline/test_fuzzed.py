@@ -1,19 +1,25 @@
 """What ``make fuzz-files`` has found: broken models and command lines, each refused in one sentence."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import pytest
-from onnx import ModelProto, SparseTensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
 from rewriter import rewrite
 from rewriter.cli import main
 from rewriter.faults.find import refuse_broken
+from rewriter.interface import LAYOUTS_KEY
+from rewriter.shapes.check import masked_fault, onnx_fault
 from tests.support.broken_nodes import net
 from tests.support.command import USAGE, convert, error, folder
 from tests.support.graphs import INT64, ints, model, node, random, value
 
+BOOL = TensorProto.BOOL
 Spoil = Callable[[ModelProto], None]
 
 
@@ -141,3 +147,97 @@ def test_what_is_not_known_of_external_data_is_not_told(tmp_path: Path, recwarn:
     path.write_bytes(made.SerializeToString())
     assert rewrite(path).report.changed
     assert not recwarn.list
+
+
+FOUR = [1, 3, 4, 5]
+
+
+def reshaped(declared: list[int], *after: NodeProto, result: str) -> ModelProto:
+    """A Reshape to FOUR, which nobody can infer, and nodes behind it; ``r`` is declared with another shape."""
+    nodes = [node("Where", ["flag", "sizes", "sizes"], ["to"]), node("Reshape", ["x", "to"], ["r"]), *after]
+    ends = [value("x", FOUR), value("flag", [1], BOOL)], [value(result, None)]
+    made = model(nodes, *ends, {"sizes": ints(*FOUR)})
+    made.graph.value_info.append(value("r", declared))
+    return made
+
+
+def false_static_size() -> ModelProto:
+    """By its declared sizes the Transpose moves nothing, and could be a Reshape."""
+    return reshaped([1, 3, 1, 20], node("Transpose", ["r"], ["y"], perm=[0, 2, 1, 3]), result="y")
+
+
+def false_rank() -> ModelProto:
+    """Of what is flattened as exporters write it, which onnx does not follow."""
+    nodes = [node("Shape", ["x"], ["s"]), node("Gather", ["s", "zero"], ["n"]),
+             node("Concat", ["n", "rest"], ["to"], axis=0), node("Reshape", ["x", "to"], ["r"]),
+             node("Gemm", ["r", "m"], ["y"])]  # fmt: skip
+    constants = {"zero": ints(0), "rest": ints(-1), "m": random(6, 5)}
+    return model(nodes, {"x": ["N", 2, 3]}, {"y": ["N", 5, 7]}, constants, opset=11)
+
+
+FALSE = [
+    (false_static_size, "value 'r' is declared with shape [1, 3, 1, 20], and has shape [1, 3, 4, 5] when it runs"),
+    (false_rank, "value 'y' is declared with shape ['N', 5, 7], and has shape [1, 5] when it runs"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), FALSE)
+def test_declared_shapes_that_a_run_refutes(
+    make: Callable[[], ModelProto], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(make(), path)
+    assert convert(path, "--dialect", "onnx", "--json", str(tmp_path / "r.json")) == USAGE
+    assert f"the model is not valid: {message}" in error(capsys)
+    assert folder(path) == {"net.onnx"}
+
+
+def test_onnx_finds_a_fault_among_readers_without_types() -> None:
+    """It says of those that read a value which is at fault that they have no types, which is no fault of theirs."""
+    made = model([node("Relu", ["x"], ["r"]), node("Add", ["r", "x"], ["a"]), node("Neg", ["a"], ["y"])], {"x": FOUR},
+                 {"y": None})  # fmt: skip
+    made.graph.value_info.append(value("r", [1, 3, 4, 7]))
+    assert onnx_fault(made) is None
+    fault = masked_fault(made)
+    assert fault is not None
+    assert fault.startswith("(op_type:Relu)")
+    assert "(op_type:Add)" not in fault
+
+
+def test_negative_sizes_are_open(tmp_path: Path) -> None:
+    """Where inference finds the size only behind what is rewritten."""
+    made = model([node("Where", ["flag", "sizes", "sizes"], ["to"]), node("Reshape", ["x", "to"], ["r"]),
+                  node("Transpose", ["r"], ["y"], perm=[0, 2, 3, 1])],
+                 [value("x", FOUR), value("flag", [1], BOOL)], [value("y", [1, 4, -(2**31), -1])],
+                 {"sizes": ints(*FOUR)})  # fmt: skip
+    onnx.save(made, tmp_path / "net.onnx")
+    assert convert(tmp_path / "net.onnx", to="nchw") == 0
+    assert rewrite(made, "nchw").outputs[0].old_shape == [1, 4, None, None]
+
+
+@pytest.mark.parametrize("entry", [{"from": 7}, {"from": "NCHW", "to": 7}, {"from": ["N", "C", "H", "W"]}])
+def test_a_record_of_no_letters(entry: dict[str, Any], path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = onnx.load(path)
+    helper.set_model_props(made, {LAYOUTS_KEY: json.dumps({"x": {**entry, "perm": [0, 1, 2, 3]}})})
+    onnx.save(made, path)
+    assert convert(path) == USAGE
+    assert "does not fit its inputs and outputs: remove it" in error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "by"), [("mean", np.complex64(1)), ("s", np.float32(1e38)), ("mean", np.float32(3e38))]
+)
+def test_vectors_of_a_normalisation_that_are_no_factors(spoilt: str, by: Any, recwarn: pytest.WarningsRecorder) -> None:
+    """Complex numbers, which no runtime takes, and such as overflow."""
+    vectors = {name: np.ones(3, np.float32) for name in ("s", "b", "mean")}
+    vectors[spoilt] = vectors[spoilt] * by
+    nodes = [node("BatchNormalization", ["x", "s", "b", "mean", "var"], ["y"])]
+    made = model(nodes, {"x": FOUR}, {"y": FOUR}, {**vectors, "var": np.full(3, 1e-4, np.float32)})
+    assert rewrite(made, "nhwc", dialect="onnx").report.ops["BatchNormalization"] == (1, 1)
+    assert not recwarn.list
+
+
+def test_a_value_of_no_elements_has_a_price() -> None:
+    ends = {"x": [1, 3, 0, 5], "z": [1, 3, 1, 1]}, {"y": None}
+    made = model([node("Mul", ["x", "z"], ["m"]), node("Softmax", ["m"], ["y"], axis=1)], *ends)
+    assert rewrite(made, "nhwc", runtime="onnxruntime").report.cost == 0

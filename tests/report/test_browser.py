@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 
+from passes.ir.exporter import export_model
 from rewriter.cli import main
 from tests.report.models import HOSTILE, hostile_net, large_net
 from tests.support.chromium import WITHOUT, Page, chromium, executable
 from tests.support.graphs import KINDS
+from tests.support.planting import with_attribute
 
 pytestmark = pytest.mark.skipif(executable() is None, reason=WITHOUT)
 
@@ -113,6 +116,67 @@ def test_transposes_are_found_one_after_the_other(tab: Page, reports: dict[str, 
     assert len(set(seen)) == len(seen)
     for change in data["remaining"]:
         assert any(f"{change['bytes']:,} bytes" in text and change["reason"] in text for text in seen)
+
+
+@pytest.fixture(scope="module")
+def differing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a result in which the last Conv is padded otherwise, in scopes that are closed."""
+    folder, of_conv = tmp_path_factory.mktemp("differing"), with_attribute("Conv", -1, "pads", [0, 1, 2, 1])
+    onnx.save(large_net(120), folder / "net.onnx")
+
+    def wrong(graph: Any, weights: Any) -> onnx.ModelProto:
+        result = export_model(graph)
+        of_conv(result)
+        return result
+
+    argv = [str(folder / "net.onnx"), "--to", "nhwc", "--dialect", "onnx", "--runs", "1", "--providers", "cpu"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rewriter.pipeline.export_model", wrong)
+        assert main([*argv, "--report", str(folder / "report.html")]) == 1
+    return folder / "report.html"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_the_verdict_leads_to_where_the_models_part(
+    tab: Page, differing: Path, window: tuple[int, int], scheme: str
+) -> None:
+    tab.open(differing, *window, scheme)
+    found = json.loads(tab.value("document.getElementById('data').textContent"))["values"]["located"]
+    assert tab.value("document.querySelectorAll('.row.leaf.located').length") == 0
+    assert tab.value("document.querySelectorAll('.row.group .chip.located').length") > 0  # what hides it tells
+    tab.value("document.querySelector('#verdict .parts button').click()")
+    assert tab.value("document.querySelectorAll('.row.leaf.located.selected').length") == 1
+    assert (
+        found["nodes"][-1]
+        .split("'")[1]
+        .endswith(tab.value("document.querySelector('.located .after .what').textContent"))
+    )
+    assert tab.value("document.querySelector('.located .after .chip.located').textContent") == "differs here"
+    told = tab.value("document.querySelector('dl.parts').textContent")
+    for side in ("original", "rewritten"):
+        shape = "\u00d7".join(map(str, found[side]["shape"]))
+        assert f"{found[side]['dtype']} {shape}" in told
+    assert found["text"] in told
+    assert "differs here" in tab.value("document.querySelector('.legend').textContent")
+    assert tab.value(OVERFLOW) <= 0
+    assert tab.complaints() == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_where_the_models_part_has_a_colour_of_its_own(tab: Page, differing: Path, scheme: str) -> None:
+    tab.open(differing, 1280, 900, scheme)
+    tab.value("document.querySelector('#verdict .parts button').click()")
+    grounds = (
+        "['.row.located .after', '.row:not(.located) .after', '.chip.red'].map((one) => document.querySelector(one))"
+    )
+    colours = tab.value(f"{grounds}.map((one) => getComputedStyle(one).backgroundColor)")
+    assert len(set(colours)) == 3
+
+
+def test_a_right_result_has_no_such_mark(tab: Page, reports: dict[str, Path]) -> None:
+    tab.open(reports["sam"], 1280, 900, "light")
+    assert tab.value("document.querySelectorAll('.located, .parts').length") == 0
 
 
 def test_the_colours_can_be_chosen(tab: Page, reports: dict[str, Path]) -> None:

@@ -13,7 +13,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from passes.ir.exporter import export_model
+from rewriter import rewrite
 from rewriter.cli import main
+from rewriter.report.build import make_report
+from rewriter.report.data import Report
 from rewriter.report.document import SCHEMA, finite
 from tests.report.models import HOSTILE, hostile_net
 from tests.support.command import DIFFERS, convert, error
@@ -80,6 +83,24 @@ def test_a_report_of_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch, caps
 
 def test_numbers_are_finite() -> None:
     assert finite({"a": [float("inf"), (1, float("nan"))]}) == {"a": [None, [1, None]]}
+
+
+@pytest.mark.parametrize(("option", "wanted"), [(None, False), ("--json", True), ("--report", True)])
+def test_graphs_are_made_for_who_asks(
+    option: str | None, wanted: bool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take time, and hold nothing that the terminal shows."""
+    asked: list[bool] = []
+
+    def spy(*args: Any) -> Report:
+        asked.append(args[-1])
+        return make_report(*args)
+
+    monkeypatch.setattr("rewriter.pipeline.make_report", spy)
+    more = [option, str(path.with_suffix(".out"))] if option else []
+    assert convert(path, "--no-validate", *more) == 0
+    assert asked == [wanted]
+    assert bool(rewrite(path, graphs=wanted).report.graphs.after) == wanted
 
 
 # What is in it

@@ -57,6 +57,7 @@ RUNTIME_LACKS = {
     "QLinearMatMul": 21, "MatMulInteger": 13,  # no scale per row: those cases have an earlier opset
 }  # fmt: skip
 
+NAN_IS_PADDING = {"AveragePool"}  # to the reference, which leaves out the data's NaN, too; onnxruntime does not
 DISTINCT_ONLY = {"Det"}  # with ties it is 0, and what an engine gives is rounding
 
 
@@ -107,7 +108,7 @@ class Bench:
         self.graph = to_graph(self.model)
         edges = edges and row.op not in DISTINCT_ONLY
         self.feeds = row.at_edges(endless=row.op not in NUMBERS_ONLY) if edges else row.feeds()
-        self.results = {oracle: oracle(self.model, self.feeds) for oracle in oracles(row)}
+        self.results = {oracle: oracle(self.model, self.feeds) for oracle in oracles(row, edges)}
 
     def node(self, dialect: Dialect) -> Node:
         return Node(self.graph.nodes[0], self.graph.opset, dialect)
@@ -176,8 +177,10 @@ def some_layout(array: Array) -> Layout:
     return permuted(tuple(reversed(range(array.ndim))))
 
 
-def oracles(row: Case) -> list[Engine]:
+def oracles(row: Case, edges: bool = False) -> list[Engine]:
+    """The engines that are right about a case, or about its data at the edges."""
     known = not row.domain and row.opset >= REFERENCE_LACKS.get(row.op, 0)
+    known &= not (edges and row.op in NAN_IS_PADDING)
     found: list[Engine] = [reference] if known else []
     return [*found, disabled] if row.opset >= RUNTIME_LACKS.get(row.op, 0) else found
 

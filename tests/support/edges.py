@@ -16,7 +16,6 @@ NUMBERS_ONLY = {
     "DeformConv",  # offsets without end
     "Hardmax",  # as ArgMax
     "Resize", "Upsample",  # 0 * inf, where a weight is 0: not every kernel multiplies by it
-    "AveragePool",  # beside padding: seen in onnxruntime 1.31
 }  # fmt: skip
 # With other data they give other shapes than are declared
 SHAPED_BY_DATA = {"NonZero", "Unique", "NonMaxSuppression", "Compress", "Resize", "Upsample"}

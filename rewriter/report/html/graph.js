@@ -13,6 +13,7 @@ class GraphView {
     this.side = "after";
     this.selected = null;
     this.reds = [];
+    this.located = null; // where the models part
     this.rows = new Map(); // by what remains
     this.byNode = new Map(); // "Conv 'name'": who makes and reads values, and who is a reason
     this.collect(root);
@@ -52,6 +53,7 @@ class GraphView {
       for (const node of [child.row.before, child.row.after]) {
         if (node) this.byNode.set(node.name ? `${node.op} '${node.name}'` : node.op, child);
       }
+      if (child.located) this.located = child;
       if (child.red) {
         this.reds.push(child);
         this.rows.set(child.row.after.remaining, child);
@@ -162,13 +164,14 @@ class GraphView {
       h("span", { class: "label", title: group.label.slice(0, 2000) }, elided(group.label, 56)),
       h("span", { class: "muted" }, plural(group.nodes, "node")),
       group.changed > group.red ? h("span", { class: "badge" }, `${integer(group.changed)} changed`) : null,
+      group.located ? locatedChip() : null,
       group.red ? h("span", { class: "badge red" }, `${plural(group.red, "Transpose")} · ${bytes(group.bytes)}`) : null);
   }
 
   leafRow(leaf) {
     const { before, after } = leaf.row;
     const kind = leaf.red ? "red" : !before ? "added" : !after ? "removed" : leaf.changed ? "changed" : "same";
-    return this.frame(leaf, `leaf ${kind}`, this.cell(before, "before", leaf), this.cell(after, "after", leaf));
+    return this.frame(leaf, `leaf ${kind}${leaf.located ? " located" : ""}`, this.cell(before, "before", leaf), this.cell(after, "after", leaf));
   }
 
   cell(node, side, leaf) {
@@ -180,7 +183,8 @@ class GraphView {
     return h("span", { class: `cell ${side}` },
       h("b", { class: "op", title: node.op.slice(0, 500) }, elided(op, 28), domain ? h("i", {}, ` ${elided(domain, 18)}`) : null),
       h("span", { class: "what", title: node.name.slice(0, 2000) }, elided(why, 90)),
-      h("span", { class: "shape" }, value ? shapeText(value.shape) : ""), value ? chip(value.layout) : null);
+      h("span", { class: "shape" }, value ? shapeText(value.shape) : ""), value ? chip(value.layout) : null,
+      side === "after" && leaf.located ? locatedChip() : null);
   }
 
   choose(item) {
@@ -204,7 +208,7 @@ class GraphView {
 
   /** Make a row seen and tell of it, whatever hides it now. */
   reveal(leaf) {
-    if (this.side === "before" && !leaf.row.before) this.element.querySelector(".sides button:last-child").click();
+    if (this.side === "before" && (!leaf.row.before || leaf.located)) this.element.querySelector(".sides button:last-child").click();
     if (!this.shown.includes(leaf)) {
       for (let group = leaf.parent; group; group = group.parent) group.open = true;
       if (this.filter !== "all") this.element.querySelector(".choice button").click();
@@ -254,7 +258,7 @@ class GraphView {
 function told(leaf, view) {
   const { before, after } = leaf.row;
   const remaining = leaf.red ? DATA.rewrite.remaining[after.remaining] : null;
-  return [remaining ? reason(remaining, view) : null,
+  return [leaf.located ? locatedTold() : null, remaining ? reason(remaining, view) : null,
     h("div", { class: "sides-told" }, before ? nodeTold("Before", before) : null, after ? nodeTold("After", after) : null)]
     .filter(Boolean);
 }

@@ -22,7 +22,7 @@ function draw() {
   const { before, after } = DATA.rewrite.graphs;
   const view = new GraphView(treeOf(aligned(before, after)));
   document.title = `${elided(fileName(DATA.model), 80)} to ${DATA.rewrite.to.toUpperCase()}`;
-  const sections = [verdict(), contract(), remains(view), graph(view), operators(), errors(), times(), proof()].filter(Boolean);
+  const sections = [verdict(view), contract(), remains(view), graph(view), operators(), errors(), times(), proof()].filter(Boolean);
   document.getElementById("main").replaceChildren(...sections);
   const titled = sections.filter((one) => one.querySelector("h2"));
   document.getElementById("nav").replaceChildren(

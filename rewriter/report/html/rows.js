@@ -104,12 +104,13 @@ function finished(group, depth, parent) {
     group.children = only.children;
   }
   group.children = group.chunk ? group.children : chunked(group.children);
-  Object.assign(group, { depth, parent, open: depth === 0, nodes: 0, red: 0, bytes: 0, changed: 0 });
+  Object.assign(group, { depth, parent, open: depth === 0, nodes: 0, red: 0, bytes: 0, changed: 0, located: 0 });
   for (const child of group.children) {
     if (child.children) finished(child, depth + 1, group);
-    else Object.assign(child, { depth: depth + 1, parent: group, changed: Number(isChanged(child.row)), ...redOf(child.row) });
+    else Object.assign(child, { depth: depth + 1, parent: group, changed: Number(isChanged(child.row)),
+      located: Number(isLocated(child.row)), ...redOf(child.row) });
     group.nodes += child.children ? child.nodes : 1;
-    for (const sum of ["red", "bytes", "changed"]) group[sum] += child[sum];
+    for (const sum of ["red", "bytes", "changed", "located"]) group[sum] += child[sum];
   }
   return group;
 }

@@ -16,11 +16,12 @@ function outcome() {
   }
   const failed = validation.providers.find((one) => one.status === "failed");
   if (failed) return [validation.ok ? "Failed" : "The result is wrong", failed.reason, "bad"];
+  if (located()) return ["The result is wrong", "A value inside differs, though no output shows it.", "bad"];
   const [passed] = validation.providers.filter((one) => one.status === "passed");
   return passed ? ["Outputs unchanged", passed.reason, "good"] : ["Not validated", validation.skipped.join(" "), "open"];
 }
 
-function verdict() {
+function verdict(view) {
   const { rewrite, written, output } = DATA;
   const [word, sentence, kind] = outcome();
   const where = written ? ["Written to ", h("code", {}, named(output, 90)), "."] : ["Nothing was written."];
@@ -28,6 +29,7 @@ function verdict() {
     h("p", { class: "over" }, named(fileName(DATA.model), 80), ` to ${rewrite.to.toUpperCase()}, ${rewrite.dialect} dialect`),
     h("h1", { id: "verdict-title", class: kind }, h("span", { class: "mark", "aria-hidden": "true" }), word),
     h("p", { class: "lead" }, named(sentence, 300), " ", where),
+    locatedLink(view),
     h("div", { class: "tiles" }, tiles()));
 }
 
@@ -126,7 +128,8 @@ function graph(view) {
   const kinds = [["NCHW", "channels first"], ["NHWC", "channels last"], ["a b -> b a", "another order"]];
   return section("graph", "Before and after", null,
     h("p", { class: "lead legend" }, kinds.map(([layout, text]) => h("span", {}, chip(layout), ` ${text}`)),
-      h("span", {}, h("span", { class: "chip red" }, "Transpose"), " remains")), view.element);
+      h("span", {}, h("span", { class: "chip red" }, "Transpose"), " remains"),
+      view.located ? h("span", {}, locatedChip(), " the first value that does") : null), view.element);
 }
 
 function operators() {
