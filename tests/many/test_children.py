@@ -65,8 +65,10 @@ def test_a_death_is_of_one(path: Path, jobs: str) -> None:
     assert not [*(path.parent / "tmp").glob(f"{MARK}*")]
 
 
-READY = "(print('ready', flush=True), time.sleep(99))"
-DEAF = "(print('ready', flush=True), ctypes.PyDLL(None).pause())"
+# Once the parent waits: earlier a signal may go to onnxruntime's thread, which the parent of this test has (a command's
+# has not), and be lost in what Python does after a fork.
+READY = "(time.sleep(0.5), print('ready', flush=True), time.sleep(99))"
+DEAF = "(time.sleep(0.5), print('ready', flush=True), ctypes.PyDLL(None).pause())"
 
 
 @pytest.mark.parametrize("send", [os.killpg, os.kill])
