@@ -13,7 +13,9 @@ from rewriter.lazy import names_from
 from rewriter.version import __version__
 
 if TYPE_CHECKING:
+    from rewriter.farm import rewrite_many
     from rewriter.interface import InterfaceValue
+    from rewriter.many.record import Record
     from rewriter.pipeline import rewrite
     from rewriter.report.data import Report
     from rewriter.result import RewriteResult
@@ -25,7 +27,9 @@ else:
     __getattr__ = names_from(
         __name__,
         {
+            "rewriter.farm": ("rewrite_many",),
             "rewriter.interface": ("InterfaceValue",),
+            "rewriter.many.record": ("Record",),
             "rewriter.pipeline": ("rewrite",),
             "rewriter.report.data": ("Report",),
             "rewriter.result": ("RewriteResult",),
@@ -37,9 +41,9 @@ else:
     )
 
 __all__ = [
-    "CouldNotValidate", "DoesNotRun", "InterfaceValue", "Report", "ResultDiffers", "RewriteResult", "RewriterError",
-    "UsageError", "ValidationReport", "VerificationError", "__version__", "conv_padding", "conv_transpose_padding",
-    "convert_layout", "flatten_order", "pool_padding", "rewrite", "validate",
+    "CouldNotValidate", "DoesNotRun", "InterfaceValue", "Record", "Report", "ResultDiffers", "RewriteResult",
+    "RewriterError", "UsageError", "ValidationReport", "VerificationError", "__version__", "conv_padding",
+    "conv_transpose_padding", "convert_layout", "flatten_order", "pool_padding", "rewrite", "rewrite_many", "validate",
 ]  # fmt: skip
 
 

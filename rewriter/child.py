@@ -12,8 +12,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import IO, NoReturn
 
 from rewriter.errors import Ended
@@ -27,6 +27,33 @@ LAST_WORDS = 300  # letters of what libraries print before they end the process
 SHOW_CURSOR = "\033[?25h\n"  # which a progress display hides
 
 
+class Child:
+    """A forked process that does ``run``; interrupts are blocked when this returns, until whoever waits is ready.
+
+    ``seconds`` and ``memory``: of which one step and all data may take as much, as ``in_child`` says.
+    """
+
+    def __init__(self, run: Callable[[], int], seconds: float, memory: int) -> None:
+        sys.stdout.flush()
+        self.watch, self._words = Watch(seconds), tempfile.TemporaryFile()  # noqa: SIM115
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+        self.number = os.fork()
+        if self.number == 0:
+            _work(run, self.watch, memory, self._words)
+
+    def code(self, status: int, subject: str) -> int:
+        """The exit code, by the status with which it ended. Raises Ended, if that was not by itself."""
+        if self.watch.read() == DONE:
+            return os.WEXITSTATUS(status)
+        self._words.seek(0)
+        last = self._words.read().decode(errors="replace")[-LAST_WORDS:]
+        raise Ended(f"{subject}: {_cause(status, self.watch)}{last and f' ({last.strip()})'}")
+
+    def close(self) -> None:
+        """Let go of its last words."""
+        self._words.close()
+
+
 def in_child(run: Callable[[], int], subject: str, seconds: float, memory: int) -> int:
     """The exit code of ``run``, from a child process, in which one step may take ``seconds`` and all data ``memory``.
 
@@ -35,25 +62,23 @@ def in_child(run: Callable[[], int], subject: str, seconds: float, memory: int) 
     ``subject``, the step and the last of these words, if the child did not end by itself, and KeyboardInterrupt if it
     had to be killed after an interrupt.
     """
-    sys.stdout.flush()
-    watch = Watch(seconds)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryFile() as words:
+    with terminable(), closing(Child(run, seconds, memory)) as child:
         try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-            child = os.fork()
-            if child == 0:
-                _work(run, watch, memory, words)
-            status = _wait(child, watch)
+            status = _wait(child.number, child.watch)
         finally:
-            signal.signal(signal.SIGTERM, before)
-            if watch.read() != DONE and sys.stdout.isatty():
+            if child.watch.read() != DONE and sys.stdout.isatty():
                 sys.stdout.write(SHOW_CURSOR)
-        if watch.read() == DONE:
-            return os.WEXITSTATUS(status)
-        words.seek(0)
-        last = words.read().decode(errors="replace")[-LAST_WORDS:]
-    raise Ended(f"{subject}: {_cause(status, watch)}{last and f' ({last.strip()})'}")
+        return child.code(status, subject)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM interrupts meanwhile, as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def machine_memory() -> int:

@@ -16,6 +16,9 @@ from rewriter.errors import UsageError, faulty
 from rewriter.files.json_file import check_json, is_stdout, write_json
 from rewriter.files.outputs import check_folder, check_outputs, refuse_read
 from rewriter.files.whole import write_whole
+from rewriter.many.arguments import add_models
+from rewriter.many.command import convert_all
+from rewriter.many.tasks import output_of
 from rewriter.steps import step
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
 could not be validated; 4 an internal error, or the end of a process that aborted, hung or ran out of memory; 130
-interrupted. A model is written with 0 only."""
+interrupted. A model is written with 0 only. Of several models it is the worst: 4, 1, 3, 2, 0."""
 
 
 class Steps(NamedTuple):
@@ -51,9 +54,11 @@ def parser() -> argparse.ArgumentParser:
         description="Convert an ONNX model between NCHW and NHWC with the least Transposes, and prove it unchanged.",
         epilog=EPILOG,
     )
-    p.add_argument("model", metavar="MODEL", type=Path, help="the .onnx file to convert; it is never written to")
+    add_models(p)
     p.add_argument("--to", required=True, choices=TARGETS, help="channels last (nhwc) or channels first (nchw)")
-    p.add_argument("-o", "--output", type=Path, metavar="PATH", help="default: MODEL's stem + .nhwc.onnx, .nchw.onnx")
+    p.add_argument("-o", "--output", type=Path, metavar="PATH",
+                   help="default: MODEL's stem + .nhwc.onnx, .nchw.onnx; of several models a folder for all results, "
+                   "which have these names there")  # fmt: skip
     how = p.add_argument_group("how to write the result")
     how.add_argument("--dialect", choices=DIALECTS,
                      help="write channels-last operators as model-local functions (default for nhwc), or keep to "
@@ -76,8 +81,12 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--external-data", choices=EXTERNAL_DATA, default=EXTERNAL_DATA[0],
                      help="weights in the model's file (none), in one beside it, or in as many as they come from "
                      "(split); default: in one from 2 GiB on")  # fmt: skip
-    out.add_argument("--json", type=Path, metavar="PATH", help="write the report as JSON ('-' for stdout)")
-    out.add_argument("--report", type=Path, metavar="PATH", help="write the report as one HTML page, for a browser")
+    out.add_argument("--json", type=Path, metavar="PATH",
+                     help="write the report, of several models a record of each, "
+                     "as JSON ('-' for stdout)")  # fmt: skip
+    out.add_argument("--report", type=Path, metavar="PATH",
+                     help="write the report as one HTML page, for a browser; of several models, a folder of "
+                     "pages")  # fmt: skip
     out.add_argument("--explain", action="append", default=[], metavar="VALUE",
                      help="say why a value is stored as it is, and what else would cost; repeatable")  # fmt: skip
     add_verbosity(out)
@@ -86,13 +95,19 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is documented in ``--help``."""
-    return finished(run, parser(), argv)
+    return finished(run, parser(), argv, partial(convert_all, run, checked))
+
+
+def checked(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """The arguments of ``validate``, and the layouts of inputs and outputs. Raises UsageError."""
+    if args.no_validate and (args.check_all or args.save_repro):
+        raise UsageError("--check-all and --save-repro compare the models, which --no-validate forbids; leave one out")
+    return options.validation_of(args), options.by_name("--layout", args.layout, options.layout)
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert, validate, write. Raises UsageError before anything heavy is imported, if an option is wrong."""
-    checks = options.validation_of(args)
-    layouts = options.by_name("--layout", args.layout, options.layout)
+    checks, layouts = checked(args)
     outputs = _outputs(args)
     from rewriter import progress
     from rewriter.files import reader
@@ -174,24 +189,17 @@ def _rewrite(
 
 def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     """The files that are going to be written, by option. Raises UsageError if one must not or cannot be."""
-    outputs = {} if args.dry_run else {"--output": _output(args)}
+    outputs = {} if args.dry_run else {"--output": output_of(args)}
     if args.report:
         outputs["--report"] = args.report
     if args.json and not is_stdout(args.json):
         outputs["--json"] = args.json
     check_json(args.json)
-    if args.no_validate and (args.check_all or args.save_repro):
-        raise UsageError("--check-all and --save-repro compare the models, which --no-validate forbids; leave one out")
     if args.save_repro:
         check_folder("--save-repro", args.save_repro)
     refuse_read(outputs, [args.model, *filter(None, [args.inputs])])
     check_outputs(outputs)
     return outputs
-
-
-def _output(args: argparse.Namespace) -> Path:
-    path: Path = args.output or args.model.parent / f"{args.model.stem}.{args.to}.onnx"
-    return path
 
 
 def _validate(
@@ -230,14 +238,16 @@ def _bench(
 
 
 def _write_reports(args: argparse.Namespace, result: rewriter.RewriteResult, proof: Proof, written: bool) -> None:
-    """As JSON and as a page, as far as they were asked for."""
-    if not args.json and not args.report:
+    """As JSON, as a page and to whoever is told, as far as they were asked for."""
+    if not args.json and not args.report and not args.told:
         return
     from rewriter.report.document import document
     from rewriter.report.page import page
 
     verdict, search = (proof.outcome.verdict, proof.outcome.search) if proof.outcome else (None, None)
-    data = document(args.model, _output(args), written, result.report, verdict, search, proof.latency)
+    data = document(args.model, output_of(args), written, result.report, verdict, search, proof.latency)
+    if args.told:
+        args.told(data)
     if args.report:
         write_whole(args.report, page(data))
     if args.json:

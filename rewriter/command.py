@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from rewriter import streams
 from rewriter.child import in_child, machine_memory
@@ -15,6 +16,13 @@ from rewriter.files.whole import remove_left
 from rewriter.version import __version__
 
 Run = Callable[[argparse.Namespace], int]
+
+
+class Many(Protocol):
+    """A run of several models; ``apart``: each in a child process."""
+
+    def __call__(self, args: argparse.Namespace, *, apart: bool) -> int: ...
+
 
 SECONDS = 600  # the default of --timeout
 TIMES = 4  # that of --memory, over what there is: onnxruntime maps a file of weights once for each session
@@ -44,38 +52,67 @@ def add_verbosity(group: argparse._ActionsContainer) -> None:
                        help=f"for the data of this process; 0: any (default: {TIMES} times the machine's)")  # fmt: skip
 
 
-def finished(run: Run, parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+def finished(run: Run, parser: argparse.ArgumentParser, argv: Sequence[str] | None, many: Many | None = None) -> int:
     """The exit code of a command; what goes wrong is told in a sentence, with ``-vv`` its traceback, too.
 
     A program's own command (no ``argv``) runs in a child process; one that is called runs where it is called.
+    ``many``: what runs for several models (``args.many``), and is told whether in children of its own.
     """
     with streams.forgiving():
-        args = parser.parse_args(argv)
-        return _told(run if argv is not None else partial(_apart, run), args)
+        args, is_own = parser.parse_args(argv), argv is None
+        if many is not None and args.many:
+            return _told(partial(many, apart=is_own), args)
+        return _told(partial(_apart, run) if is_own else run, args)
 
 
-def _apart(run: Run, args: argparse.Namespace) -> int:
-    """Run in a child process, and clear away what one leaves that was ended."""
-    files = [path for path in vars(args).values() if isinstance(path, Path)]
-    memory = TIMES * machine_memory() if args.memory is None else int(args.memory * GIB)
-    try:
-        return in_child(partial(_told, run, args), str(files[0]), args.timeout, memory)
-    except (Ended, KeyboardInterrupt):
-        for folder in {Path(tempfile.gettempdir()), *(file.parent for file in files)}:
-            remove_left(folder)
-        raise
-
-
-def _told(run: Run, args: argparse.Namespace) -> int:
-    """The exit code of what runs, or of what goes wrong in it."""
+def attempt(run: Run, args: argparse.Namespace) -> tuple[int, str]:
+    """The exit code of what runs, or of what goes wrong in it and the sentence that says so, else empty."""
     try:
         code = run(args)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         if args.verbose >= 2:
             traceback.print_exception(error)
-        print(f"error: {_sentence(error)}", file=sys.stderr)
-        return next((code for kind, code in CODES.items() if isinstance(error, kind)), INTERNAL)
+        return code_of(error), _sentence(error)
+    return code, ""
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code of what went wrong."""
+    return next((code for kind, code in CODES.items() if isinstance(error, kind)), INTERNAL)
+
+
+def tell(sentence: str) -> None:
+    """Say what went wrong, on stderr."""
+    print(f"error: {sentence}", file=sys.stderr)
+
+
+def memory_of(args: argparse.Namespace) -> int:
+    """The bytes of data that ``--memory`` allows a process."""
+    return TIMES * machine_memory() if args.memory is None else int(args.memory * GIB)
+
+
+def clear_away(args: argparse.Namespace) -> None:
+    """Remove what an ended process that had these arguments may have left."""
+    files = [path for path in vars(args).values() if isinstance(path, Path)]
+    for folder in {Path(tempfile.gettempdir()), *(file.parent for file in files)}:
+        remove_left(folder)
+
+
+def _apart(run: Run, args: argparse.Namespace) -> int:
+    """Run in a child process, and clear away what one leaves that was ended."""
+    subject = next(str(path) for path in vars(args).values() if isinstance(path, Path))
+    try:
+        return in_child(partial(_told, run, args), subject, args.timeout, memory_of(args))
+    except (Ended, KeyboardInterrupt):
+        clear_away(args)
+        raise
+
+
+def _told(run: Run, args: argparse.Namespace) -> int:
+    code, sentence = attempt(run, args)
+    if sentence:
+        tell(sentence)
     return code
 
 

@@ -32,7 +32,8 @@ def add_validation(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     check.add_argument("--check-all", action="store_true",
                        help="compare every value inside, too; done anyway if outputs differ, to say where")  # fmt: skip
     check.add_argument("--save-repro", type=Path, metavar="DIR",
-                       help="if models differ, write the nodes where they part, with inputs and a script")  # fmt: skip
+                       help="if models differ, write the nodes where they part, with inputs and a script; of several "
+                       "models, a folder of each")  # fmt: skip
     return check
 
 

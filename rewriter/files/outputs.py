@@ -16,6 +16,11 @@ PAGE = b"<!doctype html>"  # how a report begins that is a page
 Identity = tuple[int, int]  # device and inode: the same for all names and links of a file
 
 
+def result_path(model: Path, to: str) -> Path:
+    """Where the result of a model goes, if nothing else is said."""
+    return model.parent / f"{model.stem}.{to}.onnx"
+
+
 def check_outputs(outputs: Mapping[str, Path]) -> None:
     """Raises UsageError if one of the files, by the options that name them, must not or cannot be written."""
     for option, path in outputs.items():

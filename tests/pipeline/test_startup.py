@@ -46,6 +46,12 @@ def test_the_process_that_waits_imports_nothing_heavy(tmp_path: Path) -> None:
     assert output.exists()
 
 
+def test_the_process_that_waits_for_many_starts_no_engine(tmp_path: Path) -> None:
+    """Whose threads a fork would lose."""
+    code, loaded = end("rewriter.cli", MODEL, str(tmp_path / "none.onnx"), "--to", "nhwc", "-q", "--dry-run", given="")
+    assert (code, loaded & {"onnxruntime"}) == (2, set())
+
+
 MISTAKES = [
     ["rewriter.cli", MODEL],
     ["rewriter.cli", MODEL, "--to", "nhcw"],
@@ -54,6 +60,8 @@ MISTAKES = [
     ["rewriter.cli", MODEL, "--to", "nhwc", "--providers", "tpu"],
     ["rewriter.cli", MODEL, "--to", "nhwc", "--input-shape", "input=1,a"],
     ["rewriter.cli", MODEL, "--to", "nhwc", "--check-all", "--no-validate"],
+    ["rewriter.cli", MODEL, MODEL, "--to", "nhwc"],
+    ["rewriter.cli", MODEL, "--to", "nhwc", "--jobs", "0"],
     ["rewriter.validate_cli", MODEL, MODEL, "--layout", "input"],
     ["rewriter.validate_cli", MODEL, MODEL, "--runs", "0"],
     ["rewriter.weights.cli", MODEL, "--for", "caffe"],

@@ -1,0 +1,34 @@
+"""MODEL on the command line: one, or several, or folders of them."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+MOST_JOBS = 1024
+HELP = """the .onnx file to convert; it is never written to. Several, or a folder, which stands for its *.onnx but for
+results beside their originals (net.nhwc.onnx beside net.onnx), are converted each in a process of its own, all with
+the options given; what becomes of one is of no consequence to the others"""
+
+
+class _Models(argparse.Action):
+    """``model`` is the first; ``many``: whether that is not all."""
+
+    def __call__(self, _: Any, namespace: argparse.Namespace, values: Any, __: str | None = None) -> None:
+        given: Sequence[Path] = values
+        namespace.model, namespace.models = given[0], given
+        namespace.many = len(given) > 1 or given[0].is_dir()
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Add MODELs and ``--jobs``."""
+    parser.add_argument("model", metavar="MODEL", type=Path, nargs="+", action=_Models, help=HELP)
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N",
+                        help="how many models to convert at a time (default: %(default)s)")  # fmt: skip
+    parser.set_defaults(told=None)  # who is handed the report as a document, besides
+
+
+def _jobs(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= MOST_JOBS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_JOBS:,}")
