@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rewriter
 from rewriter import options
+from rewriter.child import imported
 from rewriter.choices import DIALECTS, LAYOUTS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError, faulty
@@ -75,7 +76,6 @@ def run(args: argparse.Namespace) -> int:
     layouts = options.by_name("--layout", args.layout, options.layout)
     outputs = _outputs(args)
     from rewriter import progress
-    from rewriter.comparison import show
     from rewriter.files import reader, writer
     from rewriter.report import text as render
 
@@ -86,9 +86,11 @@ def run(args: argparse.Namespace) -> int:
     render.rewritten(console, args.model, result.report, args.verbose)
     outcome, latency = None, list[Any]()
     if not args.no_validate and (result.report.changed or args.output or args.check_all):
+        from rewriter import comparison
+
         with progress.shown(console), step("validate"):
             outcome = _validate(args, result, checks, arrays or {})
-        show(console, outcome, args.save_repro, args.verbose)
+        comparison.show(console, outcome, args.save_repro, args.verbose)
     if outcome is not None and outcome.fault is not None:
         _write_reports(args, result, outcome, latency, written=False)
         raise faulty(outcome.fault)(f"{args.model}: the result {outcome.fault}; nothing was written")
@@ -113,7 +115,10 @@ def _rewrite(
     arrays: dict[str, Any] | None,
     outputs: dict[str, Path],
 ) -> rewriter.RewriteResult:
-    return rewriter.rewrite(
+    from rewriter.pipeline import rewrite
+
+    imported()
+    return rewrite(
         args.model,
         args.to,
         dialect=args.dialect,
