@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import rewriter
 from rewriter import options
+from rewriter.child import imported
 from rewriter.choices import DIALECTS, EXTERNAL_DATA, LAYOUTS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError, faulty
@@ -171,7 +172,10 @@ def _rewrite(
     arrays: dict[str, Any] | None,
     outputs: dict[str, Path],
 ) -> rewriter.RewriteResult:
-    return rewriter.rewrite(
+    from rewriter.pipeline import rewrite
+
+    imported()
+    return rewrite(
         args.model,
         args.to,
         dialect=args.dialect,

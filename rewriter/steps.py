@@ -47,6 +47,11 @@ def watched_by(watch: Watch) -> None:
     watch.note("")
 
 
+def is_watched() -> bool:
+    """Whether this process is such a child."""
+    return _watch is not None
+
+
 @contextmanager
 def step(text: str, *, limited: bool = True) -> Iterator[None]:
     """What is done meanwhile, as part of the step around it, for whoever watches.

@@ -39,7 +39,7 @@ class Candidates:
         self._by_rank: dict[int | None, Collection[Layout]] = {}
         self._queue: deque[tuple[str, Layout]] = deque()
         numbers: dict[Hashable, int] = {}
-        self._looks = [numbers.setdefault(ruled.node.appearance, len(numbers)) for ruled in graph.nodes]
+        self._looks = [numbers.setdefault((one.node.appearance, one.slots), len(numbers)) for one in graph.nodes]
         self._found = [self._start(i) for i in range(len(graph.nodes))]
         self._more: list[Moves] = [{} for _ in graph.nodes]  # of layouts beyond those of the rank
         while self._queue:

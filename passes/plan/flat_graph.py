@@ -34,12 +34,11 @@ class RuledNode:
 
     def value(self, slot: Slot) -> str:
         """The name of the value at a slot."""
-        return str(self.node.tensor(slot).name)
+        return self.node.value(slot)
 
     def rank(self, slot: Slot) -> int | None:
         """The rank of the value at a slot; ``None`` if it is unknown, or there is none."""
-        shape = self.node.tensor(slot).shape if self.node.has(slot) else None
-        return None if shape is None else len(shape)
+        return self.node.known_rank(slot)
 
     def ask(self, *layouts: Layout) -> list[Move]:
         """The rule's moves for these layouts of the independent slots. Raises Refusal with the rule's reason."""

@@ -9,6 +9,9 @@ need not be considered (an improving mapping, as it is called for Markov random 
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from passes.plan.forms import Form
 from passes.plan.groups import Groups
@@ -80,13 +83,14 @@ class Folding:
         for layout in sorted(self.kept[group]):
             alike.setdefault(self._along(group, layout), []).append(layout)
         layouts = tuple(sorted(self.kept[group], reverse=True))
-        cheaper = set.intersection(*(form.cheaper(layouts) for form in self._forms[group]))
+        cheaper = np.logical_and.reduce([form.cheaper(layouts) for form in self._forms[group]])
+        at = {layout: i for i, layout in enumerate(layouts)}
         takers = {layout: self._takers(group, layout) for layout in layouts}
         for layout in layouts:
             for onto in alike[self._along(group, layout)]:
                 if layout not in self.kept[group]:
                     break
-                is_likely = (layout, onto) in cheaper and takers[layout] <= takers[onto]
+                is_likely = takers[layout] <= takers[onto] and cheaper[at[layout], at[onto]]
                 if onto != layout and onto in self.kept[group] and is_likely:
                     self._fold(group, layout, onto)
 
@@ -106,21 +110,14 @@ class Folding:
 
     def _keeps_prices(self, onto: Mapping[Place, int]) -> bool:
         """Whether changes cost no more between the layouts that others are folded onto; so none where no byte moved."""
+
+        def then(group: str, layout: int) -> int:
+            return onto.get((group, layout), layout)
+
         return all(
-            self._are_like(onto, group, form, layout)
+            form.keeps_prices(layout, partial(then, group), self.kept[group])
             for group, layout in onto for form in self._forms[group]
         )  # fmt: skip
-
-    def _are_like(self, onto: Mapping[Place, int], group: str, form: Form, layout: int) -> bool:
-        target = onto[group, layout]
-        if form.bytes_kind(layout) == form.bytes_kind(target):
-            return True
-        price = form.price_between
-        pairs = ((one, onto.get((group, one), one)) for one in self.kept[group])
-        return all(
-            price(target, then) <= price(layout, one) and price(then, target) <= price(one, layout)
-            for one, then in pairs
-        )
 
 
 def grouped(cells: Sequence[Cell]) -> dict[str, str]:

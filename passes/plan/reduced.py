@@ -48,12 +48,17 @@ class Reduced:
             key = row[1:]
 
     def _tabled(self) -> Iterator[Table]:
-        tables: dict[int, Table] = {}
+        """Nodes with the same moves have one table, if these cost the same."""
+        costs: dict[Hashable, tuple[float, ...]] = {}  # which sizes tell
+        tables: dict[Hashable, Table] = {}
         for ruled, moves in zip(self._program.flat.nodes, self._moves, strict=True):
-            if id(moves) not in tables:
-                costs = [self._program.inside(ruled.node, move) for move in moves]
-                tables[id(moves)] = tabled(moves, ruled.live, costs, self._program.forms.numbers)
-            yield tables[id(moves)]
+            sized = (id(moves), ruled.node.dims)
+            if sized not in costs:
+                costs[sized] = tuple([self._program.inside(ruled.node, move) for move in moves])
+            key = (id(moves), costs[sized])
+            if key not in tables:
+                tables[key] = tabled(moves, ruled.live, costs[sized], self._program.forms.numbers)
+            yield tables[key]
 
     def _passes(self, cell: Cell) -> bool:
         """Whether a cell passes its value on, and a change of layout costs the same before and behind it."""

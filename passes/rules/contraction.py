@@ -84,7 +84,7 @@ def matmul(node: Node, known: Layout, result: Layout) -> list[Move]:
 def turning_of(node: Node) -> Operator | None:
     """The operator that computes a MatMul whose operands are stored transposed, by its types and ranks; Gemm at opsets
     where it needs no C."""
-    dtype, ranks = node.tensor(OUT(0)).dtype, operand_ranks(node)
+    dtype, ranks = node.dtype(OUT(0)), operand_ranks(node)
     if ranks == (2, 2) and dtype in GEMM_TYPES and node.opset >= GEMM_WITHOUT_C:
         return GEMM
     return node.dialect.turning if dtype == np.float32 and ranks[0] > 2 and ranks[1] in (2, ranks[0]) else None

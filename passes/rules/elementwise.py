@@ -47,17 +47,20 @@ def broadcast(node: Node, layout: Layout) -> Move:
 
 def operand(node: Node, index: int, layout: Layout) -> tuple[Layout, Perm]:
     """Layout of a broadcast operand, and the axes to insert so that it aligns with ``layout``."""
-    shape = node.shape(IN(index))
-    lead = layout.rank - len(shape)
+    rank = node.rank(IN(index))
+    lead = layout.rank - rank
     if lead < 0:
-        raise Refusal(f"operand {node.tensor(IN(index)).name!r} has more axes than the output")
-    for axis in layout.lengths():
-        if axis >= lead and not isinstance(shape[axis - lead], int):
-            raise Refusal(f"whether {node.tensor(IN(index)).name!r} is broadcast along axis {axis} is unknown")
-    own = layout.drop(range(lead)).natural_along(axis for axis, size in enumerate(shape) if size == 1)
+        raise Refusal(f"operand {node.value(IN(index))!r} has more axes than the output")
+    own = layout.drop(range(lead))
+    if layout.is_divided:
+        shape = node.shape(IN(index))
+        for axis in layout.lengths():
+            if axis >= lead and not isinstance(shape[axis - lead], int):
+                raise Refusal(f"whether {node.value(IN(index))!r} is broadcast along axis {axis} is unknown")
+        own = own.natural_along(axis for axis, size in enumerate(shape) if size == 1)
     missing = tuple(i for i, a in enumerate(layout.axis_perm) if a < lead)
     aligned = missing == tuple(range(lead))
-    return own, () if aligned or not shape else missing
+    return own, () if aligned or not rank else missing
 
 
 SAME = Rule(same)

@@ -46,7 +46,7 @@ def form_of(node: Node) -> Form:
     A Conv without bias has its own: a function that is given an empty bias keeps onnxruntime from fusing it.
     """
     n_in, n_out = node.arity
-    given = max(i for i in range(n_in) if node.has(IN(i)) and list(node.tensor(IN(i)).shape or ()) != [0])
+    given = max(i for i in range(n_in) if not node.is_left_out(i))
     form = forms.form_of(node.op, given + 1, max(j for j in range(n_out) if node.has(OUT(j))) + 1, node.opset)
     if form is None:
         raise Refusal(f"{node.op} at opset {node.opset} has no channels-last function")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,18 @@ class Node:
         return self.attrs.get(name, default)
 
     def tensor(self, slot: Slot) -> gs.Tensor:
+        return self._at(slot)
+
+    def _at(self, slot: Slot) -> gs.Tensor:
         return (self._inputs if slot.side == "in" else self._outputs)[slot.number]
+
+    def value(self, slot: Slot) -> str:
+        """The name of the value at a slot."""
+        return str(self._at(slot).name)
+
+    def dtype(self, slot: Slot) -> Any:
+        """The type of the elements; ``None`` if it is unknown."""
+        return self._at(slot).dtype
 
     def has(self, slot: Slot) -> bool:
         side = self._inputs if slot.side == "in" else self._outputs
@@ -62,43 +74,57 @@ class Node:
 
     def shape(self, slot: Slot) -> Shape:
         """Dims: sizes, symbols, or ``None``. Refuses if not even the rank is known."""
-        shape = self.tensor(slot).shape
-        if shape is None:
-            raise Refusal(f"the rank of {self.tensor(slot).name!r} is unknown")
-        return list(shape)
+        self.rank(slot)
+        return list(self.tensor(slot).shape)
 
     def rank(self, slot: Slot) -> int:
-        return len(self.shape(slot))
+        """The number of axes. Refuses if it is unknown."""
+        rank = self.known_rank(slot)
+        if rank is None:
+            raise Refusal(f"the rank of {self.value(slot)!r} is unknown")
+        return rank
+
+    def known_rank(self, slot: Slot) -> int | None:
+        """The number of axes; ``None`` if it is unknown, or there is no value at the slot."""
+        shape = self._at(slot).shape if self.has(slot) else None
+        return None if shape is None else len(shape)
+
+    def fits(self, slot: Slot, layout: Layout) -> bool:
+        """Whether the value at a slot can be stored so. Refuses if not even its rank is known."""
+        return layout.fits(self.shape(slot)) if layout.is_divided else layout.rank == self.rank(slot)
+
+    def is_left_out(self, index: int) -> bool:
+        """Whether an input is not given: it has no name, or is an empty vector, which some operators take for that."""
+        return not self.has(IN(index)) or list(self._at(IN(index)).shape or ()) == [0]
 
     def sizes(self, slot: Slot) -> list[int]:
         """The shape, which must be static."""
         shape = self.shape(slot)
         if not all(isinstance(d, int) for d in shape):
-            raise Refusal(f"{self.tensor(slot).name!r} has dynamic dims {shape}")
+            raise Refusal(f"{self.value(slot)!r} has dynamic dims {shape}")
         return [d for d in shape if isinstance(d, int)]
 
     def const(self, index: int) -> Array:
         """The value of a small constant input. Refuses if it is computed, or large."""
-        tensor = self.tensor(IN(index))
-        if isinstance(tensor, gs.Constant) and int(np.prod(tensor.shape, dtype=np.int64)) > SMALL:
-            raise Refusal(f"input {index} ({tensor.name!r}) is too large to be a parameter")
+        if self.is_constant(index) and prod(self.sizes(IN(index))) > SMALL:
+            raise Refusal(f"input {index} ({self.value(IN(index))!r}) is too large to be a parameter")
         return self.weights(index)
 
     def ints(self, index: int) -> list[int]:
         return [int(v) for v in self.const(index).reshape(-1)]
 
     def is_constant(self, index: int) -> bool:
-        return isinstance(self.tensor(IN(index)), gs.Constant)
+        return isinstance(self._at(IN(index)), gs.Constant)
 
     def weights(self, index: int) -> Array:
         """The value of a constant input of any size. Refuses if it is computed."""
         if not self.is_constant(index):
-            raise Refusal(f"input {index} ({self.tensor(IN(index)).name!r}) is not a constant")
-        return np.asarray(self.tensor(IN(index)).values)
+            raise Refusal(f"input {index} ({self.value(IN(index))!r}) is not a constant")
+        return np.asarray(self._at(IN(index)).values)
 
     def may_hold_zero(self, index: int) -> bool:
         """Whether a computed vector of sizes could hold a 0: not if it is made of Shapes and non-zero constants."""
-        pending, seen = [self.tensor(IN(index))], 0
+        pending, seen = [self._at(IN(index))], 0
         while pending:
             tensor, seen = pending.pop(), seen + 1
             if isinstance(tensor, gs.Constant):
@@ -112,8 +138,7 @@ class Node:
 
     def natural(self, slot: Slot) -> Layout:
         """The layout of the original at a slot."""
-        shape = self.tensor(slot).shape if self.has(slot) else None
-        return natural(None if shape is None else len(shape))
+        return natural(self.known_rank(slot))
 
     def move(
         self, inputs: Mapping[int, Layout] | None = None, outputs: Mapping[int, Layout] | None = None, **changes: Any
@@ -129,7 +154,7 @@ class Node:
         """The layout; the original's as the slot has it, where its rank may be unknown."""
         if layout is None or layout.is_natural:
             return self.natural(slot)
-        shape = self.tensor(slot).shape if slot.side == "out" and self.has(slot) else None
-        if shape is not None and len(shape) != layout.rank:  # the file declares another than the operator gives
-            raise Refusal(f"{self.tensor(slot).name!r} has {len(shape)} axes, {self.op} knows of {layout.rank}")
+        rank = self.known_rank(slot) if slot.side == "out" else None
+        if rank not in (None, layout.rank):  # the file declares another than the operator gives
+            raise Refusal(f"{self.value(slot)!r} has {rank} axes, {self.op} knows of {layout.rank}")
         return layout

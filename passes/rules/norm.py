@@ -41,7 +41,7 @@ def check_inference(node: Node) -> None:
 def scale_and_shift(node: Node, layout: Layout) -> Move:
     """BatchNormalization of constants as Mul and Add: y = x * s + (b - mean * s), s = scale / sqrt(var + epsilon)."""
     scale, bias, mean, var = (layout.along(1).apply(node.weights(i)) for i in range(1, 5))
-    if node.tensor(IN(0)).dtype != scale.dtype:
+    if node.dtype(IN(0)) != scale.dtype:
         raise Refusal("BatchNormalization computes in another type than its input's")
     if any(map(np.iscomplexobj, (scale, bias, mean, var))):
         raise Refusal("BatchNormalization is of real numbers only")

@@ -61,7 +61,7 @@ def slice_input(node: Node, layout: Layout) -> Move:
     if node.has(IN(3)):
         return node.move({0: layout}, {0: layout}, edits={3: Lookup(table)})
     (count,) = node.sizes(IN(1))
-    axes = np.asarray(table[:count], dtype=node.tensor(IN(1)).dtype)
+    axes = np.asarray(table[:count], dtype=node.dtype(IN(1)))
     return node.move({0: layout}, {0: layout}, edits={3: Put(axes)})
 
 

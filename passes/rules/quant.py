@@ -26,7 +26,7 @@ def linear(node: Node, layout: Layout) -> Move:
     if blocks and not node.is_constant(0):
         raise Refusal(f"{node.op} in blocks next to a Transpose fails in onnxruntime")
     parameters = [IN(i) for i in (1, 2) if node.has(IN(i))]
-    told = [slot for slot in parameters if blocks or node.tensor(slot).shape is not None]
+    told = [slot for slot in parameters if blocks or node.known_rank(slot) is not None]
     if blocks or len(told) < len(parameters):
         layout.require_natural(axis)
     inputs = {slot.number: parameter(node, slot.number, layout, axis) for slot in told}

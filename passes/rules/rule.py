@@ -38,8 +38,8 @@ class Rule:
         Raises Refusal: the rule's reason, or that a tensor cannot be stored so.
         """
         for slot, layout in zip(self.slots_of(node), layouts, strict=True):
-            if not layout.fits(node.shape(slot)):
-                raise Refusal(f"{node.tensor(slot).name!r} of shape {node.shape(slot)} cannot be stored {layout}")
+            if not node.fits(slot, layout):
+                raise Refusal(f"{node.value(slot)!r} of shape {node.shape(slot)} cannot be stored {layout}")
         moves = self.fn(node, *layouts)
         return moves if isinstance(moves, list) else [moves]
 

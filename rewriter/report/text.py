@@ -1,9 +1,12 @@
 """Reports as text for people: a screen of 80 columns and 30 lines, unless more is asked for."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,8 +16,10 @@ from rich.text import Text
 from rewriter.report import tables
 from rewriter.report.certificate import certificate
 from rewriter.report.data import Cause, Explained, Report
-from rewriter.validation.latency import Latency
-from rewriter.validation.verdict import ProviderResult, ValidationReport
+
+if TYPE_CHECKING:
+    from rewriter.validation.latency import Latency
+    from rewriter.validation.verdict import ProviderResult, ValidationReport
 
 MOST = range(6, -1, -1)  # of each kind that is listed: as many as fit
 MOST_LINES = 22  # of 30: the verdict, times and what was written take the rest

@@ -1,5 +1,7 @@
 """The inputs that both models are run on: the caller's, and random ones of sizes at which the original runs."""
 
+from __future__ import annotations  # np.random takes a while to import
+
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

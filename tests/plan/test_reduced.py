@@ -36,6 +36,15 @@ def test_nodes_that_differ_where_their_rule_looks_are_asked_each() -> None:
         assert [int(edit.array) for edit in edits if isinstance(edit, Put)] == [-k]
 
 
+def test_sizes_that_no_rule_looks_at_are_not_asked_for() -> None:
+    nodes = [node("Relu", [f"x{i}"], [f"r{i}"]) for i in range(2)]
+    nodes += [node("Flatten", [f"r{i}"], [f"y{i}"]) for i in range(2)]
+    shapes = {"x0": IMAGE, "x1": [2, 3, 1, 7]}
+    asked = program(model(nodes, shapes, {"y0": [2, 105], "y1": [2, 21]}))
+    assert asked.moves[0] is asked.moves[1]
+    assert asked.moves[2] is not asked.moves[3]
+
+
 def test_a_chain_is_one_cell() -> None:
     nodes = [conv("x", "v0"), *(node("Relu", [f"v{i}"], [f"v{i + 1}"]) for i in range(LENGTH))]
     chain = program(model(nodes, {"x": IMAGE}, {f"v{LENGTH}": IMAGE}, {"w": random(3, 3, 3, 3)}), x=NHWC)
