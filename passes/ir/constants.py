@@ -111,8 +111,7 @@ def declare(constant: gs.Constant, proto: TensorProto) -> None:
     values: Stored = constant._values
     proto.name, proto.data_location = constant.name, TensorProto.EXTERNAL
     proto.dims.extend(values.shape)
-    proto.data_type, proto.doc_string = values.tensor.data_type, values.tensor.doc_string
-    proto.metadata_props.extend(values.tensor.metadata_props)
+    _describe(proto, values.tensor)
 
 
 def write(constant: gs.Constant, proto: TensorProto) -> None:
@@ -127,8 +126,15 @@ def write(constant: gs.Constant, proto: TensorProto) -> None:
         else:  # spares a copy
             proto.dims.extend(array.shape)
             proto.raw_data = array.tobytes()
-        proto.data_type, proto.doc_string = values.tensor.data_type, values.tensor.doc_string
-        proto.metadata_props.extend(values.tensor.metadata_props)
+        _describe(proto, values.tensor)
     else:
         proto.CopyFrom(numpy_helper.from_array(np.asarray(constant.values)))
     proto.name = constant.name
+
+
+def _describe(proto: TensorProto, tensor: TensorProto) -> None:
+    """Element type, doc string and metadata of a tensor."""
+    proto.data_type = tensor.data_type
+    proto.metadata_props.extend(tensor.metadata_props)
+    if tensor.HasField("doc_string"):
+        proto.doc_string = tensor.doc_string

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from passes.layout.edit import Array
 
 MOST = 2**24  # bytes of a block
+LARGE = 2**20  # bytes, of which a cache does not hold many
+TILE = 16  # elements of four bytes that a line of the cache has
 NOT_HERE = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}  # of a call that this kernel lacks
 
 
@@ -48,9 +51,26 @@ def same_bytes(one: Path, other: Path) -> bool:
 def blocks(array: Array) -> Iterator[Array]:
     """The array's elements in their order, in contiguous pieces of ``MOST`` bytes or, of a long row, less."""
     if array.nbytes <= MOST:
-        yield np.ascontiguousarray(array)
+        yield _contiguous(array)
         return
     rows = MOST // (array.nbytes // len(array))
     for start in range(0, len(array), rows or 1):
         part = array[start : start + (rows or 1)]
         yield from blocks(part) if rows else blocks(part[0])
+
+
+def _contiguous(array: Array) -> Array:
+    """A contiguous copy, made in tiles where lines of the processor's cache would be read again for each element."""
+    if array.size < 2 or array.nbytes < LARGE:
+        return np.array(array, order="C", copy=None)
+    lines = np.argmin([stride if size > 1 else np.inf for stride, size in zip(array.strides, array.shape, strict=True)])
+    if lines == array.ndim - 1:
+        return np.ascontiguousarray(array)
+    copy, behind = np.empty_like(array, order="C"), array.shape[lines + 1 :]
+    other = lines + 1 + np.argmax(behind)
+    step = max(1, TILE * TILE * array.shape[other] // np.prod(behind))
+    tile = [slice(None)] * array.ndim
+    for i, j in product(range(0, array.shape[lines], TILE), range(0, array.shape[other], step)):
+        tile[lines], tile[other] = slice(i, i + TILE), slice(j, j + step)
+        copy[(*tile,)] = array[(*tile,)]
+    return copy

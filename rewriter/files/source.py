@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from onnx import ModelProto, TensorProto, external_data_helper, helper, numpy_helper
+from onnx.checker import ValidationError
 
 from passes.ir.constants import PACKED
 from passes.layout.edit import Array
@@ -62,7 +63,7 @@ class Source:
         path = self.path or Path()
         try:
             file = open_beside(path, place.location)
-        except OSError as error:
+        except (OSError, ValidationError) as error:
             raise UsageError(f"{path}: its weights are no longer there ({error})") from None
         try:
             if stamp_of(file) != self.stamps[place.location]:
