@@ -18,7 +18,7 @@ LINES ?= 2000
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -76,8 +76,9 @@ fuzz-files: $(VENV)/ready  ## broken files and command lines (FILES=20000 LINES=
 	$(VENV)/bin/python -m tests.tools.fuzz_lines $(LINES) $(FIRST)
 	$(VENV)/bin/python -m tests.tools.fuzz_files $(FILES) $(FIRST)
 
-kills: $(VENV)/ready  ## real runs, killed at 200 random moments
+kills: $(VENV)/ready  ## real runs, killed at 200 random moments, and at 60 while 2 GB replace 2 GB
 	$(VENV)/bin/python -m tests.tools.kills 200
+	$(VENV)/bin/python -m tests.tools.kills_large 60
 
 faults: $(VENV)/ready  ## plant faults in rules; are they found, and where they are?
 	$(VENV)/bin/python -m tests.tools.faults
@@ -90,6 +91,9 @@ operators: $(VENV)/ready  ## write docs/operators.md from the registry
 
 bench: $(VENV)/ready  ## measure; writes docs/benchmarks.md (needs make models-full once)
 	$(VENV)/bin/python -m tests.tools.bench
+
+bench-size: $(VENV)/ready  ## large models, small ones and many; writes docs/sizes.md (30 GB of disk, 24 GB of memory)
+	$(VENV)/bin/python -m tests.tools.bench_size
 
 zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs make models-zoo once)
 	$(VENV)/bin/python -m tests.tools.zoo
