@@ -12,6 +12,7 @@ import pytest
 from rewriter import child, steps
 from rewriter.child import in_child
 from rewriter.errors import Ended
+from rewriter.files.whole import MARK
 from tests.support.command import folder
 from tests.support.program import is_gone, start
 
@@ -60,7 +61,9 @@ def test_a_child_ends_with_the_one_that_waits(path: Path) -> None:
         running.stdout.readline()
         running.kill()
     assert is_gone(running.pid)
-    assert folder(path) == {"net.onnx", "tmp"}
+    assert {name for name in folder(path) if not name.startswith(MARK)} == {"net.onnx", "tmp"}
+    assert start(path).wait() == 0
+    assert folder(path) == {"net.onnx", "net.nhwc.onnx", "tmp"}  # what was left is gone
 
 
 def test_an_orphan_begins_no_step() -> None:

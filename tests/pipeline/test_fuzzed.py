@@ -131,11 +131,11 @@ def test_a_perm_of_no_axes(path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize("name", [".", "", "..", "/"])
 def test_a_folder_as_the_model(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its name has no stem, of which the output's could be made."""
+    """It stands for the models in it, of which there are none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         assert main([name, "--to", "nhwc"]) == USAGE
-    assert "is a directory" in error(capsys)
+    assert "is a folder without models" in error(capsys)
     assert not [*tmp_path.iterdir()]
 
 

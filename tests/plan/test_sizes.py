@@ -100,7 +100,7 @@ def test_no_run_where_all_sizes_are_known(batch: int | str, monkeypatch: pytest.
 def test_what_cannot_be_measured_is_guessed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     picks = picks_rows(2)
     if fault == "too large":
-        monkeypatch.setattr(measure, "TWO_GIB", 8)
+        monkeypatch.setattr("rewriter.files.writer.TWO_GIB", 8)
     if fault == "does not run":
         picks.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(ints(99), "k"))
     data = {"z": np.ones(1, np.float32)} if fault == "unknown data" else {}
