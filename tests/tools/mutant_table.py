@@ -58,6 +58,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     "passes/plan/blame.py": ("plan/test_plan.py pipeline/test_report.py", PAGES),
     "passes/plan/": (PLANS, SMALL, SOLVED, "pipeline/test_control.py"),
     "passes/pipeline.py": ("pipeline/test_verify.py pipeline/test_traps.py pipeline/test_attention.py", NETS),
+    "rewriter/__init__.py": ("pipeline/test_startup.py", COMMANDS),
     "rewriter/child.py": ("pipeline/test_child.py pipeline/test_ended.py",),
     "rewriter/steps.py": ("pipeline/test_child.py pipeline/test_ended.py", PAGES),
     "rewriter/progress.py": ("report/test_terminal.py", "pipeline/test_cli.py"),
