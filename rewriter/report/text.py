@@ -58,7 +58,8 @@ def _print(console: Console, path: Path, report: Report, most: int | None) -> No
     """``most`` of each kind, all if it is ``None``."""
     shown = str(path) if most is None else short(str(path), max(LONGEST_NAME, console.width - 32))
     console.print(Text.assemble((shown, "bold"), f" to {report.to.upper()}, {report.dialect} dialect"))
-    console.print(_clipped(certificate(report), most))
+    sentence = certificate(report)
+    console.print(sentence if most is None else _clipped(sentence))
     _print_interface(console, report, most)
     if most is None:
         console.print(tables.operators(report))
@@ -78,10 +79,10 @@ def validated(console: Console, report: ValidationReport, verbose: int) -> None:
     """The verdict of onnxruntime, provider by provider; all notes only if ``verbose``."""
     for result in report.providers:
         head, rest = _verdict(result)
-        notes = result.notes if verbose else [_clipped(note, 0) for note in result.notes[:1]]
+        notes = result.notes if verbose else [*map(_clipped, result.notes[:1])]
         more = len(result.notes) - len(notes)
         ending = [f"({more} more notes: -v)"] * bool(more)
-        console.print(Text.assemble(head, " ".join(["", rest if verbose else _clipped(rest, 0), *notes, *ending])))
+        console.print(Text.assemble(head, " ".join(["", rest if verbose else _clipped(rest), *notes, *ending])))
 
 
 def _verdict(result: ProviderResult) -> tuple[tuple[str, str], str]:
@@ -102,7 +103,7 @@ def timed(console: Console, latencies: Sequence[Latency]) -> None:
     """What both models take on each provider."""
     for one in latencies:
         if one.reason:
-            console.print(Text.assemble((f"{one.provider}: not timed.", "yellow"), f" {_clipped(one.reason, 0)}"))
+            console.print(Text.assemble((f"{one.provider}: not timed.", "yellow"), f" {_clipped(one.reason)}"))
         else:
             times = f"{one.before:.3f} ms before, {one.after:.3f} ms now: {one.ratio:.2f} of it"
             console.print(f"{one.provider}: median of {one.rounds} runs {times}.")
@@ -130,7 +131,7 @@ def _print_interface(console: Console, report: Report, most: int | None) -> None
     stayed = [value for _, value in values if value.note]
     few = None if most is None else most // 2
     for value in stayed[:few]:
-        console.print(f"{short(value.name)} stays: {_clipped(value.note, most)}")
+        console.print(f"{short(value.name)} stays: {value.note if most is None else _clipped(value.note)}")
     _print_rest(console, stayed, few)
 
 
@@ -154,7 +155,7 @@ def _print_causes(console: Console, causes: Sequence[Cause], most: int) -> None:
         size = f"{cause.bytes:,} bytes" if cause.unsized < cause.count else "unknown bytes"
         example = f"as {short(cause.example, 28)}, made by {short(cause.made_by)}"
         lines = [f"{cause.count} x, {size}: {cause.cause}", f"  {example}", f"  helps: {cause.help}"]
-        text = Text("\n".join(_clipped(line, most) for line in lines))
+        text = Text("\n".join(map(_clipped, lines)))
         console.print(Padding(text, (0, 0, 0, 2), expand=False), no_wrap=True, overflow="ellipsis")
     _print_rest(console, causes, most)
 
@@ -175,9 +176,9 @@ def short(name: str, most: int = LONGEST_NAME) -> str:
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"
 
 
-def _clipped(text: str, most: int | None) -> str:
-    """A sentence whose longest words, which are names, are elided; as it is where all is asked for."""
-    return text if most is None else re.sub(r"\S+", lambda word: short(word[0], LONGEST_WORD), text)
+def _clipped(text: str) -> str:
+    """A sentence whose longest words, which are names, are elided."""
+    return re.sub(r"\S+", lambda word: short(word[0], LONGEST_WORD), text)
 
 
 def _explained(value: Explained) -> str:

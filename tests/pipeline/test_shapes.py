@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from passes.ir.declared import Shape, shape_of
 from rewriter import rewrite
+from rewriter.shapes.check import skeleton
+from rewriter.shapes.infer import infer
 from tests.support.graphs import (
     INT64,
     conv,
@@ -69,3 +72,18 @@ def test_dynamic_dims(shape: list[int | str | None], to: str, dialect: str) -> N
     result = converted(original, to, dialect)
     first = [shape[0], 6, *shape[2:]]
     assert dims(result.model.graph.output)["y"] == ([shape[0], *shape[2:], 6] if to == "nhwc" else first)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "batches"),
+    [([2, 3], [2, 3], [2, 3]), ([2, 3], [1, 3], [2, 3]), ([1, 3], [2, 1], [2, 3]), ([2, 3], [3], [2, 3]),
+     ([3], [2, 3], [2, 3]), (["n", 3], [1, 3], ["n", 3]), (["n", 3], ["n", 3], ["n", 3]), (["n", 3], [2, 3], None)],
+)  # fmt: skip
+def test_batches_of_products_of_turned_matrices(left: Shape, right: Shape, batches: Shape | None) -> None:
+    """onnx has no inference for FusedMatMul; batches are broadcast as MatMul's, or not told."""
+    product = node("FusedMatMul", ["a", "b"], ["y"], domain="com.microsoft", transA=1)
+    a_model = model([product], {"a": [*left, 7, 5], "b": [*right, 7, 11]}, {"y": None}, domains=["com.microsoft"])
+    told = shape_of(infer(skeleton(a_model))["y"])
+    assert told is not None
+    assert told[-2:] == [5, 11]
+    assert told[:-2] == batches if batches else not isinstance(told[0], int)

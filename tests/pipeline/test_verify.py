@@ -120,6 +120,17 @@ def test_faults_of_the_original_are_not_held_against_the_result() -> None:
     verify_model(faulty, {"x": IMAGE}, {"y": IMAGE}, original=faulty)
 
 
+def test_faults_are_seen_behind_outputs_without_shapes() -> None:
+    """Which onnx's checker calls a fault itself: the original's would excuse all of the result's."""
+    original, faulty = net(), net()
+    unknown_operator(faulty)
+    for one in (original, faulty):
+        one.graph.output[0].CopyFrom(value("y", None))
+    verify_model(original, {"x": IMAGE}, {"y": None})
+    with pytest.raises(VerificationError, match="Rolu"):
+        verify_model(faulty, {"x": IMAGE}, {"y": None}, original=original)
+
+
 def forgets_a_node(graph: gs.Graph) -> gs.Graph:
     return assemble(graph, graph.nodes[:3] + graph.nodes[4:], graph.inputs, graph.outputs)
 

@@ -14,13 +14,15 @@ Place = Callable[[str], bool]  # whether an operator runs on the device
 class FakeDevice:
     """What its sessions say and do; ``asked``: the providers of each session, with their options.
 
-    ``starts``: else sessions fall back to the CPU. ``has``: operators that are not left to the CPU. ``taken``: options
-    that the provider says to have, where they are not those that it was given. ``error``: what it adds to each output.
+    ``starts``: else sessions fall back to the CPU, as they do until its libraries are ``loaded``. ``has``: operators
+    that are not left to the CPU. ``taken``: options that the provider says to have, where they are not those that it
+    was given. ``error``: what it adds to each output.
     """
 
     def __init__(self) -> None:
         self.asked: list[list[tuple[str, dict[str, str]]]] = []
         self.starts = True
+        self.loaded = False
         self.has: Place = lambda op: True
         self.taken: Mapping[str, str] = {}
         self.error = 0.0
@@ -28,7 +30,10 @@ class FakeDevice:
     def session(self, model: Any, options: Any, *, providers: Sequence[Any], **more: Any) -> Any:
         self.asked.append(list(providers))
         inner = REAL(model, options, providers=["CPUExecutionProvider"], **more)
-        return FakeSession(self, inner, providers) if self.starts and providers[0][0] == CUDA else inner
+        return FakeSession(self, inner, providers) if self.starts and self.loaded and providers[0][0] == CUDA else inner
+
+    def load(self) -> None:
+        self.loaded = True
 
 
 REAL = ort.InferenceSession
@@ -65,5 +70,6 @@ def fake_device(monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
     """A build of onnxruntime that has CUDA."""
     device = FakeDevice()
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CUDA, "CPUExecutionProvider"])
+    monkeypatch.setattr("onnxruntime.preload_dlls", device.load)
     monkeypatch.setattr("onnxruntime.InferenceSession", device.session)
     return device

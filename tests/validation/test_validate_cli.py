@@ -10,7 +10,7 @@ import pytest
 
 from rewriter.validate_cli import main
 from tests.support.graphs import ROOT
-from tests.support.validating import conv, conv_nhwc, weight
+from tests.support.validating import conv, conv_nhwc, unary, weight
 
 CPU = ["--providers", "cpu", "--runs", "1"]
 
@@ -72,6 +72,16 @@ def test_usage(files: tuple[str, str], capsys: pytest.CaptureFixture[str], tmp_p
         assert main([*files, *CPU, *more]) == 2
         assert said in capsys.readouterr().err
     assert main([files[0], "nowhere.onnx", *CPU]) == 2
+
+
+@pytest.mark.parametrize("to", ["nhwc", "nchw"])
+def test_what_is_no_image_is_not_told_by_its_channels(
+    tmp_path: Path, to: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.onnx"
+    onnx.save(unary("Neg", x=[2, 3]), path)
+    assert main([str(path), str(path), *CPU, "--layout", f"x={to}"]) == 2
+    assert f"--layout x={to}: it has 2 axes; nhwc and nchw are for 3 or more" in capsys.readouterr().err
 
 
 def test_an_original_that_does_not_run_proves_nothing(files: tuple[str, str], tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from onnx import ModelProto, TensorProto
 
 from rewriter import CouldNotValidate
 from rewriter.validation import session as runtime
-from rewriter.validation.compare import difference
+from rewriter.validation.compare import Difference, difference
 from rewriter.validation.noise import NOISE_FACTOR
 from rewriter.validation.nudge import nudged
+from rewriter.validation.verdict import Finding, verdict
 from tests.support.validating import (
     BOTH,
     NHWC,
@@ -99,6 +100,13 @@ def test_tolerances_override_the_default() -> None:
     assert on_cpu(conv(), conv(changed), rtol=2e-3).ok
     assert on_cpu(conv(), conv(changed), atol=0.1).ok
     assert not on_cpu(conv(), conv(changed), atol=1e-4).ok
+
+
+@pytest.mark.parametrize(("absolute", "status"), [(0.5, "passed"), (0.5625, "failed")])
+def test_an_error_of_just_what_is_allowed_passes(absolute: float, status: str) -> None:
+    found = Finding(Difference(absolute, scale=2.0, rtol=0.125, share=1.0), rtol=0.125, atol=0.25)
+    result = verdict("cpu", [found], [])
+    assert (result.status, result.fault is None) == (status, status == "passed")
 
 
 def test_report_is_plain_json() -> None:

@@ -166,3 +166,40 @@ def test_padding_by_an_unknown_size_is_told(op: str, auto_pad: str) -> None:
     manifest = export_weights(proto, "tensorflow").manifest
     assert "padding" not in manifest.layers["layer"].settings
     assert any("pads by the input's size" in note for note in manifest.notes)
+
+
+LACKS = [
+    ("tflite", "ConvTranspose", (3, 4, 3, 2), {"dilations": [2, 1]}, "TRANSPOSE_CONV has no dilation"),
+    ("tensorflow", "Conv", (4, 3, 3, 2), {"strides": [2, 1], "dilations": [2, 1]}, "no strides with dilations"),
+    ("pytorch", "Gemm", (7, 4), {"alpha": 0.5}, "scale the product by alpha"),
+    ("pytorch", "Gemm", (7, 4), {"beta": 2.0}, "the bias by beta"),
+]
+
+
+@pytest.mark.parametrize(("target", "op", "sizes", "attrs", "words"), LACKS)
+def test_what_the_targets_layer_lacks_is_told(
+    target: str, op: str, sizes: tuple[int, ...], attrs: dict[str, Any], words: str
+) -> None:
+    x = [2, 7] if op == "Gemm" else IMAGE
+    weights = {"w": random(*sizes), "b": random(4)}
+    assert one_layer(op, weights, x, target).manifest.notes == []
+    (note,) = one_layer(op, weights, x, target, **attrs).manifest.notes
+    assert words in note
+
+
+@pytest.mark.parametrize(("auto_pad", "before"), [("NOTSET", 1), ("SAME_LOWER", 1), ("SAME_UPPER", 0)])
+def test_an_output_shape_is_what_is_cut(auto_pad: str, before: int) -> None:
+    """Of 11 and 15 results 10 and 14 are wanted: https://onnx.ai/onnx/operators/onnx__ConvTranspose.html."""
+    attrs = {"strides": [2, 2], "output_shape": [10, 14], "auto_pad": auto_pad}
+    manifest = one_layer("ConvTranspose", {"w": random(3, 4, 3, 3)}, IMAGE, "flax", **attrs).manifest
+    pair = (2 - before, 1 + before)  # flax pads what is not cut of the kernel's two
+    assert manifest.layers["layer"].settings["padding"] == [pair] * 2
+    assert manifest.notes == []
+
+
+def test_an_output_shape_of_an_unknown_size_is_told() -> None:
+    up = node("ConvTranspose", ["x", "w"], ["y"], "layer", strides=[2, 2], output_shape=[10, 14])
+    proto = model([up], {"x": [2, 3, "H", "W"]}, {"y": None}, {"w": random(3, 4, 3, 3)})
+    manifest = export_weights(proto, "flax").manifest
+    assert "padding" not in manifest.layers["layer"].settings
+    assert any("output_shape cuts by the input's size" in note for note in manifest.notes)

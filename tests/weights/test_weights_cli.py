@@ -89,6 +89,17 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     assert "reordered" in out
 
 
+def test_long_names_are_printed_whole(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "/".join(f"block{i}" for i in range(20))
+    onnx.save(model([conv("x", "y", name)], {"x": [2, 3, 5, 7]}, {"y": None}, {name: random(10, 3, 3, 3)}), path)
+    assert main([str(path), "--for", "tensorflow"]) == 0
+    table = capsys.readouterr().out.partition("\n weight ")[2].splitlines()[1:]
+    assert name in "".join(line.split()[0] for line in table)
+
+
 def test_quiet(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(path), "--for", "flax", "-q"]) == 0
     assert capsys.readouterr().out == ""
