@@ -62,7 +62,8 @@ def test_a_child_ends_with_the_one_that_waits(path: Path) -> None:
         running.kill()
     assert is_gone(running.pid)
     assert {name for name in folder(path) if not name.startswith(MARK)} == {"net.onnx", "tmp"}
-    assert start(path).wait() == 0
+    with start(path) as again:
+        assert again.wait() == 0
     assert folder(path) == {"net.onnx", "net.nhwc.onnx", "tmp"}  # what was left is gone
 
 
