@@ -17,17 +17,32 @@ NOT_HERE = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPE
 
 
 def copy(source: int, offset: int, length: int, target: int) -> None:
-    """Copy bytes of a file to where another one is written. Raises OSError."""
+    """Copy bytes of a file to where another one is written, by the kernel if it can. Raises OSError."""
+    ways = iter((_copy_file_range, _sendfile, _read_and_write))
+    way = next(ways)
     while length:
         try:
-            count = os.copy_file_range(source, target, length, offset)
+            count = way(source, offset, length, target)
         except (AttributeError, OSError) as error:
             if getattr(error, "errno", errno.ENOSYS) not in NOT_HERE:
                 raise
-            count = os.write(target, os.pread(source, min(length, MOST), offset))
+            way = next(ways)
+            continue
         if not count:
             raise OSError(errno.EIO, "the file ends too early")
         offset, length = offset + count, length - count
+
+
+def _copy_file_range(source: int, offset: int, length: int, target: int) -> int:
+    return os.copy_file_range(source, target, length, offset)
+
+
+def _sendfile(source: int, offset: int, length: int, target: int) -> int:
+    return os.sendfile(target, source, offset, length)
+
+
+def _read_and_write(source: int, offset: int, length: int, target: int) -> int:
+    return os.write(target, os.pread(source, min(length, MOST), offset))
 
 
 def write(target: int, data: bytes | memoryview) -> None:

@@ -167,12 +167,16 @@ def test_files_as_large_as_weights_of_one_content(tmp_path: Path) -> None:
     assert same(load(tmp_path / "m.onnx"), rewrite(made).model)
 
 
+@pytest.mark.parametrize("calls", [("copy_file_range",), ("copy_file_range", "sendfile")])
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSYS, errno.EINVAL])
-def test_a_kernel_that_does_not_copy(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_does_not_copy(
+    number: int, calls: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*args: Any) -> int:
         raise OSError(number, "not here")
 
-    monkeypatch.setattr(os, "copy_file_range", refuse)
+    for call in calls:
+        monkeypatch.setattr(os, call, refuse)
     path = beside(tmp_path, net())
     rewrite(path, keep_io=True, dialect="onnx", save_to=tmp_path / "m.onnx")
     assert same(load(tmp_path / "m.onnx"), rewrite(net(), keep_io=True, dialect="onnx").model)
