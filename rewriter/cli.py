@@ -143,13 +143,14 @@ def _proof(
 ) -> Proof:
     """Write the files, run them, and put them into their place, if they pass."""
     from rewriter import progress
-    from rewriter.comparison import show
     from rewriter.files.writer import staged
     from rewriter.report.text import timed
 
     outcome, latency = None, list[Any]()
     with staged(result.light, outputs["--output"] if steps.write else None, args.external_data) as files:
         if steps.check:
+            from rewriter.comparison import show
+
             with progress.shown(console), step("validate"):
                 outcome = _validate(args, result, files.model, checks, arrays or {})
             show(console, outcome, args.save_repro, args.verbose)

@@ -4,9 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rewriter.errors import UsageError
-from rewriter.faults.axes import inferred_axes_fault
-from rewriter.faults.declared import declared_fault
-from rewriter.faults.run import run_fault
 from rewriter.files.light import light_of
 from rewriter.files.source import Source
 from rewriter.shapes.check import masked_fault, onnx_fault
@@ -30,6 +27,10 @@ def blaming(original: Source, request: InputRequest) -> Iterator[None]:
 
 def refuse_invalid(original: Source, request: InputRequest) -> None:
     """Raises UsageError if onnx finds a fault in the model, onnxruntime does not run it, or its run refutes it."""
+    from rewriter.faults.axes import inferred_axes_fault  # where something failed only
+    from rewriter.faults.declared import declared_fault
+    from rewriter.faults.run import run_fault
+
     model, light = original.proto, light_of(original)
     fault = (
         onnx_fault(model)
