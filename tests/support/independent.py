@@ -23,7 +23,7 @@ def difference(original: Path, result: Path, report: Path) -> str | None:
     told = json.loads(report.read_text())["rewrite"]
     values = [value for side in ("inputs", "outputs") for value in told[side]]
     # one that stays may have another rank than the model declares
-    perms = {value["name"]: value["perm"] for value in values if value["perm"] not in (None, sorted(value["perm"]))}
+    perms = {value["name"]: value["perm"] for value in values if (value["perm"] or []) != sorted(value["perm"] or [])}
     feeds = make_feeds(Session(str(original), "cpu", "disabled"), InputRequest(1, 4711, {}, {}))[0]
     wanted, again, other = (run(original, feeds, LEVELS[level]) for level in (0, 0, 1))
     stored = {name: np.transpose(a, perms[name]) if name in perms else a for name, a in feeds.items()}
