@@ -51,4 +51,5 @@ def bring_functions(model: ModelProto) -> None:
     del model.functions[:], model.opset_import[:]
     model.functions.extend(functions)
     model.opset_import.extend([*opsets, *(helper.make_opsetid(domain, 1) for domain in sorted(new))])
-    model.ir_version = max(model.ir_version, FUNCTION_IR_VERSION if functions else 0)
+    if functions:
+        model.ir_version = max(model.ir_version, FUNCTION_IR_VERSION)

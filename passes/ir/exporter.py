@@ -39,7 +39,8 @@ def export_model(graph: gs.Graph, weights: dict[str, Stored] | None = None) -> M
     _raise_opset(model, graph.opset)
     _Export(True, weights).fill(model.graph, graph)
     model.functions.extend(still_called(original, model.graph))
-    model.ir_version = max(model.ir_version, FREE_INITIALIZERS_IR_VERSION if constants_of(graph) else 0)
+    if constants_of(graph):
+        model.ir_version = max(model.ir_version, FREE_INITIALIZERS_IR_VERSION)
     return model
 
 

@@ -38,7 +38,7 @@ from tests.support.broken_data import (
     strings,
     unknown_function,
 )
-from tests.support.broken_nodes import MARK, PERMS, POOLS, RANKS, TEXTS, Spoil, inner_perm, inner_rank, net
+from tests.support.broken_nodes import MARK, PERMS, POOLS, RANKS, TEXTS, Spoil, deformed, inner_perm, inner_rank, net
 from tests.support.command import NOT_VALIDATED, USAGE, convert, error, folder
 from tests.support.graphs import COMMITTED, LIGHT, graph, ints, model, node, random
 
@@ -47,6 +47,7 @@ CASES = [
     *((spoil, "(Conv): its numbers of axes do not agree") for spoil in RANKS),
     *((spoil, "(Transpose): perm") for spoil in PERMS),
     *((spoil, "(MaxPool)") for spoil in POOLS),
+    (deformed, "(DeformConv): its numbers of axes do not agree: input has 4 axes, kernel has 3 axes"),
     (inner_rank, "second"),
     (inner_perm, "perm [0, 1, 2] is of 3 axes, its input has 4"),
     *((spoil, "tensor 'w' has") for spoil in DATA),

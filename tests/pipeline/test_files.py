@@ -231,9 +231,10 @@ def test_the_folder_of_a_run_that_is_still_there_stays(tmp_path: Path) -> None:
 
 
 def test_a_folder_taken_for_one_that_was_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another run removes it between its making and its lock: a new one is made."""
+    """Another run removes it between its making and its lock: a new one is made, and neither is left open."""
     flock = fcntl.flock
     removed: list[Path] = []
+    before = os.listdir("/dev/fd")
 
     def remove_first(lock: int, how: int) -> None:
         if not removed:
@@ -245,3 +246,4 @@ def test_a_folder_taken_for_one_that_was_left(tmp_path: Path, monkeypatch: pytes
     whole.write_whole(tmp_path / "a", "text")
     assert removed
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+    assert os.listdir("/dev/fd") == before

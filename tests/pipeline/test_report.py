@@ -6,7 +6,10 @@ from pathlib import Path
 import onnx
 import pytest
 
+from rewriter import rewrite
 from rewriter.cli import main
+from rewriter.report.causes import cause_of
+from rewriter.report.data import Remaining
 from rewriter.report.text import short
 from rewriter.weights.cli import main as weights_main
 from tests.support.graphs import COMMITTED, ROOT, model, node, random
@@ -79,3 +82,28 @@ def test_what_remains_is_told_by_cause(capsys: pytest.CaptureFixture[str], monke
 @pytest.mark.parametrize(("length", "text"), [(32, "n" * 32), (33, "n" * 15 + "…" + "n" * 16)])
 def test_long_names_are_elided_in_the_middle(length: int, text: str) -> None:
     assert short("n" * length) == text
+
+
+MATMUL = "MatMul needs its last two axes last"
+
+
+@pytest.mark.parametrize(
+    ("blocker", "reason", "cause"),
+    [
+        ("MatMul 'm'", MATMUL, MATMUL),
+        ("Odd 'o'", "there is no rule for acme::Odd", "Odd: there is no rule for acme::Odd"),
+        ("Pad", "input 1 ('p') is not a constant", "Pad: input 1 is not a constant"),
+        ("", "graph output 'y' has a fixed layout", "an output of the graph has a fixed layout"),
+        ("", "that is cheapest here", "that is cheapest here"),
+    ],
+)
+def test_causes_name_the_operator_and_no_value(blocker: str, reason: str, cause: str) -> None:
+    change = Remaining("x", "Transpose", "NCHW", "NHWC", 4, "Conv", ("Relu",), reason, blocker)
+    assert cause_of(change) == cause
+
+
+@pytest.mark.parametrize(("op", "changed"), [("Transpose", True), ("Neg", False)])
+def test_a_model_is_changed_if_its_operators_are(op: str, changed: bool) -> None:
+    """Two Transposes cancel, two Negs do not."""
+    original = model([node(op, ["x"], ["t"]), node(op, ["t"], ["y"])], {"x": [2, 3, 5]}, {"y": [2, 3, 5]})
+    assert rewrite(original, "nhwc", keep_io=True).report.changed == changed

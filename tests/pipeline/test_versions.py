@@ -66,6 +66,18 @@ def test_initializers_that_are_inputs_too(to: str, dialect: str) -> None:
     assert left == {"x"}
 
 
+@pytest.mark.parametrize(
+    ("ir", "constants", "dialect", "expected"),
+    [(3, {}, "onnx", 3), (3, KERNEL, "onnx", 4), (3, KERNEL, "function", 8), (9, KERNEL, "function", 9)],
+)
+def test_the_ir_version_is_raised_only_where_it_must_be(
+    ir: int, constants: dict[str, Array], dialect: str, expected: int
+) -> None:
+    """From 4 on constants need not be inputs as well; from 8 on there are functions."""
+    original = model([conv("x", "y")], {"x": IMAGE, "w": [3, 3, 3, 3]}, {"y": IMAGE}, constants, ir=ir)
+    assert converted(original, "nhwc", dialect).model.ir_version == expected
+
+
 @every_direction
 def test_constant_nodes_as_weights(to: str, dialect: str) -> None:
     held = numpy_helper.from_array(KERNEL["w"], "anything")

@@ -259,3 +259,13 @@ def test_an_alternative_costs_what_its_plan_would() -> None:
     (conv_reads, _) = explain(program, plan, "x").readings
     assert (conv_reads.needed, conv_reads.bytes) == (natural(4), BYTES)
     assert "channels-first only" in conv_reads.reason
+
+
+def test_an_alternative_that_no_rule_gives_has_its_reason() -> None:
+    """The Relu would read the Conv's result channels-last; only the function dialect has a Conv that gives it so."""
+    nodes = [conv("x", "c"), node("Relu", ["c"], ["y"])]
+    graph = read(model(nodes, {"x": IMAGE}, {"y": IMAGE}, {"w": random(3, 3, 3, 3)}))
+    program = Program(graph, {"y": NHWC}, STANDARD)
+    (other,) = explain(program, make_plan(program), "c").alternatives
+    assert (other.layout, other.cost) == (NHWC, None)
+    assert other.reason == "standard ONNX defines Conv channels-first only"

@@ -4,7 +4,7 @@ import pytest
 
 from passes.plan.interface import other_format
 from passes.plan.roles import channels_first_perm, channels_last_perm, find_roles, image, merged, split
-from tests.support.graphs import conv, model, node, random
+from tests.support.graphs import conv, ints, model, node, random
 from tests.support.stages import normalized
 
 IMAGES = {
@@ -89,3 +89,18 @@ def test_the_nearest_operator_counts() -> None:
     graph = normalized(model(nodes, {"x": [1, 3, 5, 7]}, {"y": [1, 3, 5, 7], "z": None}, kernels))
     roles = find_roles(graph, {})
     assert (roles["x"], roles["b"], roles["y"], roles["t"]) == ("BCSS", "BCSS", "BSSC", "B!S!")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "roles"),
+    [
+        ([6, 3, 1, 7], [2, 3, 3, 1, 7], "BBCSS"),
+        ([1, 12, 1, 7], [1, 3, 4, 1, 7], "BCCSS"),
+        ([6, 3, 1, 1], [6, 3, 1], "BC?"),
+    ],
+)
+def test_the_only_axis_of_size_1_stays_what_it_is(before: list[int], after: list[int], roles: str) -> None:
+    """Besides the first, through a Reshape, which says nothing of such axes."""
+    nodes = [conv("x", "c"), node("Reshape", ["c", "to"], ["y"])]
+    constants = {"w": random(before[1], before[1], 3, 3), "to": ints(*after)}
+    assert find_roles(normalized(model(nodes, {"x": before}, {"y": after}, constants)), {})["y"] == roles

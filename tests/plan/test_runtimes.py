@@ -11,6 +11,7 @@ import pytest
 from onnx import ModelProto, NodeProto
 
 from passes.apply import hold_changes
+from passes.dialects.base import Dialect
 from passes.layout.layout import Layout, natural, permuted
 from passes.plan.cost import BYTES, FOLDER, runtime
 from passes.plan.flat_graph import FlatGraph
@@ -19,13 +20,14 @@ from passes.rules.api import IN
 from rewriter import UsageError, rewrite, validate
 from rewriter.choices import RUNTIMES
 from rewriter.cli import main
-from tests.plan.test_plan import STANDARD, read
+from tests.plan.test_plan import FUNCTIONS, STANDARD, read
 from tests.support import engines
 from tests.support.graphs import COMMITTED, conv, ints, model, node, op_types, random
 from tests.tools.oracle import of_graph
 
 NHWC, NWHC = permuted((0, 2, 3, 1)), permuted((0, 3, 2, 1))
 IMAGE = [1, 3, 5, 7]
+INPUTS = {"x": IMAGE, "a": [2, 3], "b": [3, 5]}
 GRAPHS = 12
 
 
@@ -71,11 +73,27 @@ def test_plans_at_the_prices_of_a_runtime_are_the_least(prices: str) -> None:
     ids=lambda value: value.op_type if isinstance(value, NodeProto) else str(value)[:24],
 )
 def test_what_is_seen_of_a_node(seen: str, a_node: NodeProto, at: Layout, expected: Situation | None) -> None:
+    assert situations(seen, a_node, at)[0] == expected
+
+
+def situations(seen: str, a_node: NodeProto, at: Layout, dialect: Dialect = STANDARD) -> list[Situation | None]:
+    """What is seen of each of a node's moves whose independent slots are all stored so."""
     constants = {"v": random(3, 1, 1), "one": ints(1), "two": ints(2), "s": np.asarray([1, 1, 2, 2], np.float32)}
-    graph = read(model([a_node], {"x": IMAGE}, {"y": None}, constants))
-    ruled = FlatGraph(graph, STANDARD).nodes[0]
-    move = ruled.ask(*(at for _ in ruled.slots))[0]
-    assert SEEN[seen](ruled.node, move, lambda tensor: list(tensor.shape)) == expected
+    inputs = {name: dims for name, dims in INPUTS.items() if name in a_node.input}
+    ruled = FlatGraph(read(model([a_node], inputs, {"y": None}, constants)), dialect).nodes[0]
+    moves = ruled.ask(*(at for _ in ruled.slots))
+    return [SEEN[seen](ruled.node, move, lambda tensor: list(tensor.shape)) for move in moves]
+
+
+def test_a_resize_that_is_a_function_has_a_price_of_its_own() -> None:
+    resize = node("Resize", ["x", "", "s"], ["y"], mode="linear")
+    assert situations("resized", resize, NHWC, FUNCTIONS) == [Situation("linear_last", 3), Situation("linear_function")]
+
+
+def test_operands_that_change_places_are_seen_where_they_are_then() -> None:
+    """Of ``a b`` stored transposed, which is b times a: either as b is stored, or with b read transposed."""
+    found = situations("product", node("Gemm", ["a", "b"], ["y"]), permuted((1, 0)))
+    assert found == [None, Situation("turned_first", 15 / 30, IN(1))]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +139,17 @@ def test_changes_that_make_operators_faster_stay(to: str, tmp_path: Path) -> Non
     assert result.report.cost < 0.2 * result.report.cost_before
     assert [resized(result.model, level, tmp_path) for level in ("basic", "default")] == [[1, 2, 2, 1]] * 2
     assert validate(decoder(), result.model).fault is None
+
+
+def test_operators_that_hand_on_what_they_make_are_held_together(tmp_path: Path) -> None:
+    """One Einsum, before the Resize, keeps the Transpose behind the Softmax in its place as well."""
+    nodes = [conv(), node("Resize", ["c", "", "s"], ["r"], mode="cubic"), node("Softmax", ["r"], ["y"], axis=1)]
+    constants = {"w": random(16, 8, 3, 3), "s": np.asarray([1, 1, 2, 2], np.float32)}
+    original = model(nodes, {"x": [1, 8, 28, 28]}, {"y": [1, 16, 56, 56]}, constants)
+    result = rewrite(original, "nchw", runtime="onnxruntime", keep_io=True)
+    assert op_types(result.model) == ["Conv", "Einsum", "Resize", "Softmax", "Transpose"]
+    assert resized(result.model, "default", tmp_path) == [1, 2, 2, 1]
+    assert validate(original, result.model).fault is None
 
 
 def test_onnxruntime_undoes_changes_that_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

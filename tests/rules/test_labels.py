@@ -1,12 +1,15 @@
 """Labels of axes agree with the rules: what means the same is stored in the same order wherever a rule moves it."""
 
 import pytest
+from onnx import TensorProto, helper
 
 from passes.layout.layout import Layout
-from passes.rules.labels import AxisLabels, labels_of
-from passes.rules.move import Move, Slot
+from passes.rules.labels import AxisLabels, image_axes, labels_of
+from passes.rules.move import IN, OUT, Move, Slot
+from passes.rules.node import Node
 from tests.rules.cases import CASES, Case
 from tests.rules.law import FUNCTIONS, bench, moves_of, rule_of
+from tests.support.stages import to_graph
 
 ANY_ORDER = ("Einsum",)  # its letters follow each operand's layout
 UNLABELLED = {  # an axis of each result is made of several, of none, or of an index
@@ -40,6 +43,16 @@ def test_what_means_the_same_is_stored_in_the_same_order(row: Case) -> None:
     labels = dict(labels_of(at.node(FUNCTIONS), rule.labels))
     for move in moves_of(at, rule):
         assert disagreements(move, labels) == []
+
+
+def test_results_of_images_that_are_no_images_have_no_labels() -> None:
+    """As an operator of someone's own may have them beside an image."""
+    own = helper.make_node("Own", ["x", "w"], ["y", "", "mean"], domain="acme")
+    infos = {"x": (2, 3, 5, 7), "w": (3, 3, 1, 1), "y": (2, 3, 5, 7), "mean": (3,)}
+    values = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name, dims in infos.items()}
+    net = helper.make_graph([own], "net", [values["x"], values["w"]], [values["y"], values["mean"]])
+    graph = to_graph(helper.make_model(net, ir_version=10, opset_imports=[helper.make_opsetid("acme", 1)]))
+    assert image_axes(Node(graph.nodes[0], 17, FUNCTIONS)).keys() == {IN(0), OUT(0)}
 
 
 def test_every_other_operator_has_labels() -> None:

@@ -9,11 +9,12 @@ from onnx.defs import OpSchema
 
 import passes.rules  # noqa: F401  (fills RULES)
 from passes import dialects
+from passes.layout.layout import permuted
 from passes.plan.flat_graph import FlatGraph
 from passes.refusal import Refusal
 from passes.rules.barriers import BARRIERS
 from passes.rules.rule import RULES, lookup
-from tests.rules.cases import CASES
+from tests.rules.cases import CASES, W, case
 from tests.support.stages import to_graph
 from tests.tools.make_operators import PATH, page
 
@@ -80,6 +81,13 @@ def test_the_reason_is_what_a_user_reads() -> None:
     flat = FlatGraph(to_graph(model), dialects.make("function"))
     with pytest.raises(Refusal, match="makes a vector"):
         flat.nodes[0].ask()
+
+
+def test_an_operand_with_more_axes_than_the_result_is_refused() -> None:
+    """onnx gives the result of PRelu the axes of its input, whatever its slope has."""
+    graph = to_graph(case("PRelu", 16, (3, 5), W(2, 3, 5)).model())
+    with pytest.raises(Refusal, match="operand 'x1' has more axes than the output"):
+        FlatGraph(graph, dialects.make("function")).nodes[0].ask(permuted((1, 0)))
 
 
 def test_the_page_is_current() -> None:

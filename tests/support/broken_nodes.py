@@ -115,6 +115,14 @@ def pooled(**attrs: object) -> Spoil:
     return spoil
 
 
+def deformed(m: ModelProto) -> None:
+    """A DeformConv whose kernel has an axis too few, its offsets as many as they should."""
+    m.opset_import[0].version = 19
+    m.graph.initializer[0].CopyFrom(numpy_helper.from_array(random(64, 16, 9), "w"))
+    m.graph.input.append(value("offsets", [1, 18, 8, 8]))
+    m.graph.node[0].CopyFrom(node("DeformConv", ["x", "w", "offsets"], ["c"], "deform", pads=[1, 1, 1, 1]))
+
+
 def inner_perm(m: ModelProto) -> None:
     """A Transpose of a value whose rank only inference tells; onnx does not mind."""
     m.graph.node.append(node("Transpose", ["c"], ["t"], "transpose", perm=[0, 1, 2]))

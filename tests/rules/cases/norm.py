@@ -21,6 +21,8 @@ ROWS = [
     *(case(op, 23, (2, 5, 6), W(6), accepts="last", **ABOUT) for op in ("LayerNormalization", "RMSNormalization")),
     *(case(op, 23, O3, W(6, 5), axis=1, accepts="batch", **ABOUT) for op in ("LayerNormalization", "RMSNormalization")),
     case("LayerNormalization", 17, X4, W(5, 7), W(5, 7), axis=-2, accepts="matrix", **ABOUT),
+    case("LayerNormalization", 17, X4, W(2, 3, 5, 7), accepts="last", **ABOUT),
+    case("LayerNormalization", 17, X4, W(2, 3, 5, 7), axis=1, accepts="batch", **ABOUT),
     case("LayerNormalization", 17, (2, 6, 5), (5,), (5,), epsilon=1e-3, outputs=3, accepts="last", **ABOUT),
     case("MeanVarianceNormalization", 13, X4, **ABOUT),
     case("MeanVarianceNormalization", 9, O3, axes=[0, -1], **ABOUT),
