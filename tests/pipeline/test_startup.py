@@ -46,6 +46,14 @@ def test_the_process_that_waits_imports_nothing_heavy(tmp_path: Path) -> None:
     assert output.exists()
 
 
+@pytest.mark.parametrize("name", ["torch_resnet", "torch_unet_dynamo", "keras_unet_dynamic"])
+def test_without_validation_no_onnxruntime_is_needed(name: str, tmp_path: Path) -> None:
+    """Small constants are computed by onnx itself."""
+    arguments = ("--to", "nhwc", "-q", "--no-validate", "-o", str(tmp_path / "out.onnx"))
+    code, loaded = end("rewriter.cli", str(ROOT / f"models/{name}.onnx"), *arguments)
+    assert (code, loaded & {"onnxruntime"}) == (0, set())
+
+
 def test_the_process_that_waits_for_many_starts_no_engine(tmp_path: Path) -> None:
     """Whose threads a fork would lose."""
     code, loaded = end("rewriter.cli", MODEL, str(tmp_path / "none.onnx"), "--to", "nhwc", "-q", "--dry-run", given="")

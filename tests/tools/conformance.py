@@ -40,6 +40,9 @@ from tests.support.modes import (
 SUITES = ("node", "simple", "pytorch-operator", "pytorch-converted")
 PROCESSES = 2
 
+# what onnx's evaluator says of a Scan along other axes than the first, and of onnxruntime's own operators
+LACKS = ("is not implemented", "from domain 'com.microsoft' is unknown")
+
 
 @dataclass(frozen=True)
 class Example:
@@ -131,7 +134,7 @@ def _try(
             for one, wanted in [(example, expected), *edges.get(engine, [])]:
                 result.compared += _compare(one, converted, engine, wanted)
         except Exception as error:
-            if engine is reference and "is not implemented" in str(error):  # Scan along other axes than the first
+            if engine is reference and any(text in str(error) for text in LACKS):
                 result.notes.append(f"{mode}: {_short(error)}")
                 continue
             if engine is not default or engines[0][0] is not disabled:
