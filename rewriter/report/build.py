@@ -10,6 +10,7 @@ from onnx import GraphProto, ModelProto
 from passes.ir.control_flow import is_control_flow
 from passes.ir.declared import body_protos, every_graph_proto, standard_opset
 from passes.ir.graph import every_node, is_standard
+from passes.normalize.constant_nodes import HELD
 from passes.pipeline import Work
 from passes.plan.explain import explain
 from passes.plan.plan import Relayout
@@ -139,7 +140,11 @@ def _changed(original: ModelProto, result: ModelProto) -> bool:
 
 
 def _constant_shapes(graph: GraphProto) -> set[tuple[int, ...]]:
-    return {tuple(tensor.dims) for each in every_graph_proto(graph) for tensor in each.initializer}
+    """Of initializers, and of what Constant nodes hold."""
+    graphs = [*every_graph_proto(graph)]
+    nodes = (node for each in graphs for node in each.node if node.op_type == "Constant")
+    held = (HELD[attr.name](attr) for node in nodes for attr in node.attribute if attr.name in HELD)
+    return {tuple(tensor.dims) for each in graphs for tensor in each.initializer} | {tuple(one.shape) for one in held}
 
 
 def _outline(graph: GraphProto) -> list[Any]:

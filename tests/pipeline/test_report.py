@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from rewriter import rewrite
 from rewriter.cli import main
@@ -107,3 +109,10 @@ def test_a_model_is_changed_if_its_operators_are(op: str, changed: bool) -> None
     """Two Transposes cancel, two Negs do not."""
     original = model([node(op, ["x"], ["t"]), node(op, ["t"], ["y"])], {"x": [2, 3, 5]}, {"y": [2, 3, 5]})
     assert rewrite(original, "nhwc", keep_io=True).report.changed == changed
+
+
+@pytest.mark.parametrize("held", [{"value": numpy_helper.from_array(random(3, 5))}, {"value_floats": [1.0, 2.0, 3.0]}])
+def test_a_constant_node_is_as_good_as_an_initializer(held: dict[str, Any]) -> None:
+    nodes = [node("Constant", [], ["k"], **held), node("Add", ["x", "k"], ["y"])]
+    shape = [2, 3, 5] if "value" in held else [2, 5, 3]
+    assert not rewrite(model(nodes, {"x": shape}, {"y": shape}), "nhwc", keep_io=True).report.changed
