@@ -21,12 +21,12 @@ class Take(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """Edit of a vector of axes: ``table[vector]`` (negative axes count from the table's end, as in ONNX)."""
+    """Edit of a vector of axes, or of one: ``table[vector]`` (negative axes count from the table's end, as in ONNX)."""
 
     table: Perm
 
     def apply(self, vector: Array) -> Array:
-        return np.asarray(self.table, dtype=vector.dtype)[vector.astype(np.int64)]
+        return np.asarray(np.take(self.table, vector.astype(np.int64)), dtype=vector.dtype)
 
 
 class Expand(NamedTuple):

@@ -17,7 +17,7 @@ from rewriter.interface import LAYOUTS_KEY
 from rewriter.shapes.check import masked_fault, onnx_fault
 from tests.support.broken_nodes import net
 from tests.support.command import USAGE, convert, error, folder
-from tests.support.graphs import INT64, ints, model, node, random, value
+from tests.support.graphs import INT64, ints, model, node, proven, random, value
 
 BOOL = TensorProto.BOOL
 Spoil = Callable[[ModelProto], None]
@@ -241,3 +241,11 @@ def test_a_value_of_no_elements_has_a_price() -> None:
     ends = {"x": [1, 3, 0, 5], "z": [1, 3, 1, 1]}, {"y": None}
     made = model([node("Mul", ["x", "z"], ["m"]), node("Softmax", ["m"], ["y"], axis=1)], *ends)
     assert rewrite(made, "nhwc", runtime="onnxruntime").report.cost == 0
+
+
+@pytest.mark.parametrize(("to", "dialect"), [("nhwc", "function"), ("nchw", "onnx")])
+def test_an_axis_alone_is_as_good_as_a_vector_of_one(to: str, dialect: str) -> None:
+    """To onnxruntime, of Squeeze and Unsqueeze; a rule may look it up."""
+    nodes = [node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]), node("Squeeze", ["t", "axis"], ["s"])]
+    net = model([*nodes, node("Relu", ["s"], ["y"])], {"x": [1, 3, 1, 5]}, {"y": None}, {"axis": np.asarray(1)})
+    proven(net, to, dialect)
