@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
+from passes.layout.edit import Lookup
 from rewriter import rewrite
 from rewriter.cli import main
 from rewriter.faults.find import refuse_broken
@@ -17,7 +18,7 @@ from rewriter.interface import LAYOUTS_KEY
 from rewriter.shapes.check import masked_fault, onnx_fault
 from tests.support.broken_nodes import net
 from tests.support.command import USAGE, convert, error, folder
-from tests.support.graphs import INT64, ints, model, node, proven, random, value
+from tests.support.graphs import INT64, conv, ints, model, node, proven, random, value
 
 BOOL = TensorProto.BOOL
 Spoil = Callable[[ModelProto], None]
@@ -245,7 +246,8 @@ def test_a_value_of_no_elements_has_a_price() -> None:
 
 @pytest.mark.parametrize(("to", "dialect"), [("nhwc", "function"), ("nchw", "onnx")])
 def test_an_axis_alone_is_as_good_as_a_vector_of_one(to: str, dialect: str) -> None:
-    """To onnxruntime, of Squeeze and Unsqueeze; a rule may look it up."""
-    nodes = [node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]), node("Squeeze", ["t", "axis"], ["s"])]
-    net = model([*nodes, node("Relu", ["s"], ["y"])], {"x": [1, 3, 1, 5]}, {"y": None}, {"axis": np.asarray(1)})
+    """To onnxruntime, of Unsqueeze; a rule may look it up."""
+    ends = [node("Unsqueeze", ["x", "axis"], ["u"]), conv("u", "c"), node("Transpose", ["c"], ["y"], perm=[0, 2, 3, 1])]
+    net = model(ends, {"x": [2, 5, 7]}, {"y": None}, {"axis": np.asarray(1), "w": random(3, 1, 3, 3)})
     proven(net, to, dialect)
+    assert isinstance(Lookup((0, 2, 1)).apply(np.asarray(1)), np.ndarray)
