@@ -123,6 +123,8 @@ class _Export:
         proto.CopyFrom(origin)
         del proto.input[:], proto.output[:]
         proto.op_type, proto.name, proto.domain = node.op, node.name, node.domain or ""
+        if (proto.op_type, proto.domain) != (origin.op_type, origin.domain):
+            proto.ClearField("overload")  # which is of the function that it called
         proto.input.extend(t.name for t in node.inputs)
         proto.output.extend(t.name for t in node.outputs)
         while proto.input and not proto.input[-1] and len(proto.input) > len(origin.input):

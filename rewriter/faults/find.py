@@ -14,6 +14,7 @@ from rewriter.faults.attributes import attribute_fault
 from rewriter.faults.axes import axes_fault
 from rewriter.faults.ends import ends_fault
 from rewriter.faults.functions import functions_fault
+from rewriter.faults.imports import imports_fault
 from rewriter.faults.tensors import sparse_fault, tensor_fault, type_fault
 from rewriter.faults.text import attribute_text_fault, string_data_fault, text_fault
 from rewriter.faults.walk import Found, every_message
@@ -42,6 +43,6 @@ def faults(model: ModelProto) -> Iterator[str]:
             if fault := check(found):
                 yield fault
                 break
-    for check_model in (functions_fault, ends_fault, axes_fault):
+    for check_model in (imports_fault, functions_fault, ends_fault, axes_fault):
         if fault := check_model(model):
             yield fault

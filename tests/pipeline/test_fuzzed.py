@@ -13,9 +13,12 @@ from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, 
 from passes.layout.edit import Lookup
 from rewriter import rewrite
 from rewriter.cli import main
+from rewriter.faults.declared import declared_fault
 from rewriter.faults.find import refuse_broken
+from rewriter.files.light import LightModel
 from rewriter.interface import LAYOUTS_KEY
 from rewriter.shapes.check import masked_fault, onnx_fault
+from rewriter.validation.inputs import InputRequest
 from tests.support.broken_nodes import net
 from tests.support.command import USAGE, convert, error, folder
 from tests.support.graphs import INT64, conv, ints, model, node, proven, random, value
@@ -59,7 +62,21 @@ def function_without_a_name(m: ModelProto) -> None:
     m.opset_import.append(helper.make_opsetid("acme", 1))
 
 
+def imports(*versions: int) -> Spoil:
+    """Of the standard operators."""
+
+    def spoil(m: ModelProto) -> None:
+        del m.opset_import[:]
+        m.opset_import.extend(
+            helper.make_opsetid(domain, n) for domain, n in zip(("", "ai.onnx"), versions, strict=False)
+        )
+
+    return spoil
+
+
 FAULTS = [
+    (imports(-1, 17), "the model imports version -1 of the operators of ai.onnx"),
+    (imports(17, 16), "the model imports two versions of the operators of ai.onnx: 17 and 16"),
     (function_without_a_name, "a function has no name"),
     (segment, "tensor 'w' is a segment of a tensor"),
     (sparse_without_axes, "sparse tensor 'sp' has no axes"),
@@ -176,6 +193,14 @@ def false_rank() -> ModelProto:
     return model(nodes, {"x": ["N", 2, 3]}, {"y": ["N", 5, 7]}, constants, opset=11)
 
 
+def false_symbol() -> ModelProto:
+    """One name for the sizes of two axes, of which one is twice the other."""
+    nodes, scales = [node("Resize", ["x", "", "k"], ["r"]), node("Relu", ["r"], ["y"])], np.asarray([1, 1, 2, 2], "f")
+    made = model(nodes, {"x": [1, 3, "H", 4]}, {"y": None}, {"k": scales})
+    made.graph.value_info.append(value("r", [1, 3, "H", 8]))
+    return made
+
+
 FALSE = [
     (false_static_size, "value 'r' is declared with shape [1, 3, 1, 20], and has shape [1, 3, 4, 5] when it runs"),
     (false_rank, "value 'y' is declared with shape ['N', 5, 7], and has shape [1, 5] when it runs"),
@@ -191,6 +216,21 @@ def test_declared_shapes_that_a_run_refutes(
     assert convert(path, "--dialect", "onnx", "--json", str(tmp_path / "r.json")) == USAGE
     assert f"the model is not valid: {message}" in error(capsys)
     assert folder(path) == {"net.onnx"}
+
+
+def test_a_symbol_of_two_sizes() -> None:
+    fault = declared_fault(LightModel(false_symbol()), InputRequest(1, 0, {"x": [1, 3, 6, 4]}, {}))
+    assert (
+        fault
+        == "value 'r' is declared with shape [1, 3, 'H', 8] where H is 6, and has shape [1, 3, 12, 8] when it runs"
+    )
+
+
+def test_a_node_that_becomes_a_function_has_no_overload() -> None:
+    """Of an operator that has none."""
+    made = net()
+    made.graph.node[0].overload = "a"
+    proven(made, "nhwc", "function")
 
 
 def test_onnx_finds_a_fault_among_readers_without_types() -> None:
