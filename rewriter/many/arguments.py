@@ -1,6 +1,7 @@
 """MODEL on the command line: one, or several, or folders of them."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ class _Models(argparse.Action):
     def __call__(self, _: Any, namespace: argparse.Namespace, values: Any, __: str | None = None) -> None:
         given: Sequence[Path] = values
         namespace.model, namespace.models = given[0], given
-        namespace.many = len(given) > 1 or given[0].is_dir()
+        namespace.many = len(given) > 1 or os.path.isdir(given[0])  # which is false of what cannot be
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:

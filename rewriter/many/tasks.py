@@ -33,13 +33,16 @@ def output_of(task: argparse.Namespace) -> Path:
 
 
 def _check_folder(option: str, path: Path | None, suffix: str) -> None:
-    if path is not None and not path.is_dir() and (path.exists() or path.suffix == suffix):
+    if path is None or os.path.isdir(path):
+        return
+    if os.path.lexists(path) or path.suffix == suffix:
         raise UsageError(f"{option} {path}: there are several models; give a folder for what is made of them")
+    check_outputs({option: path / f"model{suffix}"})
 
 
 def _models(path: Path) -> Sequence[Path]:
     """The models that a path stands for. Raises UsageError if a folder has none."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return [path]
     found = sorted(file for file in path.glob("*.onnx") if file.is_file() and not _is_result(file))
     if not found:

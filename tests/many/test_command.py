@@ -104,6 +104,9 @@ REFUSED = [
     (["{0}", "-o", "{0}/image.onnx"], "there are several models; give a folder"),
     (["{0}", "-o", "new.onnx"], "there are several models; give a folder"),
     (["{0}", "--report", "new.html"], "there are several models; give a folder"),
+    (["{0}", "--report", "{1}/dangling"], "there are several models; give a folder"),
+    (["{0}", "-o", "{1}/" + "x" * 300], "cannot be written (File name too long)"),
+    (["x" * 300, "{0}", "-o", "{1}/image.onnx/out"], "cannot be written (Not a directory)"),
     (["{1}/empty"], "is a folder without models"),
     (["{0}", "--runs", "0"], "--runs is 0"),
     (["{0}", "--explain", "y"], "for several add --report DIR"),
@@ -120,6 +123,7 @@ def test_refused_before_any_work(
     (other / "empty").mkdir(parents=True)
     for name in ("image", "image.nhwc"):
         onnx.save(image_net(), other / f"{name}.onnx")
+    (other / "dangling").symlink_to("nowhere")
     (models / "link.onnx").symlink_to("image.onnx")
     (models / "link.nhwc.onnx").symlink_to("image.nhwc.onnx")
     before = names(models), names(other)

@@ -58,10 +58,17 @@ def place(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def tried(seed: int, run: Callable[[Path, float], Ran], folder: Path, may_write: Callable[[int, str], bool]) -> Verdict:
+def tried(
+    seed: int,
+    run: Callable[[Path, float], Ran],
+    folder: Path,
+    may_write: Callable[[int, str], bool],
+    sentences: int = 1,
+) -> Verdict:
     """Run a command, which may write what ``may_write`` says of an exit code and a name in the folder, and no more.
 
-    ``run`` gets a folder for temporary files, in which nothing may be left, and the most seconds it may take.
+    ``run`` gets a folder for temporary files, in which nothing may be left, and the most seconds it may take;
+    ``sentences``: the most that it may say of errors, one of each model.
     """
     scratch = Path(tempfile.mkdtemp(prefix="trial-tmp-"))
     before = state(folder)
@@ -72,7 +79,7 @@ def tried(seed: int, run: Callable[[Path, float], Ran], folder: Path, may_write:
         shutil.rmtree(scratch)
     after = state(folder)
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    wrong = fault_of(ran)
+    wrong = fault_of(ran, sentences)
     if not all(may_write(ran.code, name) for name in changed):
         wrong = f"exit code {ran.code}, but changed: {changed}"
     elif left:
@@ -80,7 +87,7 @@ def tried(seed: int, run: Callable[[Path, float], Ran], folder: Path, may_write:
     return Verdict(seed, ran.code, wrong, to_look_at(ran), ran.seconds)
 
 
-def fault_of(ran: Ran) -> str | None:
+def fault_of(ran: Ran, sentences: int = 1) -> str | None:
     """What no command may do."""
     if ran.code == HUNG:
         return f"no end after {SECONDS} s"
@@ -94,7 +101,8 @@ def fault_of(ran: Ran) -> str | None:
         return f"exit code 0, but said: {ran.err[-300:]}" if ran.err else None
     if ran.err.startswith("usage: "):
         return None if ran.code == 2 else "usage with another exit code than 2"
-    if not ran.err.startswith("error: ") or ran.err.count("\n") != 1:
+    lines = ran.err.splitlines()
+    if not 1 <= len(lines) <= sentences or not all(line.startswith("error: ") for line in lines):
         return f"not one sentence: {ran.err[-600:]!r}"
     return f"internal error: {ran.err[:400]}" if "internal error" in ran.err else None
 
