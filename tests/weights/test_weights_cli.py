@@ -97,8 +97,8 @@ def test_quiet(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["net.onnx", "--for", "flax", "-o", "w.bin"], ".safetensors or .npz"),
-        (["net.onnx", "--for", "flax", "-o", "net.onnx"], ".safetensors or .npz"),
+        (["net.onnx", "--for", "flax", "-o", "w.bin"], ".safetensors, .npz, .msgpack, .orbax"),
+        (["net.onnx", "--for", "flax", "-o", "net.onnx"], ".safetensors, .npz, .msgpack, .orbax"),
         (["none.onnx", "--for", "flax"], "no such file"),
         (["text.onnx", "--for", "flax"], "not a readable ONNX model"),
         (["none.tflite", "--for", "flax"], "no such file"),
