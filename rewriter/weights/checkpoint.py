@@ -15,6 +15,7 @@ from rewriter.weights.checkpoint_files import Checkpoint
 from rewriter.weights.framework import Framework
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor, parts_of
+from rewriter.weights.names import TRACED
 from rewriter.weights.pairing import MOST, Pairing, modules_of, same_shape
 from rewriter.weights.transform import TensorTransform
 
@@ -72,12 +73,20 @@ class _Filled:
             found = [key for key in fitting if key == name] or equal
             if len(found) == 1:
                 self.keys[name] = found[0]
+            elif self._is_made_of_modules(tensor):
+                self.left_out.add(name)
             elif fitting:
                 raise UsageError(
                     f"the graph's {name!r} may be {', '.join(map(repr, fitting[:MOST]))}, or none of these"
                 )
             else:
                 self.manifest.notes.append(f"{name!r} is not in the checkpoint: it is the graph's")
+
+    def _is_made_of_modules(self, tensor: Tensor) -> bool:
+        """Whether tf2onnx computed a constant of parameters of a module, by its path: that of a normalisation."""
+        names = {parts_of(key)[0].rpartition("/")[2] for key in self.saved.arrays if "/" in key}
+        parts = f"{tensor.source}/{tensor.node}".split("/")
+        return not names.isdisjoint(TRACED.sub("", part) for part in parts)
 
     def _fill(self) -> None:
         """The tensors of the target, in their order."""

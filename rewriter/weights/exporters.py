@@ -18,7 +18,7 @@ def folded_note(model: ModelProto) -> Iterator[str]:
     if names:
         told = ", ".join(map(repr, names[:MOST])) + (", ..." if len(names) > MOST else "")
         advice = TF2ONNX_ADVICE if model.producer_name == "tf2onnx" else ADVICE
-        yield f"the exporter folded what follows into {len(names)} layers ({told}): their values are new; {advice}"
+        yield f"{len(names)} layers have their normalisation folded in by the exporter ({told}), so no module's values: {advice}"
 
 
 def is_folded(node: NodeProto) -> bool:
@@ -27,4 +27,8 @@ def is_folded(node: NodeProto) -> bool:
         return False
     rules = (entry.value for entry in node.metadata_props if entry.key == RULE)
     made_here = any(name.startswith("onnx::Conv") or name.endswith("weight_bias") for name in node.input[1:])
-    return made_here or any("BatchNorm" in rule for rule in rules) or "/batchnorm/" in node.name
+    return (
+        made_here
+        or any("BatchNorm" in rule for rule in rules)
+        or any("/batchnorm/" in n for n in (node.name, *node.input[1:]))
+    )

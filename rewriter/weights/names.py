@@ -14,59 +14,51 @@ from rewriter.errors import UsageError
 from rewriter.weights.framework import Framework
 from rewriter.weights.manifest import Export, LayerEntry, Manifest
 
-TRACED = "_1"  # what tf2onnx's tracing of a Keras 3 model puts behind every name
+TRACED = re.compile(r"_\d+$")  # what tracing a Keras 3 model puts behind the names of models and layers
+NORM = "batchnorm"  # where tf2onnx folded a normalisation into a layer, paths are the normalisation's
 
 
 def module_names(manifest: Manifest, framework: Framework) -> dict[str, str]:
     """New names, by name, of the parameters whose names are the exporter's; as they are where two would be one."""
-    if not framework.separator:
-        return {}
-    found = {name: module_of(manifest, name) for name in manifest.layers}
-    paths = [path for path in found.values() if path and "/" in path]
-    traced = all(part.endswith(TRACED) for path in paths for part in path.split("/"))
     names: dict[str, str] = {}
-    for name, path in found.items():
-        if path is None:
-            continue
-        parts = path.split("/")[1:] if "/" in path else path.split(".")
-        parts = [part.removesuffix(TRACED) for part in parts] if "/" in path and traced else parts
-        for parameter, tensor in manifest.layers[name].parameters.items():
-            names.setdefault(tensor, framework.separator.join([*parts, parameter]))
+    for layer, entry in manifest.layers.items():
+        path = module_of(manifest, layer) if framework.separator and entry.parameters else None
+        for parameter, tensor in entry.parameters.items() if path else ():
+            names.setdefault(tensor, framework.separator.join([*(path or ()), parameter]))
     counts = Counter(names.get(name, name) for name in manifest.tensors)
     return {name: new for name, new in names.items() if counts[new] == 1}
 
 
-def module_of(manifest: Manifest, name: str) -> str | None:
-    """The path of a layer's module, of tf2onnx with the model's name before it; ``None`` if its names are its own."""
-    layer = manifest.layers[name]
-    if not layer.parameters:
+def module_of(manifest: Manifest, layer: str) -> list[str] | None:
+    """The path of a layer's module; ``None`` if its parameters have names of their own, or it is not known."""
+    sources = [manifest.tensors[name].source for name in manifest.layers[layer].parameters.values()]
+    if sources[0].startswith("onnx::"):
+        return legacy_module(layer)
+    if not sources[0].startswith("const_fold") and not (":" in sources[0] and "/" in sources[0]):
         return None
-    source = manifest.tensors[next(iter(layer.parameters.values()))].source
-    if source.startswith("onnx::"):
-        return legacy_module(name)
-    if source.startswith("const_fold") or (":" in source and "/" in source):
-        return traced_module(source, name)
-    return None
+    paths = [path.split("/")[:-1] for path in (sources[0], layer, *sources[1:])]
+    found = (traced_module(path) for path in paths if NORM not in path)
+    return next(filter(None, found), None) or (shared_module(*paths[:2]) if NORM not in paths[1] else None)
 
 
-def legacy_module(node: str) -> str | None:
+def legacy_module(node: str) -> list[str] | None:
     """Of ``/layer1/layer1.0/conv1/Conv``: a part that the next one repeats with a dot behind it is no level."""
     if not node.startswith("/"):
         return None
     parts = node.split("/")[1:-1]
     following = [*parts[1:], ""]
-    return ".".join(part for part, after in zip(parts, following, strict=True) if not after.startswith(f"{part}."))
+    return [part for part, after in zip(parts, following, strict=True) if not after.startswith(f"{part}.")]
 
 
-def traced_module(source: str, node: str) -> str | None:
-    """What the paths of a kernel and of the operator that reads it share; the kernel's own where that is nothing."""
-    reader = node.split("/")[:-1]
-    if "/" not in source:
-        return "/".join(reader) if len(reader) > 1 and reader[-1] != "batchnorm" else None
-    kernel = source.split("/")[:-1]
-    shared = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(kernel, reader, strict=False))]
-    path = shared if len(shared) > 1 else kernel[:-1]
-    return "/".join(path) if len(path) > 1 else None
+def traced_module(path: list[str]) -> list[str]:
+    """Of ``sequential_1/c1_1/convolution``: the layer's parts, behind the model's, are numbered; operators are not."""
+    return [TRACED.sub("", part) for part in list(takewhile(TRACED.search, path))[1:]]
+
+
+def shared_module(kernel: list[str], reader: list[str]) -> list[str]:
+    """Without numbers: what the paths of a kernel and of the operator that reads it share behind the model's name."""
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(kernel, reader, strict=False))
+    return [part for part, _ in pairs][1:]
 
 
 def own_names(manifest: Manifest, wanted: Mapping[str, str]) -> dict[str, str]:
