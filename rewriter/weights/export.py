@@ -17,13 +17,13 @@ from passes.ir.constants import array_of
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.errors import UsageError
-from rewriter.files.reader import load
 from rewriter.pipeline import plan_of
 from rewriter.weights.checkpoint import with_checkpoint
 from rewriter.weights.checkpoint_files import read_checkpoint
 from rewriter.weights.exporters import folded_note
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
+from rewriter.weights.inputs import load_model
 from rewriter.weights.layers import Layer
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
 from rewriter.weights.names import module_names, own_names, renamed
@@ -54,7 +54,7 @@ def export_weights(
     to what.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
-    proto = model if isinstance(model, ModelProto) else load(model)
+    proto = model if isinstance(model, ModelProto) else load_model(Path(model))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
     export = exported(proto, framework, name)
     if checkpoint is None:

@@ -18,7 +18,7 @@ def folded_note(model: ModelProto) -> Iterator[str]:
     if names:
         told = ", ".join(map(repr, names[:MOST])) + (", ..." if len(names) > MOST else "")
         advice = TF2ONNX_ADVICE if model.producer_name == "tf2onnx" else ADVICE
-        yield f"{len(names)} layers have their normalisation folded in by the exporter ({told}), so no module's values: {advice}"
+        yield f"{len(names)} layers have their normalisation folded in by the exporter ({told}): {advice}"
 
 
 def is_folded(node: NodeProto) -> bool:

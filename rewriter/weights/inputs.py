@@ -18,7 +18,7 @@ NO_MODELS = {
 }
 
 
-def load_model(path: Path, on_read: OnRead) -> ModelProto:
+def load_model(path: Path, on_read: OnRead | None = None) -> ModelProto:
     """The model of an .onnx or .tflite file. Raises UsageError, which says how to export where it is another."""
     if path.suffix in NO_MODELS:
         check_file(path)

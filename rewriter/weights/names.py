@@ -6,33 +6,49 @@ tf2onnx: ``sequential_1/c1_1/convolution/ReadVariableOp:0`` is ``c1/kernel``; Py
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import takewhile
 
 from rewriter.errors import UsageError
 from rewriter.weights.framework import Framework
+from rewriter.weights.frameworks.pytorch import PyTorch
 from rewriter.weights.manifest import Export, LayerEntry, Manifest
 
 TRACED = re.compile(r"_\d+$")  # what tracing a Keras 3 model puts behind the names of models and layers
+LEGACY = "onnx::"  # PyTorch's exporter with dynamo=False, for what it computed
 NORM = "batchnorm"  # where tf2onnx folded a normalisation into a layer, paths are the normalisation's
 
 
 def module_names(manifest: Manifest, framework: Framework) -> dict[str, str]:
     """New names, by name, of the parameters whose names are the exporter's; as they are where two would be one."""
     names: dict[str, str] = {}
-    for layer, entry in manifest.layers.items():
-        path = module_of(manifest, layer) if framework.separator and entry.parameters else None
-        for parameter, tensor in entry.parameters.items() if path else ():
-            names.setdefault(tensor, framework.separator.join([*(path or ()), parameter]))
+    for layer, entry in manifest.layers.items() if framework.separator else ():
+        for tensor, name in parameter_names(manifest, framework, layer, entry):
+            names.setdefault(tensor, name)
     counts = Counter(names.get(name, name) for name in manifest.tensors)
     return {name: new for name, new in names.items() if counts[new] == 1}
 
 
-def module_of(manifest: Manifest, layer: str) -> list[str] | None:
+def parameter_names(
+    manifest: Manifest, framework: Framework, layer: str, entry: LayerEntry
+) -> Iterator[tuple[str, str]]:
+    """Tensors of a layer and their new names: PyTorch's where others beside them have these."""
+    sources = [manifest.tensors[tensor].source for tensor in entry.parameters.values()]
+    if not sources or (path := module_of(layer, sources)) is None:
+        return
+    is_legacy = sources[0].startswith(LEGACY)
+    for source, (parameter, tensor) in zip(sources, entry.parameters.items(), strict=True):
+        if not is_legacy:
+            yield tensor, framework.separator.join([*path, parameter])
+        elif source.startswith(LEGACY):
+            place = framework.parameters[entry.kind].index(parameter)
+            yield tensor, ".".join([*path, PyTorch.parameters[entry.kind][place]])
+
+
+def module_of(layer: str, sources: list[str]) -> list[str] | None:
     """The path of a layer's module; ``None`` if its parameters have names of their own, or it is not known."""
-    sources = [manifest.tensors[name].source for name in manifest.layers[layer].parameters.values()]
-    if sources[0].startswith("onnx::"):
+    if sources[0].startswith(LEGACY):
         return legacy_module(layer)
     if not sources[0].startswith("const_fold") and not (":" in sources[0] and "/" in sources[0]):
         return None
@@ -43,9 +59,9 @@ def module_of(manifest: Manifest, layer: str) -> list[str] | None:
 
 def legacy_module(node: str) -> list[str] | None:
     """Of ``/layer1/layer1.0/conv1/Conv``: a part that the next one repeats with a dot behind it is no level."""
-    if not node.startswith("/"):
-        return None
     parts = node.split("/")[1:-1]
+    if not node.startswith("/") or not parts:
+        return None
     following = [*parts[1:], ""]
     return [part for part, after in zip(parts, following, strict=True) if not after.startswith(f"{part}.")]
 

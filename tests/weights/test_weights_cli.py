@@ -89,6 +89,16 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     assert "reordered" in out
 
 
+def test_names_are_printed_whole(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """However narrow the terminal is: they are to be copied."""
+    name = "a.very.long.path." * 10 + "weight"
+    onnx.save(model([conv("x", "y", name)], {"x": [2, 3, 5, 7]}, {"y": None}, {name: random(10, 3, 3, 3)}), path)
+    assert main([str(path), "--for", "keras"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "10x3x3x3" in line]
+    assert name in line
+    assert "HWIO" in line
+
+
 def test_quiet(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(path), "--for", "flax", "-q"]) == 0
     assert capsys.readouterr().out == ""
