@@ -38,6 +38,7 @@ class _Filled:
 
     def __init__(self, own: Export, wanted: Export, saved: Checkpoint, framework: Framework) -> None:
         self.own, self.wanted, self.saved, self.framework = own, wanted, saved, framework
+        self.stays = framework == saved.framework  # what is the checkpoint's is then the target's as it is
         self.keys: dict[str, str] = {}  # of the checkpoint, by the name of a tensor of ``own``
         self.left_out: set[str] = set()
         self.tensors: dict[str, Array] = {}
@@ -73,7 +74,7 @@ class _Filled:
             found = [key for key in fitting if key == name] or equal
             if len(found) == 1:
                 self.keys[name] = found[0]
-            elif self._is_made_of_modules(tensor):
+            elif self.stays or self._is_made_of_modules(tensor):
                 self.left_out.add(name)
             elif fitting:
                 raise UsageError(
@@ -133,21 +134,17 @@ class _Filled:
         layouts = (t.change.layout for e in (self.own, self.wanted) for t in e.manifest.tensors.values())
         reordered = {length for layout in layouts for length in layout.lengths().values()}
         modules: dict[str, dict[str, str]] = {}
-        for key, array in self.saved.arrays.items():
-            if key in self.keys.values():
-                continue
-            if array.ndim == 1 and len(array) not in reordered:
-                modules.setdefault(parts_of(key)[0], {})[parts_of(key)[1]] = key
-            elif array.ndim == 0 and key.endswith(COUNTER):
-                self._counter(key, array)
-            else:
+        left = {key: array for key, array in self.saved.arrays.items() if key not in self.keys.values()}
+        for key, array in left.items():
+            if array.ndim == 1 and (self.stays or len(array) not in reordered):
+                module, parameter = parts_of(key)
+                modules.setdefault(module, {})[parameter] = key
+            elif self.stays:
+                self._add(key, as_is(key, array), array)
+            elif not key.endswith(COUNTER):
                 self.manifest.notes.append(f"{key!r} of the checkpoint is not in the graph, and left out")
         for module, keys in modules.items():
             self._vectors(module, keys)
-
-    def _counter(self, key: str, array: Array) -> None:
-        if self.framework.separator == ".":
-            self._add(key, as_is(key, array), array)
 
     def _vectors(self, module: str, keys: dict[str, str]) -> None:
         """Of a batch normalisation, or of no layer."""
