@@ -18,7 +18,8 @@ def exported(console: Console, path: Path, export: Export, verbose: int) -> None
     manifest, most = export.manifest, None if verbose else MOST_ROWS
     rows = [(name, layer) for name, layer in manifest.layers.items() if layer.parameters or "padding" in layer.settings]
     count = len(manifest.tensors)
-    console.print(Text.assemble((str(path), "bold"), f" for {manifest.target}: {count} tensors, {len(rows)} layers"))
+    told = f" for {manifest.target}: {count} tensors, {len(rows)} layers"
+    console.print(Text.assemble((str(path), "bold"), told), soft_wrap=True)
     table = Table(box=None)
     for column in ("weight", "layer", "old", "", "new", "", "padding"):
         table.add_column(column, no_wrap=True)
