@@ -13,18 +13,20 @@ from rewriter.weights.frameworks import TARGETS
 from rewriter.weights.padding import conv_padding, conv_transpose_padding, pool_padding
 
 if TYPE_CHECKING:
-    from rewriter.weights.export import Export, export_weights
+    from rewriter.weights.export import export_weights
     from rewriter.weights.files import read_weights, save_weights
     from rewriter.weights.letters import convert_layout, flatten_order
-    from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
+    from rewriter.weights.loads import fill_keras, flax_variables
+    from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
 else:
     __getattr__ = names_from(
         __name__,
         {
-            "rewriter.weights.export": ("Export", "export_weights"),
+            "rewriter.weights.export": ("export_weights",),
             "rewriter.weights.files": ("read_weights", "save_weights"),
             "rewriter.weights.letters": ("convert_layout", "flatten_order"),
-            "rewriter.weights.manifest": ("LayerEntry", "Manifest", "Tensor"),
+            "rewriter.weights.loads": ("fill_keras", "flax_variables"),
+            "rewriter.weights.manifest": ("Export", "LayerEntry", "Manifest", "Tensor"),
         },
     )
 
@@ -38,7 +40,9 @@ __all__ = [
     "conv_transpose_padding",
     "convert_layout",
     "export_weights",
+    "fill_keras",
     "flatten_order",
+    "flax_variables",
     "pool_padding",
     "read_weights",
     "save_weights",

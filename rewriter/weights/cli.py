@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rewriter.command import OK, add_verbosity, finished
-from rewriter.weights.frameworks import FRAMEWORKS, TARGETS
+from rewriter.weights.frameworks import ALIASES, FRAMEWORKS, TARGETS
 
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
 
@@ -23,10 +23,18 @@ def parser() -> argparse.ArgumentParser:
         "internal error, or the end of a process that aborted, hung or ran out of memory; 130 interrupted.",
     )
     p.add_argument("model", metavar="MODEL", type=Path, help="an .onnx file, or a .tflite one (extra: tflite)")
-    p.add_argument("--for", dest="target", required=True, choices=TARGETS, help="the framework to write for")
+    p.add_argument("--for", dest="target", required=True, choices=TARGETS, type=lambda name: ALIASES.get(name, name),
+                   help=f"the framework to write for; also {' and '.join(ALIASES)}")  # fmt: skip
     p.add_argument("-o", "--output", type=Path, metavar="PATH",
-                   help="weights, as .safetensors or .npz; the manifest goes beside it as .json "
+                   help="weights, as .safetensors or .npz, for pytorch also .pt, for tensorflow .weights.h5, for flax "
+                   ".msgpack or .orbax; the manifest goes beside it as .json "
                    "(default: MODEL's stem + .TARGET.safetensors)")  # fmt: skip
+    p.add_argument("--checkpoint", type=Path, metavar="PATH",
+                   help="take names and values from this .safetensors, .pt, .npz or .weights.h5 file "
+                   "of the same model")  # fmt: skip
+    p.add_argument("--names", type=Path, metavar="PATH",
+                   help="a JSON object: new names, by those of tensors, or of modules "
+                   "for all that is in them")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
     add_verbosity(p)
@@ -41,23 +49,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Export and write. All but the parser is imported here: ``--help`` must not wait for it."""
     from rewriter.files.outputs import check_outputs, refuse_read
-    from rewriter.files.reader import load
     from rewriter.report.text import plain_console, wrote
     from rewriter.weights import export_weights, save_weights
     from rewriter.weights.files import writer
+    from rewriter.weights.inputs import load_model, read_names
     from rewriter.weights.text import exported
-    from rewriter.weights.tflite_file import load_tflite
 
     console = plain_console(args.quiet)
     output = args.output or args.model.with_name(f"{args.model.stem}.{args.target}.safetensors")
-    writer(output)
+    writer(output, args.target)
     outputs = {"--output": output, "the manifest": output.with_suffix(".json")}
-    refuse_read(outputs, [args.model])
+    read = [path for path in (args.model, args.checkpoint, args.names) if path is not None]
+    refuse_read(outputs, read)
     check_outputs(outputs)
-    on_read = partial(refuse_read, outputs)
-    model = load_tflite(args.model) if args.model.suffix == ".tflite" else load(args.model, on_read)
+    names = read_names(args.names) if args.names else None
+    model = load_model(args.model, partial(refuse_read, outputs))
     options = {option: getattr(args, option) for _, option, _ in OPTIONS}
-    export = export_weights(model, args.target, name=args.model.name, **options)
+    given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **options}
+    export = export_weights(model, args.target, **given)
     exported(console, args.model, export, args.verbose)
     manifest = save_weights(export, output)
     wrote(console, output, f", and {manifest.name} with all of this beside it.")

@@ -5,7 +5,8 @@ Unflatten, a BatchNorm between the two) and how each operand of an elementwise o
 how the kernels are.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 
@@ -16,13 +17,17 @@ from passes.ir.constants import array_of
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.errors import UsageError
-from rewriter.files.reader import load
 from rewriter.pipeline import plan_of
+from rewriter.weights.checkpoint import with_checkpoint
+from rewriter.weights.checkpoint_files import read_checkpoint
+from rewriter.weights.exporters import folded_note
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
+from rewriter.weights.inputs import load_model
 from rewriter.weights.layers import Layer
-from rewriter.weights.letters import Array
-from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
+from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
+from rewriter.weights.names import module_names, own_names, renamed
+from rewriter.weights.order import nearest_before
 from rewriter.weights.parameters import parameter
 from rewriter.weights.settings import settings_of
 from rewriter.weights.storage import Storage
@@ -31,28 +36,43 @@ from rewriter.weights.trace import Use, name_of
 GATED = ("LSTM", "GRU", "RNN")
 
 
-@dataclass(frozen=True)
-class Export:
-    """``tensors`` by name, in the target's layout, and the manifest that describes them."""
-
-    tensors: dict[str, Array]
-    manifest: Manifest
-
-
 def export_weights(
-    model: ModelProto | str | Path, target: str, *, transpose_kernel: bool = False, name: str = ""
+    model: ModelProto | str | Path,
+    target: str,
+    *,
+    transpose_kernel: bool = False,
+    names: Mapping[str, str] | None = None,
+    checkpoint: str | Path | None = None,
+    name: str = "",
 ) -> Export:
     """The weights of a model (or of the file of one) in the layout of ``target``.
 
-    ``target``: one of ``TARGETS``. ``transpose_kernel``: Flax's ConvTranspose is built with it.
-    ``name``: what the manifest calls the model.
-    Raises UsageError on an unreadable model or an unknown target.
+    ``target``: one of ``TARGETS``, or keras, jax. ``transpose_kernel``: Flax's ConvTranspose is built with it.
+    ``names``: new ones, by that of a tensor or the path of a module. ``checkpoint``: a .safetensors, .pt, .npz or
+    .weights.h5 file, whose names and values are taken. ``name``: what the manifest calls the model.
+    Raises UsageError on an unreadable model or checkpoint, an unknown target, or where it is not known what belongs
+    to what.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
-    proto = model if isinstance(model, ModelProto) else load(model)
-    storage = Storage(plan_of(proto, framework.direction))
+    proto = model if isinstance(model, ModelProto) else load_model(Path(model))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
-    return _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name).run()
+    export = exported(proto, framework, name)
+    if checkpoint is None:
+        export.manifest.notes.extend(folded_note(proto))
+    else:
+        saved = read_checkpoint(Path(checkpoint))
+        own = export if saved.framework == framework else exported(proto, saved.framework, name)
+        export = with_checkpoint(own, export, saved, framework)
+    if names:
+        export = renamed(export, own_names(export.manifest, names))
+    return export
+
+
+def exported(proto: ModelProto, framework: Framework, name: str) -> Export:
+    """The weights as they are in the model, under the names of their modules."""
+    storage = Storage(plan_of(proto, framework.direction))
+    export = _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name).run()
+    return renamed(export, module_names(export.manifest, framework))
 
 
 class _Exporter:
@@ -65,8 +85,9 @@ class _Exporter:
         self.written: set[tuple[int, int]] = set()  # (node, input) of the constants that are in the file
 
     def run(self) -> Export:
-        for layer in self.storage.layers:
-            self._layer(layer)
+        names = {id(layer.node): self._layer(layer) for layer in self.storage.layers}
+        for name, after in nearest_before(self.storage.nodes, names).items():
+            self.manifest.layers[name] = replace(self.manifest.layers[name], after=after)
         for node in self.storage.nodes:
             self._operands(node)
             if node.op in GATED:
@@ -75,7 +96,8 @@ class _Exporter:
         tensors = {n: t.change.apply(array_of(self.constants[n])) for n, t in self.manifest.tensors.items()}
         return Export(tensors, self.manifest)
 
-    def _layer(self, layer: Layer) -> None:
+    def _layer(self, layer: Layer) -> str:
+        """The name of its entry, which is added."""
         self._check_spatial(layer)
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())
@@ -93,6 +115,7 @@ class _Exporter:
         settings, notes = settings_of(layer, self.framework)
         self.manifest.notes.extend(notes)
         self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings)
+        return name
 
     def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""

@@ -48,6 +48,7 @@ class Framework(ABC):
     name: ClassVar[str]
     direction: ClassVar[str] = "nhwc"  # of the plan by which its weights are stored
     safetensors_format: ClassVar[str] = "np"  # the metadata's "format", for readers that look at it
+    separator: ClassVar[str] = ""  # between a module and its parameter; empty where tensors keep the file's names
     kernels: ClassVar[Mapping[tuple[str, int], str]]
     parameters: ClassVar[Mapping[str, tuple[str, ...]]]
     momentum_weighs: ClassVar[str] = "old statistics"  # a BatchNorm's, as in ONNX

@@ -8,7 +8,7 @@ import onnx_graphsurgeon as gs
 from passes.ir.control_flow import Coupling
 from passes.ir.graph import is_standard
 from rewriter.weights.framework import KERNEL_KINDS
-from rewriter.weights.trace import Use, name_of, trace
+from rewriter.weights.trace import Use, is_zero, name_of, trace
 
 # operator -> kind of layer, and the inputs that are its parameters, in the order of ``framework.parameter_names``
 OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -73,6 +73,7 @@ def find_layer(node: "gs.Node | Coupling") -> Layer | None:
     if kind in ("dense", "embedding") and 0 not in parameters:
         return None
     computed = {place: node.inputs[inputs[place]] for place, parameter in traced.items() if parameter is None}
+    computed = {place: tensor for place, tensor in computed.items() if kind not in KERNEL_KINDS or not is_zero(tensor)}
     if kind == "conv" and 0 in parameters and node.attrs.get("group", 1) > 1 and parameters[0].shape[1] == 1:
         kind = "depthwise_conv"  # one input channel per group, and several of these
     return Layer(kind, node, parameters, computed)

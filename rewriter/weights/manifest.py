@@ -7,6 +7,7 @@ from typing import Any
 
 from rewriter.interface import InterfaceValue
 from rewriter.version import __version__
+from rewriter.weights.letters import Array
 from rewriter.weights.transform import TensorTransform
 
 
@@ -51,16 +52,22 @@ class Tensor:
 
 @dataclass(frozen=True)
 class LayerEntry:
-    """One layer: its kind, which tensor is which of its parameters, and its settings in the target's terms."""
+    """One layer: its kind, which tensor is which of its parameters, and its settings in the target's terms.
+
+    ``after``: the layers whose results it reads, with no other layer between.
+    """
 
     kind: str
     operator: str
     parameters: dict[str, str]
     settings: Mapping[str, Any]
+    after: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""
-        return {"kind": self.kind, "operator": self.operator, "parameters": {**self.parameters}, **self.settings}
+        after = {"after": [*self.after]} if self.after else {}
+        named = {"kind": self.kind, "operator": self.operator, "parameters": {**self.parameters}}
+        return {**named, **after, **self.settings}
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,20 @@ class Manifest:
         if not lines:
             return json.dumps(self.to_json())
         return "{\n" + ",\n".join(f"{json.dumps(k)}: {in_lines(v)}" for k, v in self.to_json().items()) + "\n}\n"
+
+
+@dataclass(frozen=True)
+class Export:
+    """``tensors`` by name, in the target's layout, and the manifest that describes them."""
+
+    tensors: dict[str, Array]
+    manifest: Manifest
+
+
+def parts_of(name: str) -> tuple[str, str]:
+    """The path of a parameter's module and its name there: "layer1.0.conv1", "weight"; the path may be empty."""
+    end = max(name.rfind("."), name.rfind("/"))
+    return name[: max(end, 0)], name[end + 1 :]
 
 
 def in_lines(value: Any) -> str:

@@ -16,6 +16,7 @@ from rewriter.weights.manifest import Tensor
 from rewriter.weights.transform import TensorTransform
 
 TRANSPARENT = ("Identity", "Cast", "Transpose")
+FILLS = ("Expand", "Cast", "CastLike", "Identity", "Reshape")  # zeros stay zeros
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,15 @@ def trace(node: gs.Node, number: int) -> Use | None:
     constant = node.inputs[number]
     p = effect(chain, tuple(constant.shape))
     return None if p is None else Use(constant, node, number, p)
+
+
+def is_zero(tensor: gs.Tensor) -> bool:
+    """Whether a value is zeros of any type and shape: the bias that PyTorch's exporter gives a layer without one."""
+    while not isinstance(tensor, gs.Constant):
+        if not tensor.inputs or not is_standard(tensor.inputs[0]) or tensor.inputs[0].op not in FILLS:
+            return False
+        tensor = tensor.inputs[0].inputs[0]
+    return not np.any(tensor.values)
 
 
 def is_transparent(node: gs.Node) -> bool:

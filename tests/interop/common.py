@@ -41,7 +41,7 @@ def onnx_of(net: torch.nn.Module, *inputs: torch.Tensor, fold: bool = True, dyna
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if dynamo:
-            return torch.onnx.export(net, inputs, dynamo=True, verbose=False).model_proto
+            return torch.onnx.export(net, inputs, dynamo=True, optimize=fold, verbose=False).model_proto
         file, mode = io.BytesIO(), torch.onnx.TrainingMode
         training = mode.EVAL if fold else mode.PRESERVE
         torch.onnx.export(

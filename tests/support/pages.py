@@ -8,7 +8,7 @@ FRAMEWORKS = {"torch.": "import torch", "tf.": "import tensorflow as tf", "nn.":
 PAGE = (ROOT / "docs/weights.md").read_text()
 IMPORTS = """import numpy as np
 from rewriter import conv_padding, conv_transpose_padding, convert_layout, flatten_order, pool_padding
-from rewriter.weights import export_weights, read_weights, save_weights
+from rewriter.weights import export_weights, fill_keras, flax_variables, read_weights, save_weights
 """
 
 

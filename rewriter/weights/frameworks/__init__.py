@@ -9,10 +9,12 @@ from rewriter.weights.frameworks.tflite import TFLite
 
 FRAMEWORKS: dict[str, type[Framework]] = {cls.name: cls for cls in (PyTorch, TensorFlow, TFLite, Flax)}
 TARGETS = tuple(FRAMEWORKS)
+ALIASES = {"keras": "tensorflow", "jax": "flax"}
 
 
 def framework_of(name: str, argument: str = "target", **choices: bool) -> Framework:
     """The framework of this name, with its choices. Raises UsageError, which names the argument, on an unknown one."""
+    name = ALIASES.get(name, name)
     if name not in FRAMEWORKS:
         raise UsageError(f"{argument} is {name!r}; it must be {', '.join(TARGETS)}")
     chosen = {choice: value for choice, value in choices.items() if value}

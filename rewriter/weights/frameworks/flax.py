@@ -17,6 +17,7 @@ class Flax(Framework):
 
     name = "flax"
     safetensors_format = "flax"
+    separator = "/"
     kernels = kernel_layouts(conv=CHANNELS_LAST, depthwise_conv=CHANNELS_LAST, conv_transpose=CHANNELS_LAST, dense="IO")
     parameters = parameter_names("kernel bias", "scale bias", "mean var", "negative_slope", "embedding")
     pool_settings = ("count_include_pad",)

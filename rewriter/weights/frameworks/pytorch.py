@@ -12,6 +12,7 @@ class PyTorch(Framework):
     name = "pytorch"
     direction = "nchw"
     safetensors_format = "pt"
+    separator = "."
     kernels = ONNX_KERNELS | {("dense", 0): "OI"}
     parameters = parameter_names("weight bias", "weight bias", "running_mean running_var", "weight", "weight")
     momentum_weighs = "new statistics"

@@ -12,6 +12,7 @@ class TensorFlow(Framework):
 
     name = "tensorflow"
     safetensors_format = "tf"
+    separator = "/"
     kernels = kernel_layouts(
         conv="WIO HWIO DHWIO", depthwise_conv="WCM HWCM DHWIO", conv_transpose="WOI HWOI DHWOI", dense="IO"
     )

@@ -13,6 +13,7 @@ class TFLite(TensorFlow):
 
     name = "tflite"
     safetensors_format = "np"
+    separator = ""
     kernels = kernel_layouts(
         conv="O1WI OHWI DHWIO", depthwise_conv="11WC 1HWC DHWIO", conv_transpose="O1WI OHWI DHWOI", dense="OI"
     )

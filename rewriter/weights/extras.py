@@ -1,0 +1,15 @@
+"""Packages that one format or one front end needs, and nothing else: the extras of pyproject.toml."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rewriter.errors import UsageError
+
+
+def needed(module: str, extra: str, path: Path) -> Any:
+    """The module that reads or writes ``path``. Raises UsageError, which says what to install, without it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UsageError(f"{path}: this needs {module} ({error}): pip install '.[{extra}]'") from None
