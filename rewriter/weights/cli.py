@@ -27,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-o", "--output", type=Path, metavar="PATH",
                    help="weights, as .safetensors or .npz; the manifest goes beside it as .json "
                    "(default: MODEL's stem + .TARGET.safetensors)")  # fmt: skip
+    p.add_argument("--keep-quantized", action="store_true",
+                   help="leave integers as they are, their scales in the manifest, not real numbers")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
     add_verbosity(p)
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     on_read = partial(refuse_read, outputs)
     model = load_tflite(args.model) if args.model.suffix == ".tflite" else load(args.model, on_read)
     options = {option: getattr(args, option) for _, option, _ in OPTIONS}
-    export = export_weights(model, args.target, name=args.model.name, **options)
+    export = export_weights(model, args.target, name=args.model.name, keep_quantized=args.keep_quantized, **options)
     exported(console, args.model, export, args.verbose)
     manifest = save_weights(export, output)
     wrote(console, output, f", and {manifest.name} with all of this beside it.")

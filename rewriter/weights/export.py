@@ -8,18 +8,18 @@ how the kernels are.
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
-from passes.ir.constants import array_of
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
-from rewriter.errors import UsageError
 from rewriter.files.reader import load
 from rewriter.pipeline import plan_of
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
+from rewriter.weights.integers import notes_on_integers, operand
 from rewriter.weights.layers import Layer
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import LayerEntry, Manifest, Tensor
@@ -40,11 +40,18 @@ class Export:
 
 
 def export_weights(
-    model: ModelProto | str | Path, target: str, *, transpose_kernel: bool = False, name: str = ""
+    model: ModelProto | str | Path,
+    target: str,
+    *,
+    transpose_kernel: bool = False,
+    keep_quantized: bool = False,
+    name: str = "",
 ) -> Export:
     """The weights of a model (or of the file of one) in the layout of ``target``.
 
     ``target``: one of ``TARGETS``. ``transpose_kernel``: Flax's ConvTranspose is built with it.
+    ``keep_quantized``: integers stay integers, and their layers' records hold ``quantization``: by parameter its scale,
+    its zero point, and along which axes of the tensor these have entries, in C order.
     ``name``: what the manifest calls the model.
     Raises UsageError on an unreadable model or an unknown target.
     """
@@ -52,17 +59,19 @@ def export_weights(
     proto = model if isinstance(model, ModelProto) else load(model)
     storage = Storage(plan_of(proto, framework.direction))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
-    return _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name).run()
+    exporter = _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name, keep_quantized)
+    return exporter.run()
 
 
 class _Exporter:
     """Fills a manifest: the layers first, then the constants that belong to none."""
 
-    def __init__(self, storage: Storage, framework: Framework, initializers: set[str], model: str) -> None:
-        self.storage, self.framework, self.initializers = storage, framework, initializers
+    def __init__(self, storage: Storage, framework: Framework, initializers: set[str], model: str, keep: bool) -> None:
+        self.storage, self.framework, self.initializers, self.keep = storage, framework, initializers, keep
         self.manifest = Manifest(framework.name, model, storage.inputs, storage.outputs)
-        self.constants: dict[str, gs.Constant] = {}
-        self.written: set[tuple[int, int]] = set()  # (node, input) of the constants that are in the file
+        self.uses: dict[str, Use] = {}
+        self.scales: set[str] = set()  # constants that say what integers stand for
+        self.written = set(storage.reshaped)  # (node, input) of the constants that are in the file
 
     def run(self) -> Export:
         for layer in self.storage.layers:
@@ -72,7 +81,8 @@ class _Exporter:
             if node.op in GATED:
                 self.manifest.notes.append(f"{name_of(node)}: its gates stay in the order of ONNX's operator {node.op}")
         self.manifest.notes.extend(self.storage.transposed_images())
-        tensors = {n: t.change.apply(array_of(self.constants[n])) for n, t in self.manifest.tensors.items()}
+        self.manifest.notes.extend(notes_on_integers(self.uses, keep=self.keep))
+        tensors = {n: t.change.apply(self.uses[n].values) for n, t in self.manifest.tensors.items()}
         return Export(tensors, self.manifest)
 
     def _layer(self, layer: Layer) -> None:
@@ -91,27 +101,38 @@ class _Exporter:
             )
             parameters[names[place]] = self._add(tensor, use)
         settings, notes = settings_of(layer, self.framework)
+        if quantization := self._quantization(parameters):
+            settings["quantization"] = quantization
         self.manifest.notes.extend(notes)
         self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings)
 
     def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""
         for number, tensor in enumerate(node.inputs):
-            use = Use(tensor, node, number)
             if (id(node), number) in self.written or not isinstance(tensor, gs.Constant):
                 continue
-            if self.storage.is_weight(use, self.initializers):
+            use = operand(node, number)
+            if tensor.name not in self.scales and self.storage.is_weight(use, self.initializers):
                 self._add(self.storage.tensor(use), use)
+
+    def _quantization(self, parameters: dict[str, str]) -> dict[str, Any]:
+        """Of parameters that stay integers."""
+        kept = {key: (self.uses[name].kept, self.manifest.tensors[name]) for key, name in parameters.items()}
+        return {key: scaling.told(tensor.change) for key, (scaling, tensor) in kept.items() if scaling is not None}
 
     def _add(self, tensor: Tensor, use: Use) -> str:
         """The tensor's name in the file: its own, unless another reader needs it another way."""
+        self.scales.update(use.scaling.names if use.scaling else ())
+        if self.keep:
+            use = replace(use, scaling=None, kept=use.scaling)
+            tensor = replace(tensor, dtype=str(use.constant.dtype))
         self.written.add((id(use.node), use.number))
         tensors = self.manifest.tensors
         other = f"{tensor.source}@{tensor.layer or tensor.node}"
         names = chain([tensor.source, other], (f"{other}@{n}" for n in count(2)))
         name = next(name for name in names if name not in tensors or tensors[name].change == tensor.change)
         if name not in tensors:
-            tensors[name], self.constants[name] = tensor, use.constant
+            tensors[name], self.uses[name] = tensor, use
             if name != tensor.source:
                 self.manifest.notes.append(f"{tensor.source!r} is needed in more than one layout: another is {name!r}")
         return name
@@ -122,8 +143,9 @@ class _Exporter:
             return
         p = move.inputs[0].axis_perm
         if p not in (perm.identity(len(p)), perm.channels_last(len(p))):
-            raise UsageError(
-                f"{layer.name}: the model swaps spatial axes around it, so its kernel has no layout of its own"
+            self.manifest.notes.append(
+                f"{layer.name}: the model swaps spatial axes around it, and so must the target: its kernel and "
+                "settings are for the axes as the model has them there"
             )
         if p == perm.identity(len(p)) and self.framework.direction == "nhwc":
             self.manifest.notes.append(

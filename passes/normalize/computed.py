@@ -1,0 +1,38 @@
+"""What a graph makes of constants only, as the engine computes it."""
+
+import onnx_graphsurgeon as gs
+
+from passes.ir import constants
+from passes.ir.control_flow import RANDOM
+from passes.ir.exporter import export_constants
+from passes.ir.graph import bodies, is_standard
+from passes.layout.edit import Array
+from passes.normalize.infer_shapes import Engines
+
+MOST_NODES = 200  # of which one value is made
+
+
+def computed(tensor: gs.Tensor, graph: gs.Graph, engines: Engines) -> Array | None:
+    """The value of what nodes of the main graph make of constants only; ``None`` of any other."""
+    if isinstance(tensor, gs.Constant):
+        return constants.array_of(tensor)
+    makers: dict[str, gs.Node] = {}
+    pending = [tensor]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, gs.Constant) or not value.name or value.name in makers:
+            continue
+        if len(value.inputs) != 1 or len(value.inputs[0].outputs) != 1 or len(makers) == MOST_NODES:
+            return None
+        makers[value.name] = value.inputs[0]
+        pending += value.inputs[0].inputs
+    ordered = {node.outputs[0].name: node for node in graph.nodes if node.outputs and node.outputs[0].name in makers}
+    if tensor.name not in ordered or not all(map(is_repeatable, ordered.values())):
+        return None
+    results = engines.evaluate(export_constants(ordered, graph, {}))
+    return None if results is None else results[[*ordered].index(tensor.name)]
+
+
+def is_repeatable(node: gs.Node) -> bool:
+    """Whether a node is a standard operator, without bodies, that gives the same each time."""
+    return is_standard(node) and not bodies(node) and node.op not in RANDOM and not node.op.startswith("Random")
