@@ -13,10 +13,12 @@ from typing import Any
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
+from passes.ir.constants import of_array
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.files.reader import load
 from rewriter.pipeline import plan_of
+from rewriter.weights import recurrent
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
 from rewriter.weights.integers import notes_on_integers, operand
@@ -74,12 +76,14 @@ class _Exporter:
         self.written = set(storage.reshaped)  # (node, input) of the constants that are in the file
 
     def run(self) -> Export:
-        for layer in self.storage.layers:
-            self._layer(layer)
+        layers = {id(layer.node): layer for layer in self.storage.layers}
+        for node in self.storage.nodes:
+            if id(node) in layers:
+                self._layer(layers[id(node)])
+            elif node.op in GATED:
+                self._recurrent(node)
         for node in self.storage.nodes:
             self._operands(node)
-            if node.op in GATED:
-                self.manifest.notes.append(f"{name_of(node)}: its gates stay in the order of ONNX's operator {node.op}")
         self.manifest.notes.extend(self.storage.transposed_images())
         self.manifest.notes.extend(notes_on_integers(self.uses, keep=self.keep))
         tensors = {n: t.change.apply(self.uses[n].values) for n, t in self.manifest.tensors.items()}
@@ -105,6 +109,25 @@ class _Exporter:
             settings["quantization"] = quantization
         self.manifest.notes.extend(notes)
         self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings)
+
+    def _recurrent(self, node: gs.Node) -> None:
+        """An LSTM or GRU: constants of the file's own, that are made of the node's."""
+        name, target = name_of(node), self.framework.name
+        uses = {i: self.storage.use(node, i) for i in (1, 2, 3) if i < len(node.inputs) and node.inputs[i].name}
+        if (target, node.op) not in recurrent.ROWS or None in uses.values():
+            self.manifest.notes.append(f"{name}: its gates stay in the order of ONNX's operator {node.op}")
+            return
+        known = {number: use for number, use in uses.items() if use is not None}
+        values = {number: self.storage.layout(use).apply(use.values) for number, use in known.items()}
+        self.written.update((id(use.node), use.number) for use in known.values())
+        held: dict[str, str] = {}
+        for key, array in recurrent.parameters(node, target, values):
+            use = Use(of_array(f"{name}.{key}", array), node, 0)
+            collection = self.framework.collection(key)
+            tensor = recurrent.written(use, key, self.framework)
+            held[key] = self._add(replace(tensor, layer=name, parameter=key, collection=collection), use)
+        self.manifest.notes.extend(f"{name}: {note}" for note in recurrent.notes(node, target))
+        self.manifest.layers[name] = LayerEntry(node.op.lower(), node.op, held, recurrent.settings(node, target))
 
     def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""

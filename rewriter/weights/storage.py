@@ -25,9 +25,9 @@ from passes.rules.move import Move
 from rewriter.pipeline import interface_of
 from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
 from rewriter.weights.integers import is_scale
-from rewriter.weights.layers import Layer, find_layer
+from rewriter.weights.layers import Layer, find_layer, made
 from rewriter.weights.manifest import Tensor
-from rewriter.weights.trace import Use, makers
+from rewriter.weights.trace import Use, makers, trace
 from rewriter.weights.transform import TensorTransform
 
 # operators whose constants say how to compute, and types of inputs that do
@@ -62,6 +62,10 @@ class Storage:
             return of_array(tensor.name, array)
         self.reshaped |= {(id(n), i) for n in makers(tensor) for i, t in enumerate(n.inputs) if t is sources[0]}
         return of_array(sources[0].name, array)
+
+    def use(self, node: gs.Node, number: int) -> Use | None:
+        """The constant that an input of a node is, or that the graph makes of constants."""
+        return trace(node, number) or made(node, number, self.computed)
 
     def image_move(self, layer: Layer) -> Move | None:
         """What the plan makes of a layer of images."""
