@@ -1,6 +1,10 @@
 """What a graph makes of constants only, as the engine computes it."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import onnx_graphsurgeon as gs
+from onnx import ModelProto, helper
 
 from passes.ir import constants
 from passes.ir.control_flow import RANDOM
@@ -24,13 +28,24 @@ def computed(tensor: gs.Tensor, graph: gs.Graph, engines: Engines) -> Array | No
             continue
         if len(value.inputs) != 1 or len(value.inputs[0].outputs) != 1 or len(makers) == MOST_NODES:
             return None
-        makers[value.name] = value.inputs[0]
-        pending += value.inputs[0].inputs
+        makers[value.name] = node = value.inputs[0]
+        pending += node.inputs[:1] if node.op == "CastLike" else node.inputs
     ordered = {node.outputs[0].name: node for node in graph.nodes if node.outputs and node.outputs[0].name in makers}
     if tensor.name not in ordered or not all(map(is_repeatable, ordered.values())):
         return None
-    results = engines.evaluate(export_constants(ordered, graph, {}))
+    results = engines.evaluate(without_likes(export_constants(ordered, graph, {}), ordered))
     return None if results is None else results[[*ordered].index(tensor.name)]
+
+
+def without_likes(model: ModelProto, nodes: Mapping[str, gs.Node]) -> ModelProto:
+    """The model with a Cast for each CastLike, of whose other operand only the type, not the value, is known."""
+    for proto in (proto for proto in model.graph.node if proto.op_type == "CastLike"):
+        dtype = nodes[proto.output[0]].outputs[0].dtype
+        if dtype is not None:
+            proto.op_type = "Cast"
+            del proto.input[1]
+            proto.attribute.append(helper.make_attribute("to", helper.np_dtype_to_tensor_dtype(np.dtype(dtype))))
+    return model
 
 
 def is_repeatable(node: gs.Node) -> bool:

@@ -94,6 +94,8 @@ class _Exporter:
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())
         parameters: dict[str, str] = {}
+        if layer.kind == "group_norm":
+            self.written.update((id(layer.node), number) for number in (1, 2))  # fused, these are ones and zeros
         for place, use in layer.parameters.items():
             tensor = replace(
                 parameter(self.storage, self.framework, layer, place),

@@ -94,8 +94,8 @@ def result_of(node: gs.Node) -> gs.Tensor:
 
 
 def only(tensor: gs.Tensor, op: str) -> list[gs.Node]:
-    """The one reader of a value, if it is this operator; else nothing."""
-    readers = list(tensor.outputs)
+    """The one reader of a value, but for its type, if it is this operator; else nothing."""
+    readers = [node for node in tensor.outputs if node.op != "CastLike" or node.inputs[0] is tensor]
     return readers if len(readers) == 1 and readers[0].op == op and is_standard(readers[0]) else []
 
 

@@ -1,7 +1,7 @@
 """The layers of a graph: which operators are layers, and which constants are their parameters."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import onnx_graphsurgeon as gs
 
@@ -11,6 +11,7 @@ from passes.layout import perm
 from rewriter.weights.framework import KERNEL_KINDS
 from rewriter.weights.integers import added_bias, scaling_of
 from rewriter.weights.trace import Use, name_of, trace
+from rewriter.weights.windows import Settings
 
 # operator -> kind of layer, and the inputs that are its parameters, in the order of ``framework.parameter_names``
 OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -46,6 +47,7 @@ class Layer:
     node: gs.Node
     parameters: Mapping[int, Use]
     computed: Mapping[int, gs.Tensor]
+    told: Settings = field(default_factory=dict)
 
     @property
     def name(self) -> str:

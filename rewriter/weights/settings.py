@@ -15,7 +15,7 @@ def settings_of(layer: Layer, framework: Framework) -> tuple[Settings, list[str]
     settings = ROWS[layer.kind](layer, framework) if layer.kind in ROWS else {}
     notes = [f"{layer.name}: {note}" for note in notes_on(layer, framework, settings)]
     settings = {key: value for key, value in settings.items() if value is not None}
-    return settings | framework.layer_settings(layer.kind), notes
+    return settings | layer.told | framework.layer_settings(layer.kind), notes
 
 
 def notes_on(layer: Layer, framework: Framework, settings: Settings) -> Iterator[str]:
@@ -88,9 +88,8 @@ def batch_norm(layer: Layer, framework: Framework) -> Settings:
 
 def norm(layer: Layer, _: Framework) -> Settings:
     """LayerNormalization, GroupNormalization, InstanceNormalization."""
-    groups = {"groups": layer.node.attrs["num_groups"]} if layer.kind == "group_norm" else {}
     axis = {"axis": layer.node.attrs.get("axis", -1)} if layer.kind == "layer_norm" else {}
-    return {"epsilon": epsilon(layer), **groups, **axis}
+    return {"epsilon": epsilon(layer), **axis}
 
 
 def dense(layer: Layer, _: Framework) -> Settings:

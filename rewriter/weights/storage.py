@@ -4,6 +4,7 @@ These are channels from first to last or back, of whole images, of operands with
 A plan may move other axes too, to spare a Transpose in an attention, say: no framework's model has its weights so.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnx_graphsurgeon as gs
 
 from passes.ir.constants import array_of, of_array
 from passes.ir.control_flow import Coupling, flat
+from passes.ir.graph import reads
 from passes.layout import perm
 from passes.layout.edit import Expand
 from passes.layout.formats import FORMATS
@@ -27,6 +29,7 @@ from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
 from rewriter.weights.integers import is_scale
 from rewriter.weights.layers import Layer, find_layer, made
 from rewriter.weights.manifest import Tensor
+from rewriter.weights.norms import find_norm
 from rewriter.weights.trace import Use, makers, trace
 from rewriter.weights.transform import TensorTransform
 
@@ -46,7 +49,10 @@ class Storage:
         self.nodes = list(flat(work.program.graph))
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, work.plan.moves, strict=True)}
         self.reshaped: set[tuple[int, int]] = set()  # (node, input) of what layers have in another shape
-        self.layers = [layer for node in self.nodes if (layer := find_layer(node, self.computed)) is not None]
+        readers = Counter(name for node in work.program.graph.nodes for name in reads(node))
+        readers.update(t.name for t in work.program.graph.outputs)
+        found = (find_norm(n, readers, self.use) or find_layer(n, self.computed) for n in self.nodes)
+        self.layers = [layer for layer in found if layer is not None]
         self._swaps = any(map(self._is_swapped, self.layers))
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}

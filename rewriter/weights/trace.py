@@ -18,7 +18,7 @@ from rewriter.weights.manifest import Tensor
 from rewriter.weights.quantised import Scaling, scaling
 from rewriter.weights.transform import TensorTransform
 
-TRANSPARENT = ("Identity", "Cast", "Transpose")
+TRANSPARENT = ("Identity", "Cast", "CastLike", "Transpose")
 
 
 @dataclass(frozen=True)
