@@ -11,7 +11,7 @@ SHAPE = [2, 6, 5, 7]
 
 
 def group_norm(ones: Array | None = None) -> list[str]:
-    """The parameters' values by target's first vector, or the kinds of layers that were found."""
+    """The kinds of layers that are found for each target."""
     nodes = [
         node("Reshape", ["x", "groups"], ["r"]),
         node("InstanceNormalization", ["r", "ones", "zeros"], ["n"], "norm"),
