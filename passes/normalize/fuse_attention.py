@@ -12,18 +12,16 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir import constants
-from passes.ir.exporter import export_constants
-from passes.ir.graph import all_names, assemble, bodies, every_node, is_standard, reads, unused
+from passes.ir.graph import all_names, assemble, every_node, is_standard, reads, unused
 from passes.layout import perm
-from passes.layout.edit import Array
 from passes.layout.perm import Perm
 from passes.normalize.attention_pattern import Attention, attention_of
+from passes.normalize.computed import computed
 from passes.normalize.dead_code import dead_code
 from passes.normalize.infer_shapes import Engines
 from passes.rules.attention import OP, SINCE
 
 RANK = 4  # of its operands, [N, heads, T, d]
-MOST_NODES = 200  # that make a mask of constants
 
 Shape = list[int | str]
 
@@ -80,27 +78,6 @@ def has_batches(scores: Shape, shape: Shape, own: Shape) -> bool:
     batches = own[max(len(own) - len(scores), 0) : -2]
     pairs = zip(batches[::-1], scores[-3::-1], strict=False)
     return all(size == 1 or (size == whole and len(scores) <= RANK) for size, whole in pairs)
-
-
-def computed(tensor: gs.Tensor, graph: gs.Graph, engines: Engines) -> Array | None:
-    """The value of what is made of constants only."""
-    if isinstance(tensor, gs.Constant):
-        return constants.array_of(tensor)
-    makers: dict[str, gs.Node] = {}
-    pending = [tensor]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, gs.Constant) or not value.name or value.name in makers:
-            continue
-        if len(value.inputs) != 1 or len(value.inputs[0].outputs) != 1 or len(makers) == MOST_NODES:
-            return None
-        makers[value.name] = value.inputs[0]
-        pending += value.inputs[0].inputs
-    ordered = {node.outputs[0].name: node for node in graph.nodes if node.outputs and node.outputs[0].name in makers}
-    if any(bodies(node) or not is_standard(node) for node in ordered.values()):
-        return None
-    results = engines.evaluate(export_constants(ordered, graph, {}))
-    return None if results is None else results[[*ordered].index(tensor.name)]
 
 
 class _Written:

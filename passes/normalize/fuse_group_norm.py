@@ -18,7 +18,7 @@ def fuse_group_norm(graph: gs.Graph) -> gs.Graph:
     """The graph with one node for each such three nodes of its main graph; itself if there are none."""
     readers = Counter(name for node in graph.nodes for name in reads(node))
     readers.update(t.name for t in graph.outputs)
-    found = [three for node in graph.nodes if (three := _three(node, readers)) is not None]
+    found = [three for node in graph.nodes if (three := group_norm_of(node, readers)) is not None]
     if not found:
         return graph
     last = {id(three[2]): _one(*three) for three in found}
@@ -27,7 +27,7 @@ def fuse_group_norm(graph: gs.Graph) -> gs.Graph:
     return assemble(graph, nodes, graph.inputs, graph.outputs)
 
 
-def _three(norm: gs.Node, readers: "Counter[str]") -> tuple[gs.Node, gs.Node, gs.Node] | None:
+def group_norm_of(norm: gs.Node, readers: "Counter[str]") -> tuple[gs.Node, gs.Node, gs.Node] | None:
     """An InstanceNormalization between two Reshapes that nobody else reads, first to groups and then back."""
     if norm.op != "InstanceNormalization" or not is_standard(norm):
         return None

@@ -35,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--names", type=Path, metavar="PATH",
                    help="a JSON object: new names, by those of tensors, or of modules "
                    "for all that is in them")  # fmt: skip
+    p.add_argument("--keep-quantized", action="store_true",
+                   help="leave integers as they are, their scales in the manifest, not real numbers")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
     add_verbosity(p)
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(outputs)
     names = read_names(args.names) if args.names else None
     model = load_model(args.model, partial(refuse_read, outputs))
-    options = {option: getattr(args, option) for _, option, _ in OPTIONS}
+    options = {option: getattr(args, option) for option in (*(option for _, option, _ in OPTIONS), "keep_quantized")}
     given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **options}
     export = export_weights(model, args.target, **given)
     exported(console, args.model, export, args.verbose)

@@ -9,21 +9,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import onnx_graphsurgeon as gs
 from onnx import ModelProto
 
-from passes.ir.constants import array_of
+from passes.ir.constants import of_array
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
-from rewriter.errors import UsageError
 from rewriter.pipeline import plan_of
+from rewriter.weights import recurrent
 from rewriter.weights.checkpoint import with_checkpoint
 from rewriter.weights.checkpoint_files import read_checkpoint
 from rewriter.weights.exporters import folded_note
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
 from rewriter.weights.inputs import load_model
+from rewriter.weights.integers import notes_on_integers, operand
 from rewriter.weights.layers import Layer
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
 from rewriter.weights.names import module_names, own_names, renamed
@@ -43,20 +45,24 @@ def export_weights(
     transpose_kernel: bool = False,
     names: Mapping[str, str] | None = None,
     checkpoint: str | Path | None = None,
+    keep_quantized: bool = False,
     name: str = "",
 ) -> Export:
     """The weights of a model (or of the file of one) in the layout of ``target``.
 
     ``target``: one of ``TARGETS``, or keras, jax. ``transpose_kernel``: Flax's ConvTranspose is built with it.
     ``names``: new ones, by that of a tensor or the path of a module. ``checkpoint``: a .safetensors, .pt, .npz or
-    .weights.h5 file, whose names and values are taken. ``name``: what the manifest calls the model.
+    .weights.h5 file, whose names and values are taken.
+    ``keep_quantized``: integers stay integers, and their layers' records hold ``quantization``: by parameter its scale,
+    its zero point, and along which axes of the tensor these have entries, in C order.
+    ``name``: what the manifest calls the model.
     Raises UsageError on an unreadable model or checkpoint, an unknown target, or where it is not known what belongs
     to what.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
     proto = model if isinstance(model, ModelProto) else load_model(Path(model))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
-    export = exported(proto, framework, name)
+    export = exported(proto, framework, name, keep_quantized)
     if checkpoint is None:
         export.manifest.notes.extend(folded_note(proto))
     else:
@@ -68,32 +74,37 @@ def export_weights(
     return export
 
 
-def exported(proto: ModelProto, framework: Framework, name: str) -> Export:
+def exported(proto: ModelProto, framework: Framework, name: str, keep_quantized: bool = False) -> Export:
     """The weights as they are in the model, under the names of their modules."""
     storage = Storage(plan_of(proto, framework.direction))
-    export = _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name).run()
+    export = _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name, keep_quantized).run()
     return renamed(export, module_names(export.manifest, framework))
 
 
 class _Exporter:
     """Fills a manifest: the layers first, then the constants that belong to none."""
 
-    def __init__(self, storage: Storage, framework: Framework, initializers: set[str], model: str) -> None:
-        self.storage, self.framework, self.initializers = storage, framework, initializers
+    def __init__(self, storage: Storage, framework: Framework, initializers: set[str], model: str, keep: bool) -> None:
+        self.storage, self.framework, self.initializers, self.keep = storage, framework, initializers, keep
         self.manifest = Manifest(framework.name, model, storage.inputs, storage.outputs)
-        self.constants: dict[str, gs.Constant] = {}
-        self.written: set[tuple[int, int]] = set()  # (node, input) of the constants that are in the file
+        self.uses: dict[str, Use] = {}
+        self.scales: set[str] = set()  # constants that say what integers stand for
+        self.written = set(storage.reshaped)  # (node, input) of the constants that are in the file
 
     def run(self) -> Export:
-        names = {id(layer.node): self._layer(layer) for layer in self.storage.layers}
+        layers, names = {id(layer.node): layer for layer in self.storage.layers}, dict[int, str]()
+        for node in self.storage.nodes:
+            if id(node) in layers:
+                names[id(node)] = self._layer(layers[id(node)])
+            elif node.op in GATED and (name := self._recurrent(node)):
+                names[id(node)] = name
         for name, after in nearest_before(self.storage.nodes, names).items():
             self.manifest.layers[name] = replace(self.manifest.layers[name], after=after)
         for node in self.storage.nodes:
             self._operands(node)
-            if node.op in GATED:
-                self.manifest.notes.append(f"{name_of(node)}: its gates stay in the order of ONNX's operator {node.op}")
         self.manifest.notes.extend(self.storage.transposed_images())
-        tensors = {n: t.change.apply(array_of(self.constants[n])) for n, t in self.manifest.tensors.items()}
+        self.manifest.notes.extend(notes_on_integers(self.uses, keep=self.keep))
+        tensors = {n: t.change.apply(self.uses[n].values) for n, t in self.manifest.tensors.items()}
         return Export(tensors, self.manifest)
 
     def _layer(self, layer: Layer) -> str:
@@ -102,6 +113,8 @@ class _Exporter:
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())
         parameters: dict[str, str] = {}
+        if layer.kind == "group_norm":
+            self.written.update((id(layer.node), number) for number in (1, 2))  # fused, these are ones and zeros
         for place, use in layer.parameters.items():
             tensor = replace(
                 parameter(self.storage, self.framework, layer, place),
@@ -113,28 +126,59 @@ class _Exporter:
             )
             parameters[names[place]] = self._add(tensor, use)
         settings, notes = settings_of(layer, self.framework)
+        if quantization := self._quantization(parameters):
+            settings["quantization"] = quantization
         self.manifest.notes.extend(notes)
         self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings)
+        return name
+
+    def _recurrent(self, node: gs.Node) -> str | None:
+        """The name of the entry of an LSTM or GRU: constants of the file's own, that are made of the node's."""
+        name, target = name_of(node), self.framework.name
+        uses = {i: self.storage.use(node, i) for i in (1, 2, 3) if i < len(node.inputs) and node.inputs[i].name}
+        if (target, node.op) not in recurrent.ROWS or None in uses.values():
+            self.manifest.notes.append(f"{name}: its gates stay in the order of ONNX's operator {node.op}")
+            return None
+        known = {number: use for number, use in uses.items() if use is not None}
+        values = {number: self.storage.layout(use).apply(use.values) for number, use in known.items()}
+        self.written.update((id(use.node), use.number) for use in known.values())
+        held: dict[str, str] = {}
+        for key, array in recurrent.parameters(node, target, values):
+            use = Use(of_array(f"{name}.{key}", array), node, 0)
+            collection = self.framework.collection(key)
+            tensor = recurrent.written(use, key, self.framework)
+            held[key] = self._add(replace(tensor, layer=name, parameter=key, collection=collection), use)
+        self.manifest.notes.extend(f"{name}: {note}" for note in recurrent.notes(node, target))
+        self.manifest.layers[name] = LayerEntry(node.op.lower(), node.op, held, recurrent.settings(node, target))
         return name
 
     def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""
         for number, tensor in enumerate(node.inputs):
-            use = Use(tensor, node, number)
             if (id(node), number) in self.written or not isinstance(tensor, gs.Constant):
                 continue
-            if self.storage.is_weight(use, self.initializers):
+            use = operand(node, number)
+            if tensor.name not in self.scales and self.storage.is_weight(use, self.initializers):
                 self._add(self.storage.tensor(use), use)
+
+    def _quantization(self, parameters: dict[str, str]) -> dict[str, Any]:
+        """Of parameters that stay integers."""
+        kept = {key: (self.uses[name].kept, self.manifest.tensors[name]) for key, name in parameters.items()}
+        return {key: scaling.told(tensor.change) for key, (scaling, tensor) in kept.items() if scaling is not None}
 
     def _add(self, tensor: Tensor, use: Use) -> str:
         """The tensor's name in the file: its own, unless another reader needs it another way."""
+        self.scales.update(use.scaling.names if use.scaling else ())
+        if self.keep:
+            use = replace(use, scaling=None, kept=use.scaling)
+            tensor = replace(tensor, dtype=str(use.constant.dtype))
         self.written.add((id(use.node), use.number))
         tensors = self.manifest.tensors
         other = f"{tensor.source}@{tensor.layer or tensor.node}"
         names = chain([tensor.source, other], (f"{other}@{n}" for n in count(2)))
         name = next(name for name in names if name not in tensors or tensors[name].change == tensor.change)
         if name not in tensors:
-            tensors[name], self.constants[name] = tensor, use.constant
+            tensors[name], self.uses[name] = tensor, use
             if name != tensor.source:
                 self.manifest.notes.append(f"{tensor.source!r} is needed in more than one layout: another is {name!r}")
         return name
@@ -145,8 +189,9 @@ class _Exporter:
             return
         p = move.inputs[0].axis_perm
         if p not in (perm.identity(len(p)), perm.channels_last(len(p))):
-            raise UsageError(
-                f"{layer.name}: the model swaps spatial axes around it, so its kernel has no layout of its own"
+            self.manifest.notes.append(
+                f"{layer.name}: the model swaps spatial axes around it, and so must the target: its kernel and "
+                "settings are for the axes as the model has them there"
             )
         if p == perm.identity(len(p)) and self.framework.direction == "nhwc":
             self.manifest.notes.append(

@@ -1,14 +1,17 @@
 """The layers of a graph: which operators are layers, and which constants are their parameters."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import Coupling
 from passes.ir.graph import is_standard
+from passes.layout import perm
 from rewriter.weights.framework import KERNEL_KINDS
+from rewriter.weights.integers import added_bias, scaling_of
 from rewriter.weights.trace import Use, is_zero, name_of, trace
+from rewriter.weights.windows import Settings
 
 # operator -> kind of layer, and the inputs that are its parameters, in the order of ``framework.parameter_names``
 OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -18,6 +21,8 @@ OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
     "ConvTranspose": ("conv_transpose", (1, 2)),
     "Gemm": ("dense", (1, 2)),
     "MatMul": ("dense", (1,)),
+    "QLinearMatMul": ("dense", (3,)),
+    "MatMulInteger": ("dense", (1,)),
     "BatchNormalization": ("batch_norm", (1, 2, 3, 4)),
     "LayerNormalization": ("layer_norm", (1, 2)),
     "GroupNormalization": ("group_norm", (1, 2)),
@@ -27,16 +32,22 @@ OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
     "AveragePool": ("average_pool", ()),
     "MaxPool": ("max_pool", ()),
 }
+# operators whose bias, or some exporter's, is an Add behind them -> the axis of the kernel that has their channels
+BIAS_ADDED = {"MatMul": -1, "MatMulInteger": -1, "QLinearMatMul": -1, "ConvInteger": 0, "ConvTranspose": 1}
+
+Compute = Callable[[gs.Tensor], gs.Constant | None]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """``parameters`` by their place in ``framework.parameter_names``; those of ``computed`` are no constants."""
+    """``parameters`` by their place in ``framework.parameter_names``; those of ``computed`` are no constants, but may
+    be made of constants only."""
 
     kind: str
     node: gs.Node
     parameters: Mapping[int, Use]
     computed: Mapping[int, gs.Tensor]
+    told: Settings = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -55,18 +66,25 @@ class Layer:
         return 0 if self.kind in KERNEL_KINDS and 0 not in self.parameters else len(self.kernel)
 
 
-def find_layer(node: "gs.Node | Coupling") -> Layer | None:
-    """The layer that a node is; ``None`` if it is no layer, or one without parameters where its kind has some."""
+def find_layer(node: "gs.Node | Coupling", compute: Compute) -> Layer | None:
+    """The layer that a node is; ``None`` if it is no layer, or one without parameters where its kind has some.
+
+    ``compute``: what the graph makes of constants only, as a constant.
+    """
     if isinstance(node, Coupling) or not is_standard(node) or node.op not in OPERATORS:
         return None
     kind, numbers = OPERATORS[node.op]
     inputs = {place: i for place, i in enumerate(numbers) if i < len(node.inputs) and node.inputs[i].name}
     traced = {place: trace(node, i) for place, i in inputs.items()}
-    parameters = {place: parameter for place, parameter in traced.items() if parameter is not None}
+    lacks = {place for place, i in inputs.items() if place and not traced[place] and is_zero(node.inputs[i])}  # a bias
+    found = {place: use or made(node, inputs[place], compute) for place, use in traced.items() if place not in lacks}
+    parameters = {place: replace(p, scaling=scaling_of(node, place, p)) for place, p in found.items() if p is not None}
     if node.op == "Gemm" and node.attrs.get("transB") and 0 in parameters:
         parameters[0] = replace(parameters[0], perm=parameters[0].perm[::-1])
-    if node.op == "MatMul":
-        parameters.update(added_bias(node, parameters))
+    if node.op in BIAS_ADDED and 0 in parameters and 1 not in inputs:
+        channels = parameters[0].shape[BIAS_ADDED[node.op]] * node.attrs.get("group", 1)
+        bias = added_bias(node, channels, lambda add, i: trace(add, i) or made(add, i, compute))
+        parameters |= {} if bias is None else {1: bias}
     parameters = {place: p for place, p in parameters.items() if fits(kind, node, place, p)}
     if numbers and not parameters and kind not in ("conv", "conv_transpose"):
         return None
@@ -79,6 +97,12 @@ def find_layer(node: "gs.Node | Coupling") -> Layer | None:
     return Layer(kind, node, parameters, computed)
 
 
+def made(node: gs.Node, number: int, compute: Compute) -> Use | None:
+    """An input that the graph makes of constants only, as what it makes."""
+    constant = compute(node.inputs[number])
+    return None if constant is None else Use(constant, node, number, perm.identity(len(constant.shape)))
+
+
 def fits(kind: str, node: gs.Node, place: int, parameter: Use) -> bool:
     """Whether the constant has the form that the parameter has in a layer, and is none that is broadcast."""
     rank = len(parameter.shape)
@@ -87,14 +111,3 @@ def fits(kind: str, node: gs.Node, place: int, parameter: Use) -> bool:
     if kind == "embedding":
         return rank == 2 and node.attrs.get("axis", 0) == 0 and str(parameter.constant.dtype) != "int64"
     return True
-
-
-def added_bias(node: gs.Node, parameters: Mapping[int, Use]) -> Iterator[tuple[int, Use]]:
-    """The vector that is added to the result of a MatMul, and to nothing else of it."""
-    readers = node.outputs[0].outputs
-    if 0 not in parameters or len(readers) != 1 or readers[0].op != "Add" or not is_standard(readers[0]):
-        return
-    add = readers[0]
-    bias = trace(add, 1 if add.inputs[0] is node.outputs[0] else 0)
-    if bias is not None and bias.shape == parameters[0].shape[-1:]:
-        yield 1, bias

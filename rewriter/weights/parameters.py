@@ -23,10 +23,11 @@ def parameter(storage: Storage, framework: Framework, layer: Layer, place: int) 
         return kernel(storage, framework, layer, use)
     if layer.kind == "prelu":
         return slopes(storage, framework, layer, use)
-    if len(shape) != 1:
+    is_vector = max(shape, default=1) == prod(shape) or layer.kind == "group_norm"
+    if not is_vector or layer.kind == "embedding":
         return storage.tensor(use)
     letter = "O" if layer.kind in KERNEL_KINDS else "C"
-    return use.tensor(TensorTransform(shape, storage.layout(use), shape), letter, letter)
+    return use.tensor(TensorTransform(shape, storage.layout(use), (prod(shape),)), letter, letter)
 
 
 def kernel(storage: Storage, framework: Framework, layer: Layer, use: Use) -> Tensor:

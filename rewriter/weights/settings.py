@@ -15,16 +15,17 @@ def settings_of(layer: Layer, framework: Framework) -> tuple[Settings, list[str]
     settings = ROWS[layer.kind](layer, framework) if layer.kind in ROWS else {}
     notes = [f"{layer.name}: {note}" for note in notes_on(layer, framework, settings)]
     settings = {key: value for key, value in settings.items() if value is not None}
-    return settings | framework.layer_settings(layer.kind), notes
+    return settings | layer.told | framework.layer_settings(layer.kind), notes
 
 
 def notes_on(layer: Layer, framework: Framework, settings: Settings) -> Iterator[str]:
     """What is not in the file or not known, and what the framework, or any framework's layer, does not do."""
     for place, tensor in layer.computed.items():
-        yield (
-            f"its {framework.parameters[layer.kind][place]} {tensor.name!r} is computed in the graph, so it is "
-            "not in the file; the constants it is made of are, as they were"
-        )
+        told = f"its {framework.parameters[layer.kind][place]} {tensor.name!r} is computed in the graph"
+        if place not in layer.parameters:
+            yield f"{told}, so it is not in the file; the constants it is made of are, as they were"
+        elif layer.parameters[place].constant.name == tensor.name:
+            yield f"{told}: its value is in the file, and so are the constants it is made of, as they were"
     if "note" in settings:
         yield settings["note"]
     if layer.kind == "conv_transpose" and settings["groups"] > 1 and not framework.has_grouped_transpose:
@@ -87,9 +88,8 @@ def batch_norm(layer: Layer, framework: Framework) -> Settings:
 
 def norm(layer: Layer, _: Framework) -> Settings:
     """LayerNormalization, GroupNormalization, InstanceNormalization."""
-    groups = {"groups": layer.node.attrs["num_groups"]} if layer.kind == "group_norm" else {}
     axis = {"axis": layer.node.attrs.get("axis", -1)} if layer.kind == "layer_norm" else {}
-    return {"epsilon": epsilon(layer), **groups, **axis}
+    return {"epsilon": epsilon(layer), **axis}
 
 
 def dense(layer: Layer, _: Framework) -> Settings:

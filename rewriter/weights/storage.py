@@ -4,27 +4,33 @@ These are channels from first to last or back, of whole images, of operands with
 A plan may move other axes too, to spare a Transpose in an attention, say: no framework's model has its weights so.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from passes.ir.constants import array_of, of_array
 from passes.ir.control_flow import Coupling, flat
+from passes.ir.graph import reads
 from passes.layout import perm
 from passes.layout.edit import Expand
 from passes.layout.formats import FORMATS
 from passes.layout.layout import ANY, Layout, arranged, natural
 from passes.layout.perm import Perm
-from passes.layout.vector import parts_in, sizes_and_perm
+from passes.layout.vector import parts_in, reordered, sizes_and_perm
+from passes.normalize.computed import computed
 from passes.pipeline import Work
 from passes.plan.evidence import LINEAR
 from passes.plan.roles import image
 from passes.rules.move import Move
 from rewriter.pipeline import interface_of
 from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
-from rewriter.weights.layers import Layer, find_layer
+from rewriter.weights.integers import is_scale
+from rewriter.weights.layers import Layer, find_layer, made
 from rewriter.weights.manifest import Tensor
-from rewriter.weights.trace import Use, makers
+from rewriter.weights.norms import find_norm
+from rewriter.weights.trace import Use, makers, trace
 from rewriter.weights.transform import TensorTransform
 
 # operators whose constants say how to compute, and types of inputs that do
@@ -42,9 +48,30 @@ class Storage:
         self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
         self.nodes = list(flat(work.program.graph))
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, work.plan.moves, strict=True)}
-        self.layers = [layer for node in self.nodes if (layer := find_layer(node)) is not None]
+        self.reshaped: set[tuple[int, int]] = set()  # (node, input) of what layers have in another shape
+        readers = Counter(name for node in work.program.graph.nodes for name in reads(node))
+        readers.update(t.name for t in work.program.graph.outputs)
+        found = (find_norm(n, readers, self.use) or find_layer(n, self.computed) for n in self.nodes)
+        self.layers = [layer for layer in found if layer is not None]
+        self._swaps = any(map(self._is_swapped, self.layers))
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
+
+    def computed(self, tensor: gs.Tensor) -> gs.Constant | None:
+        """What the graph makes of constants only; under the name of the one weight that it only reshapes."""
+        array = computed(tensor, self.work.program.graph, self.work.engines)
+        if array is None:
+            return None
+        inputs = {t.name: t for node in makers(tensor) for t in node.inputs if isinstance(t, gs.Constant)}
+        sources = [t for t in inputs.values() if t.dtype == array.dtype and t.shape]
+        if len(sources) != 1 or not np.array_equal(array_of(sources[0]).ravel(), array.ravel()):
+            return of_array(tensor.name, array)
+        self.reshaped |= {(id(n), i) for n in makers(tensor) for i, t in enumerate(n.inputs) if t is sources[0]}
+        return of_array(sources[0].name, array)
+
+    def use(self, node: gs.Node, number: int) -> Use | None:
+        """The constant that an input of a node is, or that the graph makes of constants."""
+        return trace(node, number) or made(node, number, self.computed)
 
     def image_move(self, layer: Layer) -> Move | None:
         """What the plan makes of a layer of images."""
@@ -57,7 +84,12 @@ class Storage:
         makes_sequence = len(roles) == SEQUENCE_RANK and image(roles) is None and use.node.op not in LINEAR
         if layout == ANY or makes_sequence:
             return natural(len(use.constant.shape))
-        return image_part(layout, self._shuffles)
+        if not self._swaps:
+            return image_part(layout, self._shuffles)
+        to = self.work.request.to
+        if to == "nchw" and not self.flips:
+            return natural(len(use.constant.shape))
+        return image_part(with_space_in_order(layout, to), self._shuffles)
 
     def tensor(self, use: Use) -> Tensor:
         """A constant that is no layer's parameter; one that a parameter is computed of stays as it is."""
@@ -72,7 +104,7 @@ class Storage:
 
     def is_weight(self, use: Use, initializers: set[str]) -> bool:
         """Not an axis, a shape, a limit, nor a number that the exporter wrote into a Constant node."""
-        if use.node.op in COMPUTE or str(use.constant.dtype) in NO_WEIGHTS:
+        if use.node.op in COMPUTE or is_scale(use) or str(use.constant.dtype) in NO_WEIGHTS:
             return False
         edit = self.moves[id(use.node)].edits.get(use.number)
         return (use.constant.name in initializers or len(use.constant.shape) > 0) and isinstance(edit, Expand | None)
@@ -89,6 +121,12 @@ class Storage:
                     f"{change.value!r} is transposed ({change.stored} to {change.needed}) before what reads it, and "
                     f"the weights behind it expect that: {change.blame}"
                 )
+
+    def _is_swapped(self, layer: Layer) -> bool:
+        """Whether the plan runs a layer with its spatial axes in another order, as the model transposes them."""
+        move = self.image_move(layer)
+        p = None if move is None else move.inputs[0].axis_perm
+        return p is not None and p not in (perm.identity(len(p)), perm.channels_last(len(p)))
 
     def _channel_orders(self, layer: Layer) -> Iterator[Layout]:
         """Orders in which the plan reads or writes an image's channels, to spare a shuffle: the target shuffles."""
@@ -112,6 +150,33 @@ def image_part(layout: Layout, shuffles: Collection[Layout] = ()) -> Layout:
     p, orders = layout.axis_perm, {axis: layout.along(axis) for axis in layout.lengths()}
     kept = {axis: order for axis, order in orders.items() if is_map(order, shuffles)}
     return arranged(p if is_image(p) else perm.identity(len(p)), kept)
+
+
+def with_space_in_order(layout: Layout, to: str) -> Layout:
+    """The layout, its channels where they are and the other axes in order: H and W are swapped by the target itself."""
+    p, orders = layout.axis_perm, {axis: layout.along(axis) for axis in layout.lengths()}
+    rest = tuple(axis - 1 for axis in p[1:])
+    batched = len(p) > SEQUENCE_RANK and p[0] == 0
+    kept = (0, *(axis + 1 for axis in space_in_order(rest, to))) if batched else space_in_order(p, to)
+    return arranged(kept, {axis: order_of_space(order, to) for axis, order in orders.items()})
+
+
+def order_of_space(order: Layout, to: str) -> Layout:
+    """The same of an order along one axis; one that Concat made of several stays."""
+    if order.segments:
+        return order
+    sizes, p = sizes_and_perm(order)
+    return reordered(sizes, space_in_order(p, to))
+
+
+def space_in_order(p: Perm, to: str) -> Perm:
+    """Of a map without a batch axis: whether its channels change their end counts, where ``to`` has them."""
+    here = -1 if to == "nhwc" else 0
+    channels = p[here] if p else 0
+    if is_image(p) or channels not in (0, len(p) - 1):
+        return p
+    space = [axis for axis in range(len(p)) if axis != channels]
+    return (*space, channels) if here else (channels, *space)
 
 
 def channels_last(rank: int) -> dict[Perm, str]:

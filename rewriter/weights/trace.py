@@ -8,25 +8,39 @@ from itertools import permutations
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from passes.ir.constants import array_of
 from passes.ir.control_flow import Coupling
 from passes.ir.graph import is_standard
 from passes.layout import perm
 from passes.layout.perm import Perm
+from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Tensor
+from rewriter.weights.quantised import Scaling, scaling
 from rewriter.weights.transform import TensorTransform
 
-TRANSPARENT = ("Identity", "Cast", "Transpose")
+TRANSPARENT = ("Identity", "Cast", "CastLike", "Transpose")
 FILLS = ("Expand", "Cast", "CastLike", "Identity", "Reshape")  # zeros stay zeros
 
 
 @dataclass(frozen=True)
 class Use:
-    """A constant that a node reads as its input ``number``, and how a layer does: ``np.transpose(constant, perm)``."""
+    """A constant that a node reads as its input ``number``, and how a layer does: ``np.transpose(constant, perm)``.
+
+    ``scaling``: of integers, what makes them real numbers; ``kept``: of those that stay integers.
+    """
 
     constant: gs.Constant
     node: "gs.Node | Coupling"
     number: int
     perm: Perm = ()
+    scaling: Scaling | None = None
+    kept: Scaling | None = None
+
+    @property
+    def values(self) -> Array:
+        """As real numbers."""
+        held = array_of(self.constant)
+        return held if self.scaling is None else self.scaling.apply(held)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -35,7 +49,7 @@ class Use:
 
     def tensor(self, change: TensorTransform, old: str | None = None, new: str | None = None) -> Tensor:
         """The constant, changed, with its letters before and after."""
-        name, dtype = self.constant.name, str(self.constant.dtype)
+        name, dtype = self.constant.name, str(self.constant.dtype if self.scaling is None else self.scaling.scale.dtype)
         return Tensor(name, name_of(self.node), self.node.op, dtype, change, old=old, new=new)
 
 
@@ -50,7 +64,27 @@ def trace(node: gs.Node, number: int) -> Use | None:
         chain.insert(0, node)
     constant = node.inputs[number]
     p = effect(chain, tuple(constant.shape))
-    return None if p is None else Use(constant, node, number, p)
+    scales = [node for node in chain if node.op == "DequantizeLinear" and not dynamic(node)]
+    if p is None or len(scales) > 1:
+        return None
+    if not scales:
+        return Use(constant, node, number, p)
+    before = effect(chain[: chain.index(scales[0])], tuple(constant.shape))
+    scaling = None if before is None else dequantised(scales[0], constant, before)
+    return None if scaling is None else Use(constant, node, number, p, scaling)
+
+
+def dynamic(node: gs.Node) -> bool:
+    """Whether a node undoes a DynamicQuantizeLinear, which tf2onnx puts behind what TFLite quantises while it runs."""
+    makers = node.inputs[0].inputs
+    return bool(makers) and makers[0].op == "DynamicQuantizeLinear" and is_standard(makers[0])
+
+
+def dequantised(node: gs.Node, constant: gs.Constant, p: Perm) -> Scaling | None:
+    """What a DequantizeLinear does to a constant that it reads permuted; ``None`` if it is in blocks, or computed."""
+    axis = node.attrs.get("axis", 1)
+    place = p[axis] if -len(p) <= axis < len(p) else 0
+    return scaling(node.inputs[1:2], node.inputs[2] if len(node.inputs) > 2 else None, constant.shape, place)
 
 
 def is_zero(tensor: gs.Tensor) -> bool:
@@ -67,7 +101,9 @@ def is_transparent(node: gs.Node) -> bool:
     if not is_standard(node):
         return False
     if node.op == "DequantizeLinear":
-        return len(node.inputs[1].shape or ()) < 2
+        return len(node.inputs[1].shape or ()) < 2 or dynamic(node)
+    if node.op == "DynamicQuantizeLinear":
+        return all(reader.op == "DequantizeLinear" for reader in node.outputs[0].outputs)
     if node.op == "Reshape":
         return isinstance(node.inputs[1], gs.Constant) and not node.attrs.get("allowzero")
     return node.op in TRANSPARENT

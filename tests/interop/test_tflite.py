@@ -1,5 +1,6 @@
 """TFLite files: their kernels become those of the Keras model they were made of."""
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -101,3 +102,49 @@ def test_in_pytorch(net: keras.Model, tmp_path: Path) -> None:
     y = np.maximum(in_torch.layer(in_torch.layer(y, depthwise, weights), second, weights), 0)
     given = weights.of(dense)
     agree(first(y).reshape(1, -1) @ given["weight"].T + given["bias"], expected)
+
+
+def quantised(net: keras.Model, kind: str) -> bytes:
+    """As TensorFlow's guide to post-training quantisation does it."""
+    converter = tf.lite.TFLiteConverter.from_keras_model(net)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "int8":
+        images = [random(1, 20, 24, 3) * (1 + i / 20) for i in range(20)]
+        converter.representative_dataset = lambda: ([image] for image in images)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that inputs and outputs stay real numbers
+        return bytes(converter.convert())
+
+
+def scale_and_zero(folder: Path, like: Array) -> tuple[float, int]:
+    """Of the file's integers of this shape; scale 0 where it has none."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    details = Interpreter(str(folder / "net.tflite")).get_tensor_details()
+    found = [t["quantization"] for t in details if t["dtype"] == np.int8 and tuple(t["shape"]) == like.shape]
+    return max(found, default=(0.0, 0))
+
+
+def rounded(folder: Path, x: Array) -> Array:
+    """To what the file's integers can say."""
+    scale, zero = scale_and_zero(folder, x)
+    return scale * (np.clip(np.round(x / scale) + zero, -128, 127) - zero) if scale else x
+
+
+@pytest.mark.parametrize("kind", ["int8", "dynamic range"])
+def test_quantised_files_in_keras(kind: str, tmp_path: Path) -> None:
+    """Within one step of the result (of 8 bits, if it is real) of what LiteRT computes; the Dense's bias is there."""
+    net, x = keras_net(), random(1, 20, 24, 3)
+    (tmp_path / "net.tflite").write_bytes(quantised(net, kind))
+    expected = tflite_run(tmp_path, x)
+    weights = converted(tmp_path, "tensorflow")
+    assert {array.dtype for array in weights.tensors.values()} == {np.dtype(np.float32)}
+    for layer, entry in zip((made for made in net.layers if made.weights), weights.layers(), strict=True):
+        assert list(entry["parameters"]) == ["kernel", "bias"]
+        layer.set_weights(list(weights.of(entry).values()))
+    y = rounded(tmp_path, x)
+    for layer in net.layers[1:]:
+        y = rounded(tmp_path, layer(y).numpy().astype(np.float32))
+    step = scale_and_zero(tmp_path, expected)[0] or np.ptp(expected) / 255
+    assert np.abs(y - expected).max() <= 1.01 * step

@@ -45,15 +45,6 @@ def test_a_kernel_behind_two_transposes_an_identity_and_a_cast() -> None:
     assert export.tensors["w"].dtype == np.float16
 
 
-def test_a_quantised_kernel() -> None:
-    w = np.arange(10 * 3 * 3 * 2, dtype=np.int8).reshape(10, 3, 3, 2)
-    quantised = node("DequantizeLinear", ["w", "scale", "zero"], ["k"], axis=0)
-    constants = {"w": w, "scale": random(10), "zero": np.zeros(10, np.int8)}
-    export = export_weights(model([quantised, conv(w="k")], {"x": IMAGE}, {"c": None}, constants), "tensorflow")
-    np.testing.assert_array_equal(export.tensors["w"], w.transpose(2, 3, 1, 0))
-    np.testing.assert_array_equal(export.tensors["scale"], random(10))
-
-
 def test_a_constant_node() -> None:
     constant = node("Constant", [], ["k"], value=onnx.numpy_helper.from_array(random(10, 3, 3, 2)))
     export = export_weights(model([constant, conv(w="k")], {"x": IMAGE}, {"c": None}), "tensorflow")
@@ -82,13 +73,45 @@ def test_a_constant_that_two_layers_need_in_two_layouts_is_written_twice() -> No
     assert any("more than one layout" in note for note in export.manifest.notes)
 
 
-def test_a_computed_kernel_is_told_and_its_constants_stay() -> None:
+def test_a_kernel_made_of_constants_is_computed_and_told_and_these_stay() -> None:
     nodes = [node("Mul", ["w", "g"], ["k"]), conv(w="k")]
     constants = {"w": random(10, 3, 3, 2), "g": random(10, 1, 1, 1)}
     export = export_weights(model(nodes, {"x": IMAGE}, {"c": None}, constants), "tensorflow")
-    assert any("its kernel 'k' is computed in the graph" in note for note in export.manifest.notes)
+    np.testing.assert_array_equal(export.tensors["k"], (constants["w"] * constants["g"]).transpose(2, 3, 1, 0))
+    assert any("its kernel 'k' is computed in the graph: its value is in" in note for note in export.manifest.notes)
     for name, array in constants.items():
         np.testing.assert_array_equal(export.tensors[name], array)
+
+
+def test_a_kernel_that_an_input_takes_part_in_is_told() -> None:
+    nodes = [node("Mul", ["w", "g"], ["k"]), conv(w="k")]
+    proto = model(nodes, {"x": IMAGE, "g": [10, 1, 1, 1]}, {"c": None}, {"w": random(10, 3, 3, 2)})
+    export = export_weights(proto, "tensorflow")
+    assert any("is computed in the graph, so it is not in the file" in note for note in export.manifest.notes)
+    np.testing.assert_array_equal(export.tensors["w"], random(10, 3, 3, 2))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_space_that_the_model_swaps_is_told_and_swapped_by_the_target(target: str) -> None:
+    """Kernels, and the rows behind a Flatten, are for the axes as the model has them."""
+    nodes = [
+        conv("x", "a", "w1", pads=[1, 0, 0, 0]),
+        node("Transpose", ["a"], ["b"], perm=[0, 1, 3, 2]),
+        conv("b", "c", "w2", pads=[0, 0, 0, 0]),
+        node("Flatten", ["c"], ["f"]),
+        node("MatMul", ["f", "fc"], ["y"]),
+    ]
+    shape = np.asarray([4, 6, 2])  # channels, what was W, what was H
+    constants = {"w1": random(5, 3, 2, 2), "w2": random(4, 5, 1, 3), "fc": random(4 * 6 * 2, 7)}
+    proto = model(nodes, {"x": [2, 3, 4, 7]}, {"y": None}, constants)
+    export = export_weights(proto, target)
+    for name in ("w1", "w2"):
+        np.testing.assert_array_equal(export.manifest.tensors[name].change.undo(export.tensors[name]), constants[name])
+        assert not export.manifest.tensors[name].change.layout.is_divided
+    rows = constants["fc"].reshape(*shape, 7)
+    rows = (rows if target == "pytorch" else rows.transpose(1, 2, 0, 3)).reshape(-1, 7)
+    np.testing.assert_array_equal(export.tensors["fc"], rows.T if target in ("pytorch", "tflite") else rows)
+    assert sum("the model swaps spatial axes around it" in note for note in export.manifest.notes) > 0
 
 
 def test_external_data(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""GroupNorm and LayerNorm as exporters write them, in one operator or in several, as layers of other frameworks."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf2onnx
+import torch
+from onnx import ModelProto
+
+from tests.interop import in_flax, in_tensorflow
+from tests.interop.common import Array, Weights, agree, first, last, onnx_of, random, torch_run, written
+
+
+def in_pytorch(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
+    given = {key: torch.from_numpy(array.copy()) for key, array in weights.of(entry).items()}
+    if entry["kind"] == "layer_norm":
+        return torch.nn.functional.layer_norm(torch.from_numpy(x), x.shape[-1:], eps=entry["epsilon"], **given).numpy()
+    image = torch.from_numpy(first(x).copy())
+    return last(torch.nn.functional.group_norm(image, entry["groups"], eps=entry["epsilon"], **given).numpy())
+
+
+def in_keras(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
+    if entry["kind"] == "layer_norm":
+        made = keras.layers.LayerNormalization(entry["axis"], entry["epsilon"])
+    else:
+        made = keras.layers.GroupNormalization(entry["groups"], epsilon=entry["epsilon"])
+    return in_tensorflow.filled(made, x, weights.of(entry)).numpy()
+
+
+def in_linen(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
+    if entry["kind"] == "layer_norm":
+        made = nn.LayerNorm(epsilon=entry["epsilon"], reduction_axes=entry["axis"])
+    else:
+        made = nn.GroupNorm(entry["groups"], epsilon=entry["epsilon"])
+    return np.asarray(made.apply(in_flax.variables(entry, weights), x))
+
+
+def not_optimised(net: torch.nn.Module, x: Array) -> ModelProto:
+    """With every parameter as the module has it."""
+    given = (torch.from_numpy(x),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.onnx.export(net.eval(), given, dynamo=True, verbose=False, optimize=False).model_proto
+
+
+RUNS = {"pytorch": in_pytorch, "tensorflow": in_keras, "flax": in_linen}
+
+
+@pytest.mark.parametrize("target", RUNS)
+@pytest.mark.parametrize("exporter", ["old", "dynamo", "dynamo, not optimised"])
+def test_group_norm_of_pytorch(exporter: str, target: str, tmp_path: Path) -> None:
+    net, x = torch.nn.Sequential(torch.nn.GroupNorm(3, 6, eps=1e-3)), random(2, 6, 5, 7)
+    torch.nn.init.normal_(net[0].weight)
+    torch.nn.init.normal_(net[0].bias)
+    if exporter.endswith("not optimised"):
+        model = not_optimised(net, x)
+    else:
+        model = onnx_of(net, torch.from_numpy(x), dynamo=exporter == "dynamo")
+    weights = written(model, target, tmp_path)
+    (entry,) = weights.layers()
+    agree(first(RUNS[target](last(x), entry, weights)), torch_run(net, x))
+
+
+@pytest.mark.parametrize("target", RUNS)
+@pytest.mark.parametrize("kind", ["layer_norm", "group_norm"])
+def test_of_keras(kind: str, target: str, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    x = random(2, 5, 7, 8)
+    layers = {"layer_norm": keras.layers.LayerNormalization, "group_norm": lambda: keras.layers.GroupNormalization(4)}
+    net = keras.Sequential([keras.Input(x.shape[1:], batch_size=2), layers[kind]()])
+    net.set_weights([random(*array.shape) + i for i, array in enumerate(net.get_weights())])
+    signature = [tf.TensorSpec(x.shape, tf.float32)]
+    model, _ = tf2onnx.convert.from_function(tf.function(net, input_signature=signature), signature, opset=17)
+    weights = written(model, target, tmp_path)
+    (entry,) = weights.layers(kind)
+    agree(RUNS[target](x, entry, weights), net(x).numpy())
+
+
+@pytest.mark.parametrize("slopes", [1, 8])
+def test_prelu_through_unsqueeze(slopes: int, tmp_path: Path) -> None:
+    """As an export that is not optimised has it; for PyTorch under its own name."""
+    net, x = torch.nn.Sequential(torch.nn.PReLU(slopes)), random(2, 8, 5, 7)
+    torch.nn.init.normal_(net[0].weight)
+    model = not_optimised(net, x)
+    weights = written(model, "pytorch", tmp_path)
+    net.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.tensors.items()}, strict=True)
+    (entry,) = weights.layers()
+    slope = torch.from_numpy(weights.of(entry)["weight"].copy())
+    agree(torch.nn.functional.prelu(torch.from_numpy(x), slope), torch_run(net, x))
+
+
+def test_a_transposed_convolution_of_keras_with_one_channel(tmp_path: Path) -> None:
+    """tf2onnx leaves its bias, (1, 1, 1, 1), in an Add."""
+    x = random(2, 7, 6, 3)
+    made = keras.layers.Conv2DTranspose(1, 3, 2, "same", bias_initializer="normal")
+    net = keras.Sequential([keras.Input(x.shape[1:], batch_size=2), made])
+    signature = [tf.TensorSpec(x.shape, tf.float32)]
+    model, _ = tf2onnx.convert.from_function(tf.function(net, input_signature=signature), signature, opset=17)
+    weights = written(model, "tensorflow", tmp_path)
+    (entry,) = weights.layers("conv_transpose")
+    agree(in_tensorflow.conv_transpose(x, entry, weights.of(entry)).numpy(), net(x).numpy())
+    for found, own in zip(weights.of(entry).values(), net.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, own)
+
+
+def test_a_weight_norm_that_was_not_folded(tmp_path: Path) -> None:
+    conv = torch.nn.utils.parametrizations.weight_norm(torch.nn.Conv2d(3, 6, 3))
+    x = random(2, 3, 9, 8)
+    weights = written(not_optimised(conv, x), "tensorflow", tmp_path)
+    (entry,) = weights.layers("conv")
+    agree(first(in_tensorflow.layer(last(x), entry, weights).numpy()), torch_run(conv, x))
