@@ -77,7 +77,7 @@ def blocks(array: Array) -> Iterator[Array]:
 def _contiguous(array: Array) -> Array:
     """A contiguous copy, made in tiles where lines of the processor's cache would be read again for each element."""
     if array.size < 2 or array.nbytes < LARGE:
-        return np.array(array, order="C", copy=None)
+        return np.asarray(array, order="C")
     lines = np.argmin([stride if size > 1 else np.inf for stride, size in zip(array.strides, array.shape, strict=True)])
     if lines == array.ndim - 1:
         return np.ascontiguousarray(array)
