@@ -18,6 +18,7 @@ SAME = "validation/test_validate.py validation/test_verdict.py validation/test_h
 FILES = "pipeline/test_files.py pipeline/test_nothing_lost.py"
 WEIGHTS = "weights/test_layers.py weights/test_letters.py weights/test_padding.py weights/test_weights.py"
 REACHED: dict[str, tuple[str, ...]] = {
+    "passes/rules/__init__.py": ("rules/test_plugin.py rules/test_operators.py",),
     "passes/rules/attention.py": (LAW, "pipeline/test_attention.py"),
     "passes/rules/contraction.py": (LAW, "plan/test_products.py rules/test_orders.py", SMALL),
     "passes/rules/control.py": ("pipeline/test_control.py pipeline/test_captures.py",),
