@@ -27,7 +27,7 @@ from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.blame import blaming
 from rewriter.faults.find import refuse_broken
-from rewriter.files.light import LightModel, Weight, every_tensor, light_of
+from rewriter.files.light import LightModel, Weight, lacking, light_of
 from rewriter.files.reader import OnRead, open_model
 from rewriter.files.source import Source
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
@@ -162,8 +162,7 @@ def _convert(work: Work, original: Source, explain: Sequence[str], graphs: bool)
     with timed(work.seconds, "report"):
         report = make_report(work, result, inputs, outputs, explain, graphs)
     stored = {**work.kept[1].stored, **work.program.ends}
-    lacking = (tensor for tensor in every_tensor(result.graph) if tensor.name in weights)
-    light = LightModel(result, tuple(Weight(weights[tensor.name], original) for tensor in lacking))
+    light = LightModel(result, tuple(Weight(weights[tensor.name], original) for tensor in lacking(result.graph)))
     return RewriteResult(light, inputs, outputs, work.plan, report, stored)
 
 

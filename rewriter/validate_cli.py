@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     console = plain_console(quiet=args.quiet or is_stdout(args.json))
     arrays = reader.load_arrays(args.inputs) if args.inputs else {}
     for path in (args.original, args.rewritten):
-        refuse_broken(reader.load(path, partial(refuse_read, outputs)))
+        refuse_broken(reader.open_model(path, partial(refuse_read, outputs)).proto)
     with progress.shown(console), step("compare"):
         request = InputRequest(args.runs, args.seed, checks["input_shapes"] or {}, arrays)
         found = found_layouts(args.original, args.rewritten, request, given)

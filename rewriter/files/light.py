@@ -75,8 +75,7 @@ class LightModel:
 
     def open_tensors(self, graph: GraphProto) -> Iterator[tuple[TensorProto, Weight]]:
         """The tensors of the model's graph, or of a copy of it, that lack their data, with that."""
-        lacking = (tensor for tensor in every_tensor(graph) if tensor.data_location == TensorProto.EXTERNAL)
-        return zip(lacking, self.weights, strict=True)
+        return zip(lacking(graph), self.weights, strict=True)
 
     @cached_property
     def by_name(self) -> Mapping[str, Weight]:
@@ -100,6 +99,8 @@ class LightModel:
 
     def serialized(self) -> bytes:
         """The model's file, with all data in it."""
+        if not self.weights:
+            return bytes(self.proto.SerializeToString())
         parts = (part.blocks() if isinstance(part, Weight) else (part,) for part in self.parts())
         return b"".join(chain.from_iterable(parts))
 
@@ -149,8 +150,8 @@ def _fill(tensor: TensorProto, weight: Weight) -> None:
 
 def light_of(source: Source) -> LightModel:
     """A model as it was read; what is in files stays there."""
-    lacking = (t for t in every_tensor(source.proto.graph) if t.data_location == TensorProto.EXTERNAL)
-    return LightModel(source.proto, tuple(Weight(Stored(tensor, read=source.read), source) for tensor in lacking))
+    weights = (Weight(Stored(tensor, read=source.read), source) for tensor in lacking(source.proto.graph))
+    return LightModel(source.proto, tuple(weights))
 
 
 def light(model: ModelProto) -> LightModel:
@@ -182,6 +183,11 @@ def every_tensor(graph: GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
     for attr in (attr for node in every_node_proto(graph) for attr in node.attribute):
         yield from (*attr.g.initializer, *([attr.t] if attr.HasField("t") else ()))
+
+
+def lacking(graph: GraphProto) -> Iterator[TensorProto]:
+    """Those of them that do not hold their data."""
+    return (tensor for tensor in every_tensor(graph) if tensor.data_location == TensorProto.EXTERNAL)
 
 
 def _is_long(tensor: TensorProto) -> bool:

@@ -40,7 +40,7 @@ class Stamp(NamedTuple):
 class Source:
     """A model. ``path``: its file, if it has one; ``stamps``: what its files were when it was read, by location.
 
-    Tensors that lie in files say so as ``placed`` has noted it.
+    Tensors that lie in files say where, as ``put_at`` notes it.
     """
 
     proto: ModelProto

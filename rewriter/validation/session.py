@@ -122,7 +122,8 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
         if _is_text(str(model)):
             return str(model)
         model = load(model)
-    return writer.serialized(light(model)) or str(stack.enter_context(writer.staged(light(model), None)).model)
+    made = light(model)
+    return writer.serialized(made) or str(stack.enter_context(writer.staged(made, None)).model)
 
 
 def _is_text(path: str) -> bool:

@@ -10,18 +10,17 @@ import shutil
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
 import onnx
 import onnxruntime as ort
 
 from tests.support.sizes import conv_net
 from tests.tools.bench_start import starting
+from tests.tools.taken import taken
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/sizes.md"
@@ -46,14 +45,6 @@ for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL"):
     session.run(None, {one.name: numpy.ones(one.shape, numpy.float32) for one in session.get_inputs()})
     del session
 """
-
-
-class Taken(NamedTuple):
-    """What a process took: seconds by the clock and of processors, MB of memory."""
-
-    clock: float
-    busy: float
-    memory: float
 
 
 def main() -> None:
@@ -170,19 +161,6 @@ def compared(
         *(f"{middle([t.memory for t in side]):.0f}" for side in (mine, theirs)),
     ]  # fmt: skip
     return f"| {name} | {other} | {' | '.join(figures)} |"
-
-
-def taken(arguments: Sequence[str]) -> Taken:
-    """One run: of Python, or of a program whose path is given."""
-    command = [*arguments] if arguments[0].startswith("/") else [sys.executable, *arguments]
-    os.sync()  # what was written before is not written meanwhile
-    begin = time.perf_counter()
-    process = os.posix_spawn(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT)})
-    _, status, usage = os.wait4(process, 0)
-    clock = time.perf_counter() - begin
-    if status:
-        raise RuntimeError(f"{command} ended with {os.waitstatus_to_exitcode(status)}")
-    return Taken(clock, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
 
 
 def middle(numbers: Sequence[float]) -> float:

@@ -4,16 +4,12 @@ Each command runs in turn with a script that imports onnx and graphsurgeon, load
 their modules compiled: processor time, and time by the clock, of whole processes.
 """
 
-import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from tests.tools.taken import taken
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("torch_unet_dynamo", "torch_densenet", "keras_flatten")
@@ -23,13 +19,6 @@ LOAD_AND_SAVE = (
     "-c",
     "import sys, onnx, onnx_graphsurgeon\nonnx.save(onnx.load(sys.argv[1]), sys.argv[2])",
 )
-
-
-class Taken(NamedTuple):
-    """Seconds of a process: of processors, its children's among them, and by the clock."""
-
-    busy: float
-    wall: float
 
 
 def main() -> None:
@@ -55,22 +44,15 @@ def starting() -> Iterator[str]:
 
 def row(name: str, beside: str, ours: Sequence[str], other: Sequence[str], compiled: str) -> str:
     """One row: both commands in turn, after one run of each, which compiles their modules."""
-    rounds = [(taken(ours, compiled), taken(other, compiled)) for _ in range(1 + ROUNDS)][1:]
+    # Kept modules are a setting of the process: PYTHONDONTWRITEBYTECODE may stand in the environment.
+    env = {"PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
+    rounds = [(taken(ours, env), taken(other, env)) for _ in range(1 + ROUNDS)][1:]
     figures = []
-    for field in Taken._fields:
+    for field in ("busy", "clock"):
         one, two = zip(*((getattr(a, field), getattr(b, field)) for a, b in rounds), strict=True)
         ratio = statistics.median(a / b for a, b in zip(one, two, strict=True))
         figures += [f"{statistics.median(one) * 1000:.0f}", f"{statistics.median(two) * 1000:.0f}", f"{ratio:.2f}"]
     return f"| {name} | {beside} | {' | '.join(figures)} |"
-
-
-def taken(arguments: Sequence[str], compiled: str) -> Taken:
-    """One run of Python with these arguments, whose compiled modules are kept in a folder."""
-    env = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
-    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=True)
-    wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Taken(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall)
 
 
 if __name__ == "__main__":
