@@ -10,6 +10,7 @@ OPENVINO := .venv-openvino
 LOWEST := .venv-lowest
 CUDA := .venv-cuda
 OPENVINO_EP := .venv-openvino-ep
+DOCS := .venv-docs
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
@@ -18,7 +19,7 @@ LINES ?= 2000
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators options docs bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -89,6 +90,12 @@ mutants: $(VENV)/ready  ## plant 120 faults in the tool, one at a time; which do
 operators: $(VENV)/ready  ## write docs/operators.md from the registry
 	$(VENV)/bin/python -m tests.tools.make_operators
 
+options: $(VENV)/ready  ## write docs/options.md from the commands
+	$(VENV)/bin/python -m tests.tools.make_options
+
+docs: $(DOCS)/ready  ## the documentation as a site, in build/site; warnings and dead links are errors
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build -q -f .mkdocs.yml
+
 bench: $(VENV)/ready  ## measure; writes docs/benchmarks.md (needs make models-full once)
 	$(VENV)/bin/python -m tests.tools.bench
 
@@ -111,7 +118,7 @@ zoo-latency-openvino: $(OPENVINO)/ready  ## the same in OpenVINO; writes docs/zo
 	$(OPENVINO)/bin/python -m tests.tools.latency --for openvino
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) $(CUDA) $(OPENVINO_EP) .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) $(CUDA) $(OPENVINO_EP) $(DOCS) .mypy_cache .ruff_cache .pytest_cache \
 		*.egg-info build
 
 $(VENV)/ready: pyproject.toml
@@ -119,11 +126,19 @@ $(VENV)/ready: pyproject.toml
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	touch $@
 
+EXTRA = import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"][sys.argv[1]], sep="\n")
+
 PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
 
 $(OPENVINO)/ready: pyproject.toml
 	$(PYTHON) -m venv $(OPENVINO)
 	$(OPENVINO)/bin/python -m pip install -q --disable-pip-version-check -e '.[openvino]'
+	touch $@
+
+$(DOCS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -c '$(EXTRA)' docs > $(DOCS)/packages.txt
+	$(DOCS)/bin/python -m pip install -q --disable-pip-version-check -r $(DOCS)/packages.txt
 	touch $@
 
 $(LOWEST)/ready: pyproject.toml
