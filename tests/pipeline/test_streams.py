@@ -183,10 +183,10 @@ def test_interrupted(
     assert folder(path) == {"net.onnx"}
 
 
-def test_codes_are_what_the_readme_and_the_help_say() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_codes_are_what_the_docs_and_the_help_say() -> None:
+    page = (ROOT / "docs/options.md").read_text()
     for code in sorted({0, command.INTERNAL, *command.CODES.values()}):
-        assert f"\n| {code} |" in readme
+        assert f"\n| {code} |" in page
         assert f"{code}" in cli.EPILOG.split()
 
 
