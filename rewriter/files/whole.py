@@ -60,12 +60,13 @@ def _locked_folder(parent: Path) -> tuple[Path, int]:
     """A new folder and the descriptor that holds its lock, where the file system has locks."""
     while True:
         folder = tempfile.mkdtemp(dir=parent, prefix=MARK)
-        lock = os.open(folder, os.O_RDONLY)
-        with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.path.isdir(folder):
-            return Path(folder), lock
-        os.close(lock)  # another run took it for one that was left, before the lock
+        with suppress(FileNotFoundError):  # before the lock, another run may take it for one that was left
+            lock = os.open(folder, os.O_RDONLY)
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.isdir(folder):
+                return Path(folder), lock
+            os.close(lock)
 
 
 def _remove_if_left(folder: Path) -> None:

@@ -230,6 +230,24 @@ def test_the_folder_of_a_run_that_is_still_there_stays(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == [f"{whole.MARK}file"]
 
 
+def test_a_new_folder_that_another_run_takes_for_one_that_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, taken = tempfile.mkdtemp, list[str]()
+
+    def mkdtemp(**options: Any) -> str:
+        folder: str = real(**options)
+        if not taken:
+            taken.append(folder)
+            whole.remove_left(tmp_path)
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    whole.write_whole(tmp_path / "a", "text")
+    assert taken
+    assert (tmp_path / "a").read_text() == "text"
+
+
 def test_a_folder_taken_for_one_that_was_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another run removes it between its making and its lock: a new one is made, and neither is left open."""
     flock = fcntl.flock
