@@ -1,12 +1,13 @@
 # Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`),
-# .venv-interop (these and Flax, LiteRT; only `make interop`), .venv-openvino (only `make prices-openvino` and `make
-# zoo-latency-openvino`), .venv-lowest (only `make test-lowest`), .venv-cuda and .venv-openvino-ep (other builds of
-# onnxruntime; only `make cuda` and `make providers`).
+# .venv-interop (these and Flax, LiteRT; only `make interop`), .venv-qonnx (only `make qonnx`), .venv-openvino (only
+# `make prices-openvino` and `make zoo-latency-openvino`), .venv-lowest (only `make test-lowest`), .venv-cuda and
+# .venv-openvino-ep (other builds of onnxruntime; only `make cuda` and `make providers`).
 PYTHON ?= python3
 VENV := .venv
 EXPORT := .venv-export
 INTEROP := .venv-interop
 OPENVINO := .venv-openvino
+QONNX := .venv-qonnx
 LOWEST := .venv-lowest
 CUDA := .venv-cuda
 OPENVINO_EP := .venv-openvino-ep
@@ -19,7 +20,7 @@ LINES ?= 2000
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators options docs bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -48,6 +49,9 @@ report-check: $(VENV)/ready  ## the page of --report in a browser (apt-get insta
 
 interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, by running these
 	$(INTEROP)/bin/python -m pytest tests/interop
+
+qonnx: $(QONNX)/ready  ## files in the qonnx dialect, executed by the qonnx package
+	$(QONNX)/bin/python -m pytest tests/qonnx
 
 providers: $(OPENVINO_EP)/ready  ## the tests of providers, with OpenVINO's as the second one
 	$(OPENVINO_EP)/bin/python -m pytest tests/validation/test_providers.py tests/tools/test_cuda.py
@@ -118,8 +122,7 @@ zoo-latency-openvino: $(OPENVINO)/ready  ## the same in OpenVINO; writes docs/zo
 	$(OPENVINO)/bin/python -m tests.tools.latency --for openvino
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) $(CUDA) $(OPENVINO_EP) $(DOCS) .mypy_cache .ruff_cache .pytest_cache \
-		*.egg-info build
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache *.egg-info build
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -139,6 +142,11 @@ $(DOCS)/ready: pyproject.toml
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -c '$(EXTRA)' docs > $(DOCS)/packages.txt
 	$(DOCS)/bin/python -m pip install -q --disable-pip-version-check -r $(DOCS)/packages.txt
+	touch $@
+
+$(QONNX)/ready: pyproject.toml
+	$(PYTHON) -m venv $(QONNX)
+	$(QONNX)/bin/python -m pip install -q --disable-pip-version-check -e '.[qonnx]'
 	touch $@
 
 $(LOWEST)/ready: pyproject.toml

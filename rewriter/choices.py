@@ -3,7 +3,7 @@
 from math import inf
 
 TARGETS = ("nhwc", "nchw")
-DIALECTS = ("function", "onnx", "onnxruntime")
+DIALECTS = ("function", "onnx", "onnxruntime", "onnxruntime-cuda", "qonnx")
 RUNTIMES = ("bytes", "onnxruntime", "openvino")  # whose prices there are: passes/plan/runtimes
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")

@@ -61,10 +61,12 @@ def parser() -> argparse.ArgumentParser:
                    help="default: MODEL's stem + .nhwc.onnx, .nchw.onnx; of several models a folder for all results, "
                    "which have these names there")  # fmt: skip
     how = p.add_argument_group("how to write the result")
-    how.add_argument("--dialect", choices=DIALECTS,
-                     help="write channels-last operators as model-local functions (default for nhwc), or keep to "
-                     "standard ONNX operators (onnx, default for nchw and with --for openvino), with Attention (opset "
-                     "23) as one where that is cheaper (onnxruntime, default with --for onnxruntime)")  # fmt: skip
+    how.add_argument("--dialect", type=options.dialect, metavar="NAME",
+                     help="write channels-last operators as model-local functions (function, default for nhwc), or "
+                     "keep to standard ONNX operators (onnx, default for nchw and with --for openvino), with Attention "
+                     "(opset 23) as one where that is cheaper (onnxruntime, default with --for onnxruntime), in a "
+                     f"toolchain's words ({', '.join(DIALECTS[3:])}), or in those of a FILE.toml, with --to nchw to "
+                     "read them (docs/dialects.md)")  # fmt: skip
     how.add_argument("--for", choices=RUNTIMES, default=RUNTIMES[0], dest="runtime",
                      help="whose prices the plan is the least at: bytes that Transposes move, or the time that this "
                      "runtime takes on a CPU (default: %(default)s)")  # fmt: skip
@@ -150,16 +152,19 @@ def _proof(
     with staged(result.light, outputs["--output"] if steps.write else None, args.external_data) as files:
         if steps.check:
             from rewriter.comparison import show
+            from rewriter.spelling import compared
 
-            with progress.shown(console), step("validate"):
-                outcome = _validate(args, result, files.model, checks, arrays or {})
+            with progress.shown(console), step("validate"), compared(args.model, result, files.model) as pair:
+                outcome = _validate(args, result, pair, checks, arrays or {})
             show(console, outcome, args.save_repro, args.verbose)
         if outcome is not None and outcome.fault is not None:
             _write_reports(args, result, Proof(outcome), written=False)
             raise faulty(outcome.fault)(f"{args.model}: the result {outcome.fault}; nothing was written")
         if steps.bench:
-            with progress.shown(console), step("bench"):
-                latency = _bench(args, result, files.model, checks, arrays)
+            from rewriter.spelling import compared
+
+            with progress.shown(console), step("bench"), compared(args.model, result, files.model) as pair:
+                latency = _bench(args, result, pair, checks, arrays)
             timed(console, latency)
         if steps.write:
             files.put()
@@ -202,7 +207,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     check_json(args.json)
     if args.save_repro:
         check_folder("--save-repro", args.save_repro)
-    refuse_read(outputs, [args.model, *filter(None, [args.inputs])])
+    refuse_read(outputs, [args.model, *map(Path, filter(None, [args.inputs, args.dialect]))])
     check_outputs(outputs)
     return outputs
 
@@ -210,7 +215,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
 def _validate(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
-    file: Path,
+    pair: tuple[Path, Path],
     checks: dict[str, Any],
     arrays: dict[str, Any],
 ) -> Outcome:
@@ -221,17 +226,17 @@ def _validate(
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.layouts import of_perms
 
-    models = Models(args.model, file, of_perms(result.layouts), result.stored)
+    models = Models(*pair, of_perms(result.layouts), result.stored)
     outcome = compare(args, models, checks, arrays)
     if outcome.fault is not None:
-        refuse_invalid(open_model(args.model), InputRequest(1, args.seed, checks["input_shapes"], arrays))
+        refuse_invalid(open_model(pair[0]), InputRequest(1, args.seed, checks["input_shapes"], arrays))
     return outcome
 
 
 def _bench(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
-    file: Path,
+    pair: tuple[Path, Path],
     checks: dict[str, Any],
     arrays: dict[str, Any] | None,
 ) -> list[Any]:
@@ -239,7 +244,7 @@ def _bench(
     from rewriter.validation.layouts import of_perms
 
     run = {name: checks[name] for name in ("providers", "seed", "input_shapes")}
-    return measure_latency(args.model, file, of_perms(result.layouts), inputs=arrays, **run)
+    return measure_latency(*pair, of_perms(result.layouts), inputs=arrays, **run)
 
 
 def _write_reports(args: argparse.Namespace, result: rewriter.RewriteResult, proof: Proof, written: bool) -> None:

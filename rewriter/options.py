@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rewriter.choices import PROVIDERS, number_fault
+from rewriter.choices import DIALECTS, PROVIDERS, number_fault
 from rewriter.errors import UsageError
 from rewriter.layouts import parse_choice
 from rewriter.validation.providers import provider_of
@@ -66,6 +66,13 @@ def shape(name: str, text: str) -> list[int]:
     if not all(size.isdecimal() and int(size) <= MOST_SIZE for size in text.split(",")):
         raise UsageError(f"--input-shape {name}={text}: write NAME=1,3,224,224, sizes from 0 to {MOST_SIZE:,}")
     return [int(size) for size in text.split(",")]
+
+
+def dialect(text: str) -> str:
+    """The name of a dialect, or of the file of one, which is not read yet. Raises ArgumentTypeError."""
+    if text in DIALECTS or text.endswith(".toml"):
+        return text
+    raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(DIALECTS)}, or a FILE.toml)")
 
 
 def layout(name: str, text: str) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from onnx import ModelProto
 
 from passes import dialects
 from passes.dialects.base import Dialect
+from passes.dialects.respell import Words
 from passes.ir.constants import Stored
 from passes.ir.exporter import export_model
 from passes.ir.importer import import_model
@@ -24,6 +26,7 @@ from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
 from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
+from rewriter.dialect_file import SUFFIX, dialect_of
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.blame import blaming
 from rewriter.faults.find import refuse_broken
@@ -36,6 +39,7 @@ from rewriter.report.build import make_report
 from rewriter.result import RewriteResult
 from rewriter.shapes.check import verify_model
 from rewriter.shapes.infer import infer
+from rewriter.spelling import STOOD_IN, prepare, read_spelled, runs_itself, spelled
 from rewriter.stayed import why_it_stayed
 from rewriter.steps import step
 from rewriter.validation.inputs import InputRequest
@@ -64,7 +68,9 @@ def rewrite(
 
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
-    ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes.
+    ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes;
+    ``"qonnx"``, ``"onnxruntime-cuda"`` or a ``"FILE.toml"`` are the words of a toolchain, with ``nchw`` such a file
+    those that the model may come in (docs/dialects.md); onnxruntime runs ``RewriteResult.runnable`` in their place.
     ``runtime``: whose prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that
     ``"onnxruntime"`` or ``"openvino"`` takes on a CPU; the default dialect is then the one that this runtime reads.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
@@ -80,26 +86,33 @@ def rewrite(
     of a file are not read, but for ``RewriteResult.model``: it must stay as it is until then.
     Raises UsageError (options, unreadable model) or VerificationError (a bug of a pass).
     """
-    spelled = _dialect(to, dialect, weight_layout, runtime)
+    written, words = _dialects(to, dialect, weight_layout, runtime)
     choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
-    original = _read(model, on_read, seconds)
+    original, is_read = _read(model, on_read, seconds, words)
     request = Request(
-        to, spelled, choices, recorded_layouts(original.proto), keep_io, input_shapes or {}, time_limit, runtime=runtime
+        to, written, choices, recorded_layouts(original.proto), keep_io, input_shapes or {}, time_limit, runtime=runtime
     )
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
         result = _convert(work, original, explain, graphs)
+    if is_read:
+        report = replace(result.report, notes=[*result.report.notes, STOOD_IN])
+        result = replace(result, report=report, original=light_of(original))
     if save_to is not None:
         result.save(save_to)
     return result
 
 
-def _read(model: ModelProto | str | Path, on_read: OnRead | None, seconds: dict[str, float]) -> Source:
+def _read(
+    model: ModelProto | str | Path, on_read: OnRead | None, seconds: dict[str, float], words: Words | None
+) -> tuple[Source, bool]:
+    """The model in words that we know, and whether it came in others."""
     with timed(seconds, "load"):
-        original = Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
+        opened = Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
+        original = read_spelled(opened, words)
         refuse_broken(original.proto)
-    return original
+    return original, original is not opened
 
 
 def plan_of(model: ModelProto, to: str) -> Work:
@@ -155,15 +168,20 @@ def _convert(work: Work, original: Source, explain: Sequence[str], graphs: bool)
         weights: dict[str, Stored] = {}
         result = export_model(work.graph, weights if original.path else None)  # what is in memory may change
         dialects.bring_functions(result)
+        prepare(result, work.request.dialect)
         record(result, [*inputs, *outputs])
+        final = spelled(result, work.request.dialect)
     with timed(work.seconds, "verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
         verify_model(result, contract[0], contract[1], original.proto)
+        if runs_itself(final):
+            verify_model(final, contract[0], contract[1], original.proto)
     with timed(work.seconds, "report"):
-        report = make_report(work, result, inputs, outputs, explain, graphs)
+        report = make_report(work, result, final, inputs, outputs, explain, graphs)
     stored = {**work.kept[1].stored, **work.program.ends}
-    light = LightModel(result, tuple(Weight(weights[tensor.name], original) for tensor in lacking(result.graph)))
-    return RewriteResult(light, inputs, outputs, work.plan, report, stored)
+    held = tuple(Weight(weights[tensor.name], original) for tensor in lacking(result.graph))
+    equivalent = None if runs_itself(final) else LightModel(result, held)
+    return RewriteResult(LightModel(final, held), inputs, outputs, work.plan, report, stored, equivalent)
 
 
 def evaluate(model: ModelProto) -> Sequence[Array] | None:
@@ -202,8 +220,13 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - begin
 
 
-def _dialect(to: str, dialect: str | None, weight_layout: str, runtime: str) -> Dialect:
-    """The dialect asked for. Raises UsageError if one of the options is none that there is."""
+def _dialects(to: str, dialect: str | None, weight_layout: str, runtime: str) -> tuple[Dialect, Words | None]:
+    """The dialect to be written, and the words of a file that the model may come in.
+
+    Raises UsageError if one of the options is none that there is.
+    """
+    words = dialect_of(Path(dialect)) if dialect and dialect.endswith(SUFFIX) else None
+    dialect = None if words else dialect
     for option, value, allowed in (
         ("to", to, TARGETS),
         ("dialect", dialect, (None, *dialects.DIALECTS)),
@@ -213,7 +236,9 @@ def _dialect(to: str, dialect: str | None, weight_layout: str, runtime: str) -> 
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
             raise UsageError(f"{option} is {value!r}; it must be {names}")
-    return dialects.make(dialect or prices_of(runtime).dialect or dialects.DEFAULTS[to], weight_layout)
+    if words and to == "nhwc":
+        return words(weight_layout), words
+    return dialects.make(dialect or prices_of(runtime).dialect or dialects.DEFAULTS[to], weight_layout), words
 
 
 def _check_names(work: Work) -> None:

@@ -22,6 +22,8 @@ class RewriteResult:
 
     ``light``: the model without the data of its large weights, which are read from where they are when it is written.
     ``stored``: how each value of the original's main graph is stored that is in the result under the same name.
+    ``equivalent``, ``original``: result and original in the function dialect, where onnxruntime may not run them in the
+    words of a toolchain; else ``None``.
     """
 
     light: LightModel
@@ -30,6 +32,8 @@ class RewriteResult:
     plan: Plan
     report: Report
     stored: Mapping[str, Layout]
+    equivalent: LightModel | None = None
+    original: LightModel | None = None
 
     @cached_property
     def model(self) -> ModelProto:
@@ -38,6 +42,11 @@ class RewriteResult:
         Raises UsageError if the original's files have changed since they were read.
         """
         return self.light.whole()
+
+    @cached_property
+    def runnable(self) -> ModelProto:
+        """What onnxruntime runs, and validates: the model, or its equivalent. Raises as ``model`` does."""
+        return self.model if self.equivalent is None else self.equivalent.whole()
 
     @property
     def weights(self) -> Mapping[str, Weight]:

@@ -5,11 +5,14 @@ from onnx import FunctionProto, ModelProto, helper
 from passes.dialects.base import Dialect, Spelling
 from passes.dialects.functions import FunctionDialect
 from passes.dialects.onnxruntime import OnnxRuntimeDialect
+from passes.dialects.onnxruntime_cuda import OnnxRuntimeCudaDialect
+from passes.dialects.qonnx import QonnxDialect
 from passes.dialects.standard import StandardDialect
 from passes.ir.declared import every_node_proto, opset_of
 
 DIALECTS: dict[str, type[Dialect]] = {
-    dialect.name: dialect for dialect in (FunctionDialect, StandardDialect, OnnxRuntimeDialect)
+    dialect.name: dialect
+    for dialect in (FunctionDialect, StandardDialect, OnnxRuntimeDialect, OnnxRuntimeCudaDialect, QonnxDialect)
 }
 DEFAULTS = {"nhwc": FunctionDialect.name, "nchw": StandardDialect.name}  # by target
 FUNCTION_IR_VERSION = 8

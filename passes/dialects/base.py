@@ -13,6 +13,7 @@ from onnx import FunctionProto
 from passes.layout.perm import Perm
 
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
+KERNEL_LAYOUTS = (*WEIGHT_LAYOUTS, "oihw", "ihwo", "iohw", "hwoi")  # the same, and those that only tables ask for
 
 
 class Form(NamedTuple):
@@ -87,10 +88,10 @@ def form_of(op: str, inputs: int, outputs: int, opset: int) -> Form | None:
 
 
 def kernel_perm(op: str, rank: int, weight_layout: str) -> Perm:
-    """Perm of a standard kernel (Conv: OIHW, ConvTranspose: IOHW) to ``weight_layout``."""
+    """Perm of a standard kernel (Conv: OIHW, ConvTranspose: IOHW) to ``weight_layout``, one of ``KERNEL_LAYOUTS``."""
     out, inp = (1, 0) if op == "ConvTranspose" else (0, 1)
-    spatial = range(2, rank)
-    return (out, *spatial, inp) if weight_layout == "ohwi" else (*spatial, inp, out)
+    places = {"o": (out,), "i": (inp,), "h": tuple(range(2, rank)), "w": ()}
+    return tuple(axis for letter in weight_layout for axis in places[letter])
 
 
 class Spelling(NamedTuple):
@@ -120,6 +121,10 @@ class Dialect:
 
     def spell(self, form: Form, rank: int) -> Spelling | None:
         """How it writes a form on channels-last tensors; ``None`` if it cannot."""
+        return None
+
+    def lacks(self, form: Form, rank: int, opset: int, attrs: Mapping[str, Any], dtype: Any) -> str | None:
+        """Why it cannot write a form that it spells with these attributes and elements; ``None`` if it can."""
         return None
 
     def spells(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, helper
 
-from passes.dialects.base import WEIGHT_LAYOUTS, Dialect, Form, Spelling, form_named, kernel_perm
+from passes.dialects.base import KERNEL_LAYOUTS, Dialect, Form, Spelling, form_named, kernel_perm
 from passes.layout import perm
 from passes.layout.formats import FORMATS
 from passes.layout.perm import Perm
@@ -20,7 +20,7 @@ PREFIX = "rewriter"
 
 def domain_of(rank: int, weight_layout: str) -> str:
     """The domain of the functions on images of a rank, e.g. ``rewriter.nhwc`` or ``rewriter.nhwc.hwio``."""
-    suffix = "" if weight_layout == WEIGHT_LAYOUTS[0] else f".{weight_layout}"
+    suffix = "" if weight_layout == KERNEL_LAYOUTS[0] else f".{weight_layout}"
     return f"{PREFIX}.{FORMATS[rank].name}{suffix}"
 
 
@@ -33,7 +33,7 @@ class FunctionDialect(Dialect):
         "--dialect onnx."
     )
     ranks = FORMATS
-    domains = MappingProxyType({domain_of(*key): key for key in product(FORMATS, WEIGHT_LAYOUTS)})
+    domains = MappingProxyType({domain_of(*key): key for key in product(FORMATS, KERNEL_LAYOUTS)})
     # these pass other layouts, too, or have a channels-last form in standard ONNX
     optional = (
         *("BatchNormalization", "InstanceNormalization", "GroupedInstanceNormalization", "GroupNormalization", "LRN"),
@@ -42,13 +42,13 @@ class FunctionDialect(Dialect):
 
     def spell(self, form: Form, rank: int) -> Spelling | None:
         """A call of the function that is named like the form."""
-        return _call(form, rank, self.weight_layout) if rank in FORMATS else None
+        return called(form, rank, self.weight_layout) if rank in FORMATS else None
 
     @classmethod
     def read(cls, domain: str, op: str, opset: int) -> Spelling | None:
         """What one of its functions stands for."""
         form = form_named(op, opset)
-        return None if domain not in cls.domains or form is None else _call(form, *cls.domains[domain])
+        return None if domain not in cls.domains or form is None else called(form, *cls.domains[domain])
 
     @classmethod
     def function(cls, domain: str, op: str, opset: int) -> FunctionProto | None:
@@ -77,7 +77,8 @@ class FunctionDialect(Dialect):
         )  # fmt: skip
 
 
-def _call(form: Form, rank: int, weight_layout: str) -> Spelling:
+def called(form: Form, rank: int, weight_layout: str) -> Spelling:
+    """A form as a call of its function."""
     kernel = kernel_perm(form.op, rank, weight_layout)
     return Spelling(form, rank, form.name, domain_of(rank, weight_layout), kernel)
 

@@ -67,6 +67,8 @@ def channels_last(node: Node, p: Perm, form: Form) -> Move:
     spelling = node.dialect.spell(form, len(p))
     if spelling is None:
         raise Refusal(f"standard ONNX defines {node.op} channels-first only")
+    if lack := node.dialect.lacks(form, len(p), node.opset, node.attrs, node.dtype(IN(0))):
+        raise Refusal(lack)
     first = (0, 1, *p[1:-1])
     attrs = {**spatial_attrs(node, first), **spelling.attrs}
     kernel = perm.then(first, spelling.kernel)

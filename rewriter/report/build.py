@@ -7,6 +7,7 @@ from typing import Any
 import onnx_graphsurgeon as gs
 from onnx import GraphProto, ModelProto
 
+from passes.dialects.spelled import MARK
 from passes.ir.control_flow import is_control_flow
 from passes.ir.declared import body_protos, every_graph_proto, standard_opset
 from passes.ir.graph import every_node, is_standard
@@ -30,12 +31,15 @@ TIME_LIMIT = "The planner's time limit was reached: a cheaper plan may be possib
 def make_report(
     work: Work,
     result: ModelProto,
+    written: ModelProto,
     inputs: Sequence[InterfaceValue],
     outputs: Sequence[InterfaceValue],
     names: Sequence[str],
     with_graphs: bool,
 ) -> Report:
     """The report of a rewrite that gave ``result``, with an explanation of each value in ``names``, and no times.
+
+    ``written``: the same in the words of its dialect.
 
     ``with_graphs``: whether it has both graphs, which take a while of large models.
     Raises UsageError if there is no such value.
@@ -46,14 +50,14 @@ def make_report(
     # the dearest first, those of unknown size last
     changes = sorted(plan.relayouts, key=lambda one: (one.bytes is None, -(one.bytes or 0), one.value))
     remaining = _remaining(changes, work.roles)
-    is_spelled = any(function.domain in dialect.domains for function in result.functions)
+    is_spelled = any(function.domain in dialect.domains for function in written.functions)
     return Report(
         to=work.request.to,
         dialect=dialect.name,
         changed=_changed(original, result) or flipped,
         inputs=inputs,
         outputs=outputs,
-        ops=_count_ops(original, result),
+        ops=_count_ops(original, written),
         remaining=remaining,
         causes=causes(remaining, dialect.name),
         barriers=_barriers(work.program.graph),
@@ -70,10 +74,11 @@ def make_report(
         limited=work.program.limited,
         explained=[_explained(work, name) for name in names],
         seconds=work.seconds,
-        graphs=graphs(work, result, changes) if with_graphs else NO_GRAPHS,
+        graphs=graphs(work, written, changes) if with_graphs else NO_GRAPHS,
         notes=[
             *[NOTHING_FLIPPED] * (not flipped and not work.request.keep_io),
             *[dialect.note] * is_spelled,
+            *[entry.value for entry in written.metadata_props if entry.key == MARK],
             *[RAISED.format(*opsets)] * (0 < opsets[0] < opsets[1]),
             *[TIME_LIMIT] * (not plan.optimal),
         ],

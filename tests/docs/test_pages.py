@@ -18,8 +18,9 @@ PLAIN = {name: [block for block in found if not block.title] for name, found in 
 
 
 def run(name: str, folder: Path, titled: bool) -> None:
-    """Run what can be run of a page's blocks, one after the other, in one folder that has the models."""
+    """Run what can be run of a page's blocks, one after the other, in one folder that has the models, and what lies beside pages."""
     shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns("zoo", "full", "*.py"))
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.md", "images"))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
     for block in (block for block in PAGES[name] if block.runs and bool(block.title) == titled):

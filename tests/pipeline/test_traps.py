@@ -10,7 +10,7 @@ from onnx import ModelProto
 from passes.layout import perm
 from tests.support.engines import default, disabled
 from tests.support.graphs import INT64, Array, conv, converted, count, dims, graph, ints, model, node, random, value
-from tests.support.modes import DIRECTIONS, MODES, check_same, check_valid, convert, names_and_results
+from tests.support.modes import DIRECTIONS, MODES, WAYS, check_same, check_valid, convert, names_and_results
 
 IMAGE = (2, 3, 5, 7)
 KERNEL = random(3, 3, 3, 3)
@@ -22,7 +22,7 @@ def hold(a_model: ModelProto, feeds: dict[str, Any] | None = None, seeds: int = 
     fed = feeds or {name: random(*shape) for name, shape in shapes.items()}
     wanted = disabled(a_model, fed)
     for mode in MODES:
-        for seed in range(1 if mode in DIRECTIONS else seeds):
+        for seed in range(1 if mode in WAYS else seeds):
             made = convert(a_model, mode, seed)
             check_valid(made, a_model)
             for engine in (disabled, default):

@@ -29,9 +29,11 @@ from tests.rules.cases import Array, Case
 from tests.support.edges import NUMBERS_ONLY
 from tests.support.engines import Engine, disabled, reference
 from tests.support.stages import to_graph, to_model
+from tests.support.words import words
 
 FUNCTIONS = dialects.make("function")
-DIALECTS = (FUNCTIONS, dialects.make("function", weight_layout="hwio"), dialects.make("onnx"))
+HWIO = dialects.make("function", weight_layout="hwio")
+DIALECTS = (FUNCTIONS, HWIO, dialects.make("onnx"), words("ihwo")())
 
 # Two oracles, each but for what it lacks or gets wrong (before the opset named)
 EVER = 99

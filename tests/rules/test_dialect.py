@@ -118,7 +118,7 @@ def test_domains_parse_back(rank: int, weights: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "domain", ["", "ai.onnx", "rewriter", "rewriter.nchw", "rewriter.nhwc.oihw", "com.ms.internal.nhwc", "my.nhwc"]
+    "domain", ["", "ai.onnx", "rewriter", "rewriter.nchw", "rewriter.nhwc.hiwo", "com.ms.internal.nhwc", "my.nhwc"]
 )
 def test_other_domains_are_not_ours(domain: str) -> None:
     assert dialects.read(domain, "Conv", 13) is None

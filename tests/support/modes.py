@@ -43,7 +43,8 @@ DIRECTIONS = {
     "nhwc onnxruntime": ("nhwc", "onnxruntime"),
     "nchw": ("nchw", "onnx"),
 }
-MODES = (*DIRECTIONS, "forced function", "forced onnx")
+WAYS = {**DIRECTIONS, "nhwc qonnx": ("nhwc", "qonnx")}
+MODES = (*WAYS, "forced function", "forced onnx")
 MOST_PERMS = 5  # rank up to which all perms are listed
 KINDS = ("without barrier", "with barrier", "not applicable")
 
@@ -67,8 +68,8 @@ class Converted:
 
 def convert(model: ModelProto, mode: str, seed: int) -> Converted:
     """The model converted in one of ``MODES``; ``seed`` decides what ``forced`` forces."""
-    if mode in DIRECTIONS:
-        to, dialect = DIRECTIONS[mode]
+    if mode in WAYS:
+        to, dialect = WAYS[mode]
         result = rewrite(model, to, dialect=dialect)
         layouts = {name: permuted(p) for name, p in result.layouts.items()}
         return Converted(result.model, layouts, _kind(result.report.changed, len(result.report.remaining)))

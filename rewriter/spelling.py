@@ -1,0 +1,100 @@
+"""Models in the words of a toolchain, in place of those that onnxruntime runs, and back.
+
+What onnxruntime does not run is proved by its equivalent in the function dialect: both are written from one plan, the
+one is validated, and the other, read back, must be the same, node by node.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from onnx import ModelProto, helper
+
+from passes import dialects
+from passes.dialects.base import Dialect
+from passes.dialects.respell import Words, complete, has_words, mistaken, respell, unspell
+from passes.dialects.spelled import MARK, SpelledDialect
+from rewriter.errors import UsageError, refused
+from rewriter.files.light import LightModel
+from rewriter.files.source import Source
+from rewriter.files.writer import staged
+from rewriter.result import RewriteResult
+
+STOOD_IN = (
+    "The model came in the words of a toolchain: what the result is compared with is its equivalent in the function "
+    "dialect."
+)
+
+
+def read_spelled(source: Source, words: Words | None) -> Source:
+    """A model in the function dialect that came in these words, or in those of a dialect of this tool's own.
+
+    The same source, if it did not; weights stay where they are, and a model that is given in memory as it is.
+    """
+    own = [dialect for dialect in dialects.DIALECTS.values() if issubclass(dialect, SpelledDialect)]
+    known = [each for each in (words, *own) if each is not None and has_words(source.proto, each)]
+    proto = _copy(source.proto) if known else source.proto
+    found = [unspell(proto, each) for each in known]
+    if not any(found):
+        return source
+    kept = {entry.key: entry.value for entry in proto.metadata_props if entry.key != MARK}
+    helper.set_model_props(proto, kept)
+    dialects.bring_functions(proto)
+    return Source(proto, source.path, source.stamps)
+
+
+def prepare(model: ModelProto, dialect: Dialect) -> None:
+    """Give a result in the function dialect the attributes that the words of its dialect want."""
+    if isinstance(dialect, SpelledDialect):
+        complete(model, type(dialect))
+
+
+def spelled(model: ModelProto, dialect: Dialect) -> ModelProto:
+    """A result, which is ``prepare``d, in the words of its dialect; the same, if that has none.
+
+    Raises UsageError where one of them would mean something else to who reads them, VerificationError where we would.
+    """
+    if not isinstance(dialect, SpelledDialect):
+        return model
+    words, result = type(dialect), _copy(model)
+    if name := mistaken(model, words):
+        raise UsageError(f"node {name!r} stays channels-first, which the dialect {words.name} has no other name for")
+    respell(result, words)
+    dialects.bring_functions(result)
+    if result.graph == model.graph:
+        return model
+    if mark := words.mark():
+        result.metadata_props.add(key=MARK, value=mark)
+    again = _copy(result)
+    unspell(again, words)
+    if again.graph != model.graph:
+        raise refused(f"in the words of {words.name} the model is read back as another")
+    return result
+
+
+def runs_itself(model: ModelProto) -> bool:
+    """Whether onnxruntime runs a result as it is written, so that no other need be proved in its place."""
+    return all(entry.key != MARK for entry in model.metadata_props)
+
+
+@contextmanager
+def compared(original: Path, result: RewriteResult, written: Path) -> Iterator[tuple[Path, Path]]:
+    """The files by which a rewrite is proved: those of the original and of the result, or of their equivalents."""
+    with _stand_in(result.original, original) as one, _stand_in(result.equivalent, written) as other:
+        yield one, other
+
+
+@contextmanager
+def _stand_in(model: LightModel | None, file: Path) -> Iterator[Path]:
+    """``file``, or a temporary one of the ``model`` that stands in for it."""
+    if model is None:
+        yield file
+        return
+    with staged(model, None) as files:
+        yield files.model
+
+
+def _copy(model: ModelProto) -> ModelProto:
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    return copy
