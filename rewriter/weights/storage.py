@@ -79,16 +79,25 @@ class Storage:
 
     def layout(self, use: Use) -> Layout:
         """How a constant is stored for its reader; as it is, if that makes a sequence of features, no image."""
-        layout = self.moves[id(use.node)].inputs[use.number]
-        roles = self.work.roles.get(use.node.outputs[0].name, "")
-        makes_sequence = len(roles) == SEQUENCE_RANK and image(roles) is None and use.node.op not in LINEAR
+        return self._of_images(self.moves[id(use.node)].inputs[use.number], use.node, len(use.constant.shape))
+
+    def around(self, node: gs.Node, number: int | None) -> Layout:
+        """How an input of a node is stored for it, or (``None``) what it makes; of unknown rank, natural."""
+        move = self.moves[id(node)]
+        layout = move.outputs[0] if number is None else move.inputs[number]
+        return self._of_images(layout, node, len(layout.stored))
+
+    def _of_images(self, layout: Layout, node: gs.Node, rank: int) -> Layout:
+        """As far as images are concerned."""
+        roles = self.work.roles.get(node.outputs[0].name, "")
+        makes_sequence = len(roles) == SEQUENCE_RANK and image(roles) is None and node.op not in LINEAR
         if layout == ANY or makes_sequence:
-            return natural(len(use.constant.shape))
+            return natural(rank)
         if not self._swaps:
             return image_part(layout, self._shuffles)
         to = self.work.request.to
         if to == "nchw" and not self.flips:
-            return natural(len(use.constant.shape))
+            return natural(rank)
         return image_part(with_space_in_order(layout, to), self._shuffles)
 
     def tensor(self, use: Use) -> Tensor:
