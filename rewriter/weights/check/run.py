@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,12 @@ from onnx import ModelProto
 from rewriter.errors import ResultDiffers, UsageError
 from rewriter.steps import step
 from rewriter.validation.compare import RTOL
-from rewriter.weights.check.record import Entry, NotRun, Weights
+from rewriter.weights.check.record import NotRun, Weights
 from rewriter.weights.check.values import values_of
 from rewriter.weights.checked import Checked
 from rewriter.weights.ends import End, Ends
 from rewriter.weights.extras import needed
+from rewriter.weights.inputs import load_model
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export, LayerEntry
 from rewriter.weights.tflite_file import quiet_stderr
@@ -47,21 +49,22 @@ ROWS = {
 }
 
 
-def check_weights(export: Export, model: ModelProto, *, seed: int = SEED) -> Export:
+def check_weights(export: Export, model: ModelProto | str | Path, *, seed: int = SEED) -> Export:
     """The export, its manifest with what was ``checked``.
 
-    ``model``: the one whose weights these are. Of every layer the input is onnxruntime's, in one run on random inputs
-    of ``seed``, in the target's layout; it is made from the tensors and the manifest's record alone, and runs in
-    float64 where the framework does. Errors count as fractions of its scale: the largest magnitude that it gives.
+    ``model``: the one whose weights these are, or its file. Of every layer the input is onnxruntime's, in one run on
+    random inputs of ``seed``, in the target's layout; it is made from the tensors and the manifest's record alone, and
+    runs in float64 where the framework does. Errors are fractions of its scale: the largest magnitude that it gives.
     Raises ResultDiffers if a layer differs by more than its type's noise (float32: 1e-4), or the framework refuses it;
     UsageError without the framework; CouldNotValidate if the model does not run.
     """
+    proto = model if isinstance(model, ModelProto) else load_model(Path(model))
     row, framework = framework_of(export.manifest.target)
     layers = export.manifest.layers
     around = [entry.ends for entry in layers.values() if isinstance(entry.ends, Ends)]
     names = [name for ends in around for name in (ends.reads.name, ends.gives.name, *ends.zeros)]
-    values = values_of(model, names, seed)
-    run = _Run(export, values, row, framework.layer)
+    values = values_of(proto, names, seed)
+    run = _Run(export, values, row, framework)
     checked = Checked(row.label, framework.version(), seed, {}, {})
     for name, entry in layers.items():
         try:
@@ -85,12 +88,10 @@ def framework_of(target: str) -> tuple[Row, Any]:
 
 
 class _Run:
-    """``layer`` of a framework, on the values of a model."""
+    """The layers of an export in a framework (a file of this folder), on the values of a model."""
 
-    def __init__(
-        self, export: Export, values: dict[str, Array], row: Row, layer: Callable[[Array, Entry, Weights], Array]
-    ) -> None:
-        self.values, self.row, self.layer = values, row, layer
+    def __init__(self, export: Export, values: dict[str, Array], row: Row, framework: Any) -> None:
+        self.values, self.row, self.framework = values, row, framework
         tensors = {name: self._wide(array) for name, array in export.tensors.items()}
         self.weights = Weights(tensors, json.loads(export.manifest.dumps()))  # as a user reads it: lists, no tuples
 
@@ -98,8 +99,7 @@ class _Run:
         """Of a layer, as a fraction of its scale. Raises NotRun, and ResultDiffers beyond the tolerance."""
         if isinstance(entry.ends, str):
             raise NotRun(entry.ends)
-        told = self.weights.manifest["layers"][name]
-        if reason := next(reasons(entry), None):
+        if reason := next(self._reasons(entry), None):
             raise NotRun(reason)
         for state in entry.ends.zeros:
             if state not in self.values or self.values[state].any():
@@ -109,20 +109,29 @@ class _Run:
             raise NotRun("it reads nothing but zeros on these inputs")
         if not np.isfinite(expected).all():
             raise NotRun("it gives numbers that are not finite on these inputs")
-        found = self._found(name, told, self._wide(x))
+        found = self._found(name, self._wide(x))
         allowed = max(TOLERANCE.get(dtype, LEAST) for dtype in (expected.dtype, self.row.dtype))
         return compared(f"{name} in {self.row.label}", expected, found, allowed)
 
-    def _found(self, name: str, told: Entry, x: Array) -> Array:
+    def _found(self, name: str, x: Array) -> Array:
         """What the framework gives. Raises NotRun, and ResultDiffers where it refuses the layer."""
         try:
             with quiet_stderr():
-                return self.layer(x, told, self.weights)
+                return np.asarray(self.framework.layer(x, self.weights.manifest["layers"][name], self.weights))
         except NotRun:
             raise
         except Exception as error:  # frameworks' errors have no narrower base
             short = " ".join(str(error).split())[:200]
             raise ResultDiffers(f"--check: {self.row.label} refuses the layer {name} as exported ({short})") from error
+
+    def _reasons(self, entry: LayerEntry) -> Iterator[str]:
+        """Why the record alone makes no layer."""
+        if entry.kind not in self.framework.LAYERS:
+            yield f"--check does not know how {self.row.label} makes it"
+        if "quantization" in entry.settings:
+            yield "its weights stay integers"
+        if "note" in entry.settings:
+            yield entry.settings["note"]
 
     def _value(self, end: End) -> Array:
         """In the target's layout."""
@@ -136,14 +145,6 @@ class _Run:
     def _wide(self, array: Array) -> Array:
         """Floats as the framework computes with them."""
         return array.astype(self.row.dtype) if array.dtype in RTOL else array
-
-
-def reasons(entry: LayerEntry) -> Iterator[str]:
-    """Why the record alone makes no layer."""
-    if "quantization" in entry.settings:
-        yield "its weights stay integers"
-    if "note" in entry.settings:
-        yield entry.settings["note"]
 
 
 def compared(layer: str, expected: Array, found: Array, allowed: float) -> float:

@@ -29,9 +29,9 @@ WEIGHTS_INPUTS = {
     BUILTIN.GATHER: 0,
     BUILTIN.PRELU: 1,
 }
-NO_OPERATOR = ("batch_norm", "layer_norm", "group_norm", "instance_norm")
 
 Build = Callable[[Any], Any]
+Arrays = dict[str, Array]
 
 
 def version() -> str:
@@ -41,43 +41,45 @@ def version() -> str:
 
 def layer(x: Array, entry: Entry, weights: Weights) -> Array:
     """What any one layer of the manifest makes of ``x``. Raises NotRun."""
-    if entry["kind"] in NO_OPERATOR:
-        raise NotRun("TFLite has no operator for it")
-    given = weights.of(entry)
-    if entry["kind"] in ("average_pool", "max_pool"):
-        if len(entry["strides"]) == 3:
-            raise NotRun("TFLite has no 3-D pools")
-        return run(lambda x: tf_pool(x, entry, {}), x)
-    if entry["kind"] == "embedding":
-        table = given["params"]
-        return run(lambda x: tf.gather(noise(table.shape), x), x, table)
-    if entry["kind"] == "prelu":
-        return prelu(x, given["alpha"])
-    if entry["kind"] == "dense":
-        return dense(x, entry, given)
-    return convolved(x, entry, given["filter"]) + given.get("bias", np.float32(0))
+    return LAYERS[entry["kind"]](x, entry, weights.of(entry))
 
 
-def prelu(x: Array, alpha: Array) -> Array:
+def none(x: Array, entry: Entry, given: Arrays) -> Array:
+    raise NotRun("TFLite has no operator for it")
+
+
+def pool(x: Array, entry: Entry, _: Arrays) -> Array:
+    if len(entry["strides"]) == 3:
+        raise NotRun("TFLite has no 3-D pools")
+    return run(lambda x: tf_pool(x, entry, {}), x)
+
+
+def embedding(x: Array, _: Entry, given: Arrays) -> Array:
+    table = given["params"]
+    return run(lambda x: tf.gather(noise(table.shape), x), x, table)
+
+
+def prelu(x: Array, _: Entry, given: Arrays) -> Array:
     """The converter makes one operator of these, whose slopes have as many axes as an example."""
-    alpha = alpha.reshape([1] * (x.ndim - 1 - alpha.ndim) + list(alpha.shape))
+    slopes = given["alpha"]
+    alpha = slopes.reshape([1] * (x.ndim - 1 - slopes.ndim) + list(slopes.shape))
     return run(lambda x: tf.nn.relu(x) + noise(alpha.shape) * tf.nn.relu(-x), x, alpha)
 
 
-def dense(x: Array, entry: Entry, given: dict[str, Array]) -> Array:
+def dense(x: Array, entry: Entry, given: Arrays) -> Array:
     """Without a bias: that, and factors, are applied to the result."""
     kernel, bias = given["filter"], given.get("bias", np.float32(0))
-    flat = (x.T if entry.get("transpose_input") else x).reshape(-1, kernel.shape[1])
-    y = run(lambda x: tf.matmul(x, noise(kernel.shape[::-1])), flat, kernel)
+    rows = x.T if entry.get("transpose_input") else x
+    y = run(lambda x: tf.matmul(x, noise(kernel.shape[::-1])), rows.reshape(-1, kernel.shape[1]), kernel)
     y = np.float32(entry.get("alpha", 1)) * y + np.float32(entry.get("beta", 1)) * bias
-    return y if entry.get("transpose_input") else y.reshape(*x.shape[:-1], -1)
+    return y.reshape(*rows.shape[:-1], -1)
 
 
-def convolved(x: Array, entry: Entry, kernel: Array) -> Array:
-    """Without the bias."""
+def convolved(x: Array, entry: Entry, given: Arrays) -> Array:
+    """The bias is added to the result."""
     if entry["kind"] == "conv_transpose" and (entry["groups"] > 1 or max(entry["dilations"]) > 1):
         raise NotRun("TFLite's TRANSPOSE_CONV has neither groups nor dilations")
-    flat = x.ndim == 3
+    kernel, flat = given["filter"], x.ndim == 3
     wide = np.expand_dims(x, 1) if flat else x
     dims = wide.ndim - 2
     if dims == 3 and entry["groups"] > 1:
@@ -87,7 +89,8 @@ def convolved(x: Array, entry: Entry, kernel: Array) -> Array:
     y = np.squeeze(y, 1) if flat else y
     for axis, (before, after) in enumerate(entry.get("crop", []), 1):
         y = np.take(y, range(before, y.shape[axis] - after), axis)
-    return np.pad(y, entry["pad"]) if entry["kind"] == "conv_transpose" and "pad" in entry else y
+    y = np.pad(y, entry["pad"]) if entry["kind"] == "conv_transpose" and "pad" in entry else y
+    return y + given.get("bias", np.float32(0))
 
 
 def tf_shape(kind: str, shape: tuple[int, ...], dims: int, channels: int) -> tuple[int, ...]:
@@ -173,3 +176,19 @@ def with_kernel(file: bytes, kernel: Array) -> bytes:
     builder = flatbuffers.Builder(len(file))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+LAYERS: dict[str, Callable[[Array, Entry, Arrays], Array]] = {
+    "conv": convolved,
+    "depthwise_conv": convolved,
+    "conv_transpose": convolved,
+    "average_pool": pool,
+    "max_pool": pool,
+    "dense": dense,
+    "batch_norm": none,
+    "layer_norm": none,
+    "group_norm": none,
+    "instance_norm": none,
+    "prelu": prelu,
+    "embedding": embedding,
+}
