@@ -14,7 +14,7 @@ class VerificationError(RewriterError):
 
 
 class ResultDiffers(RewriterError):
-    """Onnxruntime computes something else from the rewritten model than from the original (exit code 1)."""
+    """Onnxruntime gives something else for the rewritten model, or a framework for exported weights (exit code 1)."""
 
 
 class DoesNotRun(RewriterError):

@@ -13,6 +13,7 @@ from rewriter.weights.frameworks import TARGETS
 from rewriter.weights.padding import conv_padding, conv_transpose_padding, pool_padding
 
 if TYPE_CHECKING:
+    from rewriter.weights.check.run import check_weights
     from rewriter.weights.export import export_weights
     from rewriter.weights.files import read_weights, save_weights
     from rewriter.weights.letters import convert_layout, flatten_order
@@ -22,6 +23,7 @@ else:
     __getattr__ = names_from(
         __name__,
         {
+            "rewriter.weights.check.run": ("check_weights",),
             "rewriter.weights.export": ("export_weights",),
             "rewriter.weights.files": ("read_weights", "save_weights"),
             "rewriter.weights.letters": ("convert_layout", "flatten_order"),
@@ -36,6 +38,7 @@ __all__ = [
     "LayerEntry",
     "Manifest",
     "Tensor",
+    "check_weights",
     "conv_padding",
     "conv_transpose_padding",
     "convert_layout",

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rewriter.command import OK, add_verbosity, finished
+from rewriter.errors import UsageError
 from rewriter.weights.frameworks import ALIASES, FRAMEWORKS, TARGETS
 
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
@@ -19,8 +20,9 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m rewriter.weights",
         description="Write the weights of an ONNX or TFLite model in the layout of another framework, and a manifest "
         "that says what was done to each and what padding each layer needs there.",
-        epilog="exit codes: 0 written; else nothing is: 2 bad usage, unreadable, broken or unsupported model; 4 an "
-        "internal error, or the end of a process that aborted, hung or ran out of memory; 130 interrupted.",
+        epilog="exit codes: 0 written; else nothing is: 1 --check found a layer that differs; 2 bad usage, unreadable, "
+        "broken or unsupported model; 3 --check could not run the model; 4 an internal error, or the end of a process "
+        "that aborted, hung or ran out of memory; 130 interrupted.",
     )
     p.add_argument("model", metavar="MODEL", type=Path, help="an .onnx file, or a .tflite one (extra: tflite)")
     p.add_argument("--for", dest="target", required=True, choices=TARGETS, type=lambda name: ALIASES.get(name, name),
@@ -37,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
                    "for all that is in them")  # fmt: skip
     p.add_argument("--keep-quantized", action="store_true",
                    help="leave integers as they are, their scales in the manifest, not real numbers")  # fmt: skip
+    p.add_argument("--check", action="store_true",
+                   help="run each layer, as exported, in the target's framework, which must be installed, and compare "
+                   "it with onnxruntime")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
     add_verbosity(p)
@@ -52,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     """Export and write. All but the parser is imported here: ``--help`` must not wait for it."""
     from rewriter.files.outputs import check_outputs, refuse_read
     from rewriter.report.text import plain_console, wrote
-    from rewriter.weights import export_weights, save_weights
+    from rewriter.weights import check_weights, export_weights, save_weights
+    from rewriter.weights.check.text import checked_text
     from rewriter.weights.files import writer
     from rewriter.weights.inputs import load_model, read_names
     from rewriter.weights.text import exported
@@ -61,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     output = args.output or args.model.with_name(f"{args.model.stem}.{args.target}.safetensors")
     writer(output, args.target)
     outputs = {"--output": output, "the manifest": output.with_suffix(".json")}
+    if args.check and args.checkpoint:
+        raise UsageError("--check compares with the model's own weights, which --checkpoint replaces: leave one out")
     read = [path for path in (args.model, args.checkpoint, args.names) if path is not None]
     refuse_read(outputs, read)
     check_outputs(outputs)
@@ -69,7 +77,11 @@ def run(args: argparse.Namespace) -> int:
     options = {option: getattr(args, option) for option in (*(option for _, option, _ in OPTIONS), "keep_quantized")}
     given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **options}
     export = export_weights(model, args.target, **given)
+    if args.check:
+        export = check_weights(export, model)
     exported(console, args.model, export, args.verbose)
+    if export.manifest.checked:
+        checked_text(console, export.manifest.checked, args.verbose)
     manifest = save_weights(export, output)
     wrote(console, output, f", and {manifest.name} with all of this beside it.")
     return OK

@@ -19,6 +19,7 @@ from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.pipeline import plan_of
 from rewriter.weights import recurrent
+from rewriter.weights.around import ends_of, ends_of_recurrent
 from rewriter.weights.checkpoint import with_checkpoint
 from rewriter.weights.checkpoint_files import read_checkpoint
 from rewriter.weights.exporters import folded_note
@@ -129,7 +130,9 @@ class _Exporter:
         if quantization := self._quantization(parameters):
             settings["quantization"] = quantization
         self.manifest.notes.extend(notes)
-        self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings)
+        lost = next((names[place] for place in layer.computed if place not in layer.parameters), None)
+        ends = ends_of(layer, self.storage, lost)
+        self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings, ends=ends)
         return name
 
     def _recurrent(self, node: gs.Node) -> str | None:
@@ -149,7 +152,8 @@ class _Exporter:
             tensor = recurrent.written(use, key, self.framework)
             held[key] = self._add(replace(tensor, layer=name, parameter=key, collection=collection), use)
         self.manifest.notes.extend(f"{name}: {note}" for note in recurrent.notes(node, target))
-        self.manifest.layers[name] = LayerEntry(node.op.lower(), node.op, held, recurrent.settings(node, target))
+        settings, ends = recurrent.settings(node, target), ends_of_recurrent(node, target)
+        self.manifest.layers[name] = LayerEntry(node.op.lower(), node.op, held, settings, ends=ends)
         return name
 
     def _operands(self, node: "gs.Node | Coupling") -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from rewriter.errors import UsageError
 
 
-def needed(module: str, extra: str, path: Path) -> Any:
-    """The module that reads or writes ``path``. Raises UsageError, which says what to install, without it."""
+def needed(module: str, extra: str, path: Path | str) -> Any:
+    """The module that ``path`` or an option needs. Raises UsageError, which says what to install, without it."""
     try:
         return import_module(module)
     except ImportError as error:

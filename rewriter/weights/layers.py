@@ -41,13 +41,17 @@ Compute = Callable[[gs.Tensor], gs.Constant | None]
 @dataclass(frozen=True)
 class Layer:
     """``parameters`` by their place in ``framework.parameter_names``; those of ``computed`` are no constants, but may
-    be made of constants only."""
+    be made of constants only. ``reads`` and ``gives``: an input of another node, and the node that makes the result,
+    where those of ``node`` are not the layer's; ``channels``: their axis there."""
 
     kind: str
     node: gs.Node
     parameters: Mapping[int, Use]
     computed: Mapping[int, gs.Tensor]
     told: Settings = field(default_factory=dict)
+    reads: tuple[gs.Node, int] | None = None
+    gives: gs.Node | None = None
+    channels: int = 1
 
     @property
     def name(self) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from rewriter.interface import InterfaceValue
 from rewriter.version import __version__
+from rewriter.weights.checked import Checked
+from rewriter.weights.ends import Ends
 from rewriter.weights.letters import Array
 from rewriter.weights.transform import TensorTransform
 
@@ -54,7 +56,8 @@ class Tensor:
 class LayerEntry:
     """One layer: its kind, which tensor is which of its parameters, and its settings in the target's terms.
 
-    ``after``: the layers whose results it reads, with no other layer between.
+    ``after``: the layers whose results it reads, with no other layer between. ``ends``: the values around it in the
+    model, by which it can be checked, or why it cannot; in no file.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class LayerEntry:
     parameters: dict[str, str]
     settings: Mapping[str, Any]
     after: tuple[str, ...] = ()
+    ends: Ends | str = "it is no layer of the graph"
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""
@@ -81,6 +85,7 @@ class Manifest:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     layers: dict[str, LayerEntry] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    checked: Checked | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""
@@ -93,6 +98,7 @@ class Manifest:
             "layers": {name: layer.to_json() for name, layer in self.layers.items()},
             "tensors": {name: tensor.to_json() for name, tensor in self.tensors.items()},
             "notes": self.notes,
+            **({"checked": self.checked.to_json()} if self.checked else {}),
         }
 
     def dumps(self, *, lines: bool = False) -> str:

@@ -49,12 +49,14 @@ def of_groups(node: gs.Node, readers: "Counter[str]", find: Find) -> Layer | Non
     if any(use is None or (use.values != 1 - i).any() for i, use in enumerate(own)):
         return None
     parameters: dict[int, Use] = {}
+    gives = result.inputs[0]
     for place, op in enumerate(("Mul", "Add")):
         use, reader = by_channel(result, op, find)
         if use is None or reader is None:
             break
-        parameters[place], result = use, reader.outputs[0]
-    return Layer("group_norm", node, parameters, {}, {"groups": groups})
+        parameters[place], result, gives = use, reader.outputs[0], reader
+    reads = None if parts is None else (parts[0], 0)
+    return Layer("group_norm", node, parameters, {}, {"groups": groups}, reads, gives)
 
 
 def by_channel(tensor: gs.Tensor, op: str, find: Find) -> tuple[Use | None, gs.Node | None]:
@@ -97,12 +99,25 @@ def of_moments(scaled: gs.Node, find: Find) -> Layer | None:
     adds = only(means[0].outputs[0], "Add")
     betas = [use for add in adds for i in (0, 1) if (use := find(add, i)) is not None]
     mean = next(t for t in means[0].inputs if maker(t, "Neg"))
-    (x,) = (t for t in values[0].inputs if t is not scaled.outputs[0])
+    (place,) = (i for i, t in enumerate(values[0].inputs) if t is not scaled.outputs[0])
+    x = values[0].inputs[place]
     found = kind_of(x.shape, mean.shape, uses[0].shape)
     if found is None or len(betas) != 1:
         return None
     kind, settings = found
-    return Layer(kind, scaled, {0: uses[0], 1: betas[0]}, {}, {"epsilon": numbers(epsilon[0])[0], **settings})
+    told = {"epsilon": numbers(epsilon[0])[0], **settings}
+    reads, gives = around_groups(kind, (values[0], place), only(adds[0].outputs[0], "Add"))
+    return Layer(kind, scaled, {0: uses[0], 1: betas[0]}, {}, told, reads, gives, channels=-1)
+
+
+def around_groups(
+    kind: str, reads: tuple[gs.Node, int], adds: Sequence[gs.Node]
+) -> tuple[tuple[gs.Node, int], gs.Node | None]:
+    """What such a normalisation reads and gives: of groups, what is before and behind their Reshapes."""
+    if kind != "group_norm" or not adds:
+        return reads, next(iter(adds), None)
+    before, behind = maker(reads[0].inputs[reads[1]], "Reshape"), only(adds[0].outputs[0], "Reshape")
+    return (reads if before is None else (before, 0)), next(iter(behind), None)
 
 
 def kind_of(

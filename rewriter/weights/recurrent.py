@@ -114,17 +114,22 @@ def settings(node: gs.Node, target: str) -> Settings:
     return told | ({"reset_after": after} if (target, node.op) == ("tensorflow", "GRU") else {})
 
 
-def notes(node: gs.Node, target: str) -> Iterator[str]:
-    """What frameworks' layers do otherwise."""
-    unusual = [key for key, usual in USUAL.items() if node.attrs.get(key, usual) != usual]
+def unusual(node: gs.Node, target: str) -> list[str]:
+    """What it has that no layer of the framework has."""
+    found = [key for key, usual in USUAL.items() if node.attrs.get(key, usual) != usual]
     wanted = ACTIVATIONS[node.op]
     if node.attrs.get("activations") not in (None, wanted, wanted * 2):
-        unusual.append("activations")
+        found.append("activations")
     if len(node.inputs) > PEEPHOLES and node.inputs[PEEPHOLES].name:
-        unusual.append("peepholes")
+        found.append("peepholes")
     if node.op == "GRU" and target != "tensorflow" and not node.attrs.get("linear_before_reset"):
-        unusual.append("linear_before_reset = 0")
-    if unusual:
-        yield f"its {', '.join(unusual)}: no layer of {target} has these"
+        found.append("linear_before_reset = 0")
+    return found
+
+
+def notes(node: gs.Node, target: str) -> Iterator[str]:
+    """What frameworks' layers do otherwise."""
+    if found := unusual(node, target):
+        yield f"its {', '.join(found)}: no layer of {target} has these"
     if target == "pytorch" and node.attrs.get("direction") == "reverse":
         yield "it runs backwards only: reverse the sequence before and behind the layer"

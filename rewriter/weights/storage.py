@@ -56,6 +56,7 @@ class Storage:
         self._swaps = any(map(self._is_swapped, self.layers))
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
+        self._shuffles |= {order for node in self.nodes for order in self._head_orders(node)}
 
     def computed(self, tensor: gs.Tensor) -> gs.Constant | None:
         """What the graph makes of constants only; under the name of the one weight that it only reshapes."""
@@ -79,16 +80,23 @@ class Storage:
 
     def layout(self, use: Use) -> Layout:
         """How a constant is stored for its reader; as it is, if that makes a sequence of features, no image."""
-        layout = self.moves[id(use.node)].inputs[use.number]
-        roles = self.work.roles.get(use.node.outputs[0].name, "")
-        makes_sequence = len(roles) == SEQUENCE_RANK and image(roles) is None and use.node.op not in LINEAR
-        if layout == ANY or makes_sequence:
-            return natural(len(use.constant.shape))
+        return self._of_images(self.moves[id(use.node)].inputs[use.number], use.node, len(use.constant.shape))
+
+    def around(self, node: gs.Node, number: int | None) -> Layout:
+        """How an input of a node is stored for it, or (``None``) what it makes; of unknown rank, natural."""
+        move = self.moves[id(node)]
+        layout = move.outputs[0] if number is None else move.inputs[number]
+        return self._of_images(layout, node, len(layout.stored))
+
+    def _of_images(self, layout: Layout, node: gs.Node, rank: int) -> Layout:
+        """As far as images are concerned."""
+        if layout == ANY or (self._makes_sequence(node) and node.op not in LINEAR):
+            return natural(rank)
         if not self._swaps:
             return image_part(layout, self._shuffles)
         to = self.work.request.to
         if to == "nchw" and not self.flips:
-            return natural(len(use.constant.shape))
+            return natural(rank)
         return image_part(with_space_in_order(layout, to), self._shuffles)
 
     def tensor(self, use: Use) -> Tensor:
@@ -127,6 +135,18 @@ class Storage:
         move = self.image_move(layer)
         p = None if move is None else move.inputs[0].axis_perm
         return p is not None and p not in (perm.identity(len(p)), perm.channels_last(len(p)))
+
+    def _makes_sequence(self, node: "gs.Node | Coupling") -> bool:
+        """Whether its result is a sequence of features, and no image."""
+        roles = self.work.roles.get(node.outputs[0].name, "")
+        return len(roles) == SEQUENCE_RANK and image(roles) is None
+
+    def _head_orders(self, node: "gs.Node | Coupling") -> Iterator[Layout]:
+        """Orders in which the plan has a product give a sequence's features: those of heads, which no target moves."""
+        if node.op in LINEAR and self._makes_sequence(node):
+            layout = self.moves[id(node)].outputs[0]
+            for axis in layout.lengths():
+                yield from parts_in(layout.along(axis))
 
     def _channel_orders(self, layer: Layer) -> Iterator[Layout]:
         """Orders in which the plan reads or writes an image's channels, to spare a shuffle: the target shuffles."""

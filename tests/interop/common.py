@@ -3,9 +3,9 @@
 import io
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,25 +14,12 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from rewriter.weights import export_weights, read_weights, save_weights
+from rewriter.weights.check.record import Weights
 from tests.support.engines import default
 
 Array = NDArray[Any]
 TOLERANCE = 1e-5  # of the largest absolute value of the original's output
 largest: dict[str, float] = {}  # error, by file of tests; printed at the end
-
-
-class Weights(NamedTuple):
-    """What a file says, and nothing else: tensors by name, and the manifest."""
-
-    tensors: dict[str, Array]
-    manifest: dict[str, Any]
-
-    def layers(self, kind: str | None = None) -> list[dict[str, Any]]:
-        return [layer for layer in self.manifest["layers"].values() if kind in (None, layer["kind"])]
-
-    def of(self, layer: Mapping[str, Any]) -> dict[str, Array]:
-        """A layer's parameters, by what the target calls them."""
-        return {parameter: self.tensors[name] for parameter, name in layer["parameters"].items()}
 
 
 def onnx_of(net: torch.nn.Module, *inputs: torch.Tensor, fold: bool = True, dynamo: bool = False) -> ModelProto:

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.interop import in_flax, in_litert, in_tensorflow, in_torch
+from rewriter.weights.check import flax, tensorflow, tflite
+from tests.interop import in_torch
 from tests.interop.common import agree, first, last, onnx_of, ort_run, random, spread, torch_run, written
 
 CONVS = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
 SIZES = (13, 11, 9)
 RUNS = {
-    "tensorflow": in_tensorflow.layer,
-    "tflite": in_litert.layer,
-    "flax": in_flax.layer,
+    "tensorflow": tensorflow.layer,
+    "tflite": tflite.layer,
+    "flax": flax.layer,
     "pytorch": in_torch.layer,
 }
 DEPTHWISE_TWICE = {"groups": 6, "out": 12}

@@ -10,18 +10,20 @@ import torch
 from onnx import ModelProto, helper
 
 from rewriter import conv_transpose_padding, convert_layout
-from tests.interop import in_flax, in_litert, in_tensorflow, in_torch
-from tests.interop.common import Weights, agree, first, last, onnx_of, ort_run, random, torch_run, written
+from rewriter.weights.check import flax, tensorflow, tflite
+from rewriter.weights.check.record import Weights
+from tests.interop import in_keras, in_torch
+from tests.interop.common import agree, first, last, onnx_of, ort_run, random, torch_run, written
 
 NETS = {1: torch.nn.ConvTranspose1d, 2: torch.nn.ConvTranspose2d, 3: torch.nn.ConvTranspose3d}
 SIZES = (7, 6, 5)
 RUNS: dict[str, Any] = {
-    "tensorflow": (in_tensorflow.conv_transpose, {}),
-    "keras": (in_tensorflow.keras_conv_transpose, {}),
-    "tflite": (in_litert.layer, {}),
-    "flax": (in_flax.layer, {}),
+    "tensorflow": (tensorflow.conv_transpose, {}),
+    "keras": (in_keras.conv_transpose, {}),
+    "tflite": (tflite.layer, {}),
+    "flax": (flax.layer, {}),
     "pytorch": (in_torch.layer, {}),
-    "flax-transpose-kernel": (in_flax.layer, {"transpose_kernel": True}),
+    "flax-transpose-kernel": (flax.layer, {"transpose_kernel": True}),
 }
 # kernel, stride, padding, output_padding, dilation
 CASES = [

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.interop import in_flax
-from tests.interop.common import Weights, agree, first, last, onnx_of, random, torch_run, written
+from rewriter.weights.check import flax
+from rewriter.weights.check.record import Weights
+from tests.interop.common import agree, first, last, onnx_of, random, torch_run, written
 
 
 def filled(weights: Weights, **names: str) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def filled(weights: Weights, **names: str) -> dict[str, Any]:
     layers = {kind: iter(weights.layers(kind)) for kind in set(names.values())}
     collections: dict[str, dict[str, Any]] = {}
     for name, kind in names.items():
-        for collection, found in in_flax.variables(next(layers[kind]), weights).items():
+        for collection, found in flax.variables(next(layers[kind]), weights).items():
             collections.setdefault(collection, {})[name] = found
     return collections
 
@@ -43,7 +44,7 @@ def test_linear(shape: tuple[int, ...], bias: bool, tmp_path: Path) -> None:
     weights = written(onnx_of(net, torch.from_numpy(x)), "flax", tmp_path)
     (entry,) = weights.layers("dense")
     assert sorted(entry["parameters"]) == (["bias", "kernel"] if bias else ["kernel"])
-    agree(in_flax.layer(x, entry, weights), torch_run(net, x))
+    agree(flax.layer(x, entry, weights), torch_run(net, x))
 
 
 class ConvFlattenDense(nn.Module):
@@ -112,7 +113,7 @@ def test_batch_norm(dims: int, net: type[torch.nn.Module], tmp_path: Path) -> No
     (entry,) = weights.layers("batch_norm")
     assert entry["epsilon"] == 1e-3
     assert entry["momentum"] == 0.97  # Flax's weighs the old statistics
-    agree(first(in_flax.layer(last(x), entry, weights)), torch_run(made, x))
+    agree(first(flax.layer(last(x), entry, weights)), torch_run(made, x))
 
 
 def test_batch_norm_in_training(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_batch_norm_in_training(tmp_path: Path) -> None:
     weights = written(onnx_of(made, torch.from_numpy(x), fold=False), "flax", tmp_path)
     (entry,) = weights.layers("batch_norm")
     bn = nn.BatchNorm(False, momentum=entry["momentum"], epsilon=entry["epsilon"])
-    _, moved = bn.apply(in_flax.variables(entry, weights), last(x), mutable=["batch_stats"])
+    _, moved = bn.apply(flax.variables(entry, weights), last(x), mutable=["batch_stats"])
     made.train()(torch.from_numpy(x))
     agree(moved["batch_stats"]["mean"], made.running_mean.numpy())
 
@@ -133,7 +134,7 @@ def test_average_pool(kernel: int, stride: int, padding: int, count_include_pad:
     x = random(2, 5, 9, 8)
     weights = written(onnx_of(net, torch.from_numpy(x)), "flax", tmp_path)
     (entry,) = weights.layers()
-    agree(first(in_flax.layer(last(x), entry, weights)), torch_run(net, x))
+    agree(first(flax.layer(last(x), entry, weights)), torch_run(net, x))
 
 
 @pytest.mark.parametrize("transpose_kernel", [False, True])

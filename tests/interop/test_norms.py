@@ -4,7 +4,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import keras
 import numpy as np
 import pytest
@@ -13,32 +12,14 @@ import tf2onnx
 import torch
 from onnx import ModelProto
 
-from tests.interop import in_flax, in_tensorflow
-from tests.interop.common import Array, Weights, agree, first, last, onnx_of, random, torch_run, written
+from rewriter.weights.check import flax, pytorch, tensorflow
+from rewriter.weights.check.record import Weights
+from tests.interop import in_torch
+from tests.interop.common import Array, agree, first, last, onnx_of, random, torch_run, written
 
 
 def in_pytorch(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
-    given = {key: torch.from_numpy(array.copy()) for key, array in weights.of(entry).items()}
-    if entry["kind"] == "layer_norm":
-        return torch.nn.functional.layer_norm(torch.from_numpy(x), x.shape[-1:], eps=entry["epsilon"], **given).numpy()
-    image = torch.from_numpy(first(x).copy())
-    return last(torch.nn.functional.group_norm(image, entry["groups"], eps=entry["epsilon"], **given).numpy())
-
-
-def in_keras(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
-    if entry["kind"] == "layer_norm":
-        made = keras.layers.LayerNormalization(entry["axis"], entry["epsilon"])
-    else:
-        made = keras.layers.GroupNormalization(entry["groups"], epsilon=entry["epsilon"])
-    return in_tensorflow.filled(made, x, weights.of(entry)).numpy()
-
-
-def in_linen(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
-    if entry["kind"] == "layer_norm":
-        made = nn.LayerNorm(epsilon=entry["epsilon"], reduction_axes=entry["axis"])
-    else:
-        made = nn.GroupNorm(entry["groups"], epsilon=entry["epsilon"])
-    return np.asarray(made.apply(in_flax.variables(entry, weights), x))
+    return (pytorch.layer if entry["kind"] == "layer_norm" else in_torch.layer)(x, entry, weights)
 
 
 def not_optimised(net: torch.nn.Module, x: Array) -> ModelProto:
@@ -49,7 +30,7 @@ def not_optimised(net: torch.nn.Module, x: Array) -> ModelProto:
         return torch.onnx.export(net.eval(), given, dynamo=True, verbose=False, optimize=False).model_proto
 
 
-RUNS = {"pytorch": in_pytorch, "tensorflow": in_keras, "flax": in_linen}
+RUNS = {"pytorch": in_pytorch, "tensorflow": tensorflow.layer, "flax": flax.layer}
 
 
 @pytest.mark.parametrize("target", RUNS)
@@ -91,8 +72,7 @@ def test_prelu_through_unsqueeze(slopes: int, tmp_path: Path) -> None:
     weights = written(model, "pytorch", tmp_path)
     net.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.tensors.items()}, strict=True)
     (entry,) = weights.layers()
-    slope = torch.from_numpy(weights.of(entry)["weight"].copy())
-    agree(torch.nn.functional.prelu(torch.from_numpy(x), slope), torch_run(net, x))
+    agree(pytorch.layer(x, entry, weights), torch_run(net, x))
 
 
 def test_a_transposed_convolution_of_keras_with_one_channel(tmp_path: Path) -> None:
@@ -104,7 +84,7 @@ def test_a_transposed_convolution_of_keras_with_one_channel(tmp_path: Path) -> N
     model, _ = tf2onnx.convert.from_function(tf.function(net, input_signature=signature), signature, opset=17)
     weights = written(model, "tensorflow", tmp_path)
     (entry,) = weights.layers("conv_transpose")
-    agree(in_tensorflow.conv_transpose(x, entry, weights.of(entry)).numpy(), net(x).numpy())
+    agree(tensorflow.layer(x, entry, weights), net(x).numpy())
     for found, own in zip(weights.of(entry).values(), net.get_weights(), strict=True):
         np.testing.assert_array_equal(found, own)
 
@@ -114,4 +94,4 @@ def test_a_weight_norm_that_was_not_folded(tmp_path: Path) -> None:
     x = random(2, 3, 9, 8)
     weights = written(not_optimised(conv, x), "tensorflow", tmp_path)
     (entry,) = weights.layers("conv")
-    agree(first(in_tensorflow.layer(last(x), entry, weights).numpy()), torch_run(conv, x))
+    agree(first(tensorflow.layer(last(x), entry, weights)), torch_run(conv, x))

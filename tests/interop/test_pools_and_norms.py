@@ -9,7 +9,8 @@ import onnx
 import pytest
 import torch
 
-from tests.interop import in_flax, in_tensorflow, in_torch
+from rewriter.weights.check import flax, tensorflow
+from tests.interop import in_torch
 from tests.interop.common import agree, first, last, onnx_of, ort_run, random, torch_run, written
 from tests.interop.test_flax import randomise
 
@@ -20,11 +21,7 @@ SIZES = (9, 8, 7)
 WINDOWS = [(2, 2, 0), (3, 1, 1), (3, 2, 1), (4, 3, 2)]
 
 
-def tensorflow(x: Any, entry: Any, _: Any) -> Any:
-    return in_tensorflow.pool(x, entry)
-
-
-RUNS = {"tensorflow": tensorflow, "flax": in_flax.layer, "pytorch": in_torch.layer}
+RUNS = {"tensorflow": tensorflow.layer, "flax": flax.layer, "pytorch": in_torch.layer}
 
 
 @pytest.mark.parametrize("target", RUNS)
@@ -88,7 +85,7 @@ def test_batch_norm_in_keras(dims: int, tmp_path: Path) -> None:
     (entry,) = weights.layers("batch_norm")
     made = keras.layers.BatchNormalization(epsilon=entry["epsilon"], momentum=entry["momentum"])
     assert list(entry["parameters"]) == [weight.name for weight in built(made, last(x)).weights]
-    agree(first(in_tensorflow.filled(made, last(x), weights.of(entry)).numpy()), torch_run(net, x))
+    agree(first(tensorflow.filled(made, last(x), weights.of(entry)).numpy()), torch_run(net, x))
 
 
 def built(made: keras.layers.Layer, x: Any) -> keras.layers.Layer:
@@ -103,7 +100,7 @@ def test_layer_norm_in_keras(tmp_path: Path) -> None:
     weights = written(onnx_of(net, torch.from_numpy(x)), "tensorflow", tmp_path)
     (entry,) = weights.layers("layer_norm")
     made = keras.layers.LayerNormalization(entry["axis"], entry["epsilon"])
-    agree(in_tensorflow.filled(made, x, weights.of(entry)).numpy(), torch_run(net, x))
+    agree(tensorflow.filled(made, x, weights.of(entry)).numpy(), torch_run(net, x))
 
 
 @pytest.mark.parametrize("slopes", [1, 5])
@@ -112,10 +109,10 @@ def test_prelu_in_keras(slopes: int, tmp_path: Path) -> None:
     torch.nn.init.normal_(net[1].weight)
     weights = written(onnx_of(net, torch.from_numpy(x)), "tensorflow", tmp_path)
     conv, prelu = weights.layers()
-    y = in_tensorflow.layer(last(x), conv, weights)
+    y = tensorflow.layer(last(x), conv, weights)
     alpha = np.broadcast_to(weights.of(prelu)["alpha"], (1, 1, 5))
     made = keras.layers.PReLU(shared_axes=[1, 2])
-    agree(first(in_tensorflow.filled(made, y, {"alpha": alpha}).numpy()), torch_run(net, x))
+    agree(first(tensorflow.filled(made, y, {"alpha": alpha}).numpy()), torch_run(net, x))
 
 
 def test_embedding_in_keras(tmp_path: Path) -> None:
@@ -123,4 +120,4 @@ def test_embedding_in_keras(tmp_path: Path) -> None:
     weights = written(onnx_of(net, torch.from_numpy(x)), "tensorflow", tmp_path)
     (entry,) = weights.layers("embedding")
     made = keras.layers.Embedding(11, 4)
-    agree(in_tensorflow.filled(made, x, weights.of(entry)).numpy(), torch_run(net, x))
+    agree(tensorflow.filled(made, x, weights.of(entry)).numpy(), torch_run(net, x))

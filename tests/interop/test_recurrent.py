@@ -1,54 +1,19 @@
 """LSTM and GRU, from PyTorch and Keras, in both directions, as layers of PyTorch, Keras and Flax."""
 
 from pathlib import Path
-from typing import Any
 
-import flax.linen as nn
-import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
 import torch
 
-from tests.interop.common import Array, Weights, agree, onnx_of, random, torch_run, written
+from rewriter.weights.check import flax, pytorch, tensorflow
+from tests.interop.common import agree, onnx_of, random, torch_run, written
 
-LAYERS = {"lstm": (torch.nn.LSTM, keras.layers.LSTM, nn.LSTMCell), "gru": (torch.nn.GRU, keras.layers.GRU, nn.GRUCell)}
-
-
-def in_pytorch(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
-    both, hidden = entry["direction"] == "bidirectional", entry["hidden_size"]
-    bias = "bias_ih_l0" in entry["parameters"]
-    made = LAYERS[entry["kind"]][0](x.shape[-1], hidden, bidirectional=both, batch_first=True, bias=bias)
-    made.load_state_dict({key: torch.from_numpy(array.copy()) for key, array in weights.of(entry).items()})
-    with torch.no_grad():
-        return made(torch.from_numpy(x))[0].numpy()
+LAYERS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 
 
-def in_keras(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
-    reset = {"reset_after": entry["reset_after"]} if "reset_after" in entry else {}
-    bias = "bias" in entry["parameters"]
-    made = LAYERS[entry["kind"]][1](entry["hidden_size"], return_sequences=True, use_bias=bias, **reset)
-    made = keras.layers.Bidirectional(made) if entry["direction"] == "bidirectional" else made
-    made.build(x.shape)
-    made.set_weights(list(weights.of(entry).values()))
-    return made(x).numpy()
-
-
-def in_flax_cells(x: Array, entry: dict[str, Any], weights: Weights) -> Array:
-    results = []
-    for prefix in ("", "backward.")[: 1 + (entry["direction"] == "bidirectional")]:
-        cell = LAYERS[entry["kind"]][2](entry["hidden_size"])
-        params: dict[str, dict[str, Array]] = {}
-        for name, array in weights.of(entry).items():
-            if name.startswith("backward.") == bool(prefix):
-                dense, parameter = name.removeprefix(prefix).split(".")
-                params.setdefault(dense, {})[parameter] = jnp.asarray(array)
-        run = nn.RNN(cell, reverse=bool(prefix), keep_order=True)
-        results.append(run.apply({"params": {"cell": params}}, x))
-    return np.concatenate(results, axis=-1)
-
-
-RUNS = {"pytorch": in_pytorch, "tensorflow": in_keras, "flax": in_flax_cells}
+RUNS = {"pytorch": pytorch.layer, "tensorflow": tensorflow.layer, "flax": flax.layer}
 
 
 class First(torch.nn.Module):
@@ -68,7 +33,7 @@ class First(torch.nn.Module):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_of_pytorch(kind: str, both: bool, dynamo: bool, target: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net, x = First(LAYERS[kind][0](6, 5, bidirectional=both, batch_first=True)), random(2, 7, 6)
+    net, x = First(LAYERS[kind](6, 5, bidirectional=both, batch_first=True)), random(2, 7, 6)
     weights = written(onnx_of(net, torch.from_numpy(x), dynamo=dynamo), target, tmp_path)
     (entry,) = weights.layers(kind)
     assert weights.manifest["notes"] == []
@@ -79,7 +44,7 @@ def test_of_pytorch(kind: str, both: bool, dynamo: bool, target: str, tmp_path: 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_without_biases(kind: str, target: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net, x = First(LAYERS[kind][0](6, 5, batch_first=True, bias=False)), random(2, 7, 6)
+    net, x = First(LAYERS[kind](6, 5, batch_first=True, bias=False)), random(2, 7, 6)
     weights = written(onnx_of(net, torch.from_numpy(x)), target, tmp_path)
     (entry,) = weights.layers(kind)
     agree(RUNS[target](x, entry, weights), torch_run(net, x))

@@ -14,8 +14,9 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 from rewriter import convert_layout, flatten_order
 from rewriter.weights import TARGETS
+from rewriter.weights.check.record import Weights
 from rewriter.weights.transform import TensorTransform, of_json
-from tests.interop.common import Array, Weights, onnx_of, random, written
+from tests.interop.common import Array, onnx_of, random, written
 
 MODELS = Path(__file__).parents[2] / "models"
 TYPES = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}

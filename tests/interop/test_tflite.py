@@ -9,9 +9,11 @@ import pytest
 import tensorflow as tf
 
 from rewriter.weights import read_weights
+from rewriter.weights.check import tensorflow
+from rewriter.weights.check.record import Weights
 from rewriter.weights.cli import main
-from tests.interop import in_tensorflow, in_torch
-from tests.interop.common import Array, Weights, agree, first, random
+from tests.interop import in_torch
+from tests.interop.common import Array, agree, first, random
 
 
 def keras_net() -> keras.Model:
@@ -85,8 +87,8 @@ def test_the_settings_too(net: keras.Model, tmp_path: Path) -> None:
     expected = tflite_run(tmp_path, x)
     weights = converted(tmp_path, "tensorflow")
     conv, depthwise, second, dense = weights.layers()
-    y = tf.nn.relu(in_tensorflow.layer(x, conv, weights))
-    y = tf.nn.relu(in_tensorflow.layer(in_tensorflow.layer(y, depthwise, weights), second, weights))
+    y = tf.nn.relu(tensorflow.layer(x, conv, weights))
+    y = tf.nn.relu(tensorflow.layer(tensorflow.layer(y, depthwise, weights), second, weights))
     given = weights.of(dense)
     agree(tf.reshape(y, (1, -1)) @ given["kernel"] + given["bias"], expected)
 

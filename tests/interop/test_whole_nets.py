@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.interop.common import TOLERANCE, Weights, agree, last, onnx_of, random, torch_run, written
+from rewriter.weights.check.record import Weights
+from tests.interop.common import TOLERANCE, agree, last, onnx_of, random, torch_run, written
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
 
