@@ -18,7 +18,7 @@ PLAIN = {name: [block for block in found if not block.title] for name, found in 
 
 
 def run(name: str, folder: Path, titled: bool) -> None:
-    """Run what can be run of a page's blocks, one after the other, in one folder that has the models, and what lies beside pages."""
+    """Run what can be run of a page's blocks in turn, in a folder with the models and what lies beside pages."""
     shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns("zoo", "full", "*.py"))
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.md", "images"))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
