@@ -32,6 +32,7 @@ from rewriter.weights.names import module_names, own_names, renamed
 from rewriter.weights.order import nearest_before
 from rewriter.weights.parameters import parameter
 from rewriter.weights.settings import settings_of
+from rewriter.weights.shuffles import find_shuffle, store
 from rewriter.weights.storage import Storage
 from rewriter.weights.trace import Use, name_of
 
@@ -93,9 +94,13 @@ class _Exporter:
 
     def run(self) -> Export:
         layers, names = {id(layer.node): layer for layer in self.storage.layers}, dict[int, str]()
+        shuffles = self._shuffles()
         for node in self.storage.nodes:
             if id(node) in layers:
                 names[id(node)] = self._layer(layers[id(node)])
+            elif id(node) in shuffles:
+                names[id(node)] = name_of(node)
+                self.manifest.layers[name_of(node)] = shuffles[id(node)]
             elif node.op in GATED and (name := self._recurrent(node)):
                 names[id(node)] = name
         for name, after in nearest_before(self.storage.nodes, names).items():
@@ -131,6 +136,15 @@ class _Exporter:
         self.manifest.notes.extend(notes)
         self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings)
         return name
+
+    def _shuffles(self) -> dict[int, LayerEntry]:
+        """Entries, by node, of what moves channels into space or back, for whose order layers are stored."""
+        entries: dict[int, LayerEntry] = {}
+        for shuffle in filter(None, map(find_shuffle, self.storage.nodes)):
+            settings, notes = store(self.storage, shuffle, self.framework)
+            entries[id(shuffle.node)] = LayerEntry(shuffle.kind, shuffle.node.op, {}, settings)
+            self.manifest.notes.extend(notes)
+        return entries
 
     def _recurrent(self, node: gs.Node) -> str | None:
         """The name of the entry of an LSTM or GRU: constants of the file's own, that are made of the node's."""

@@ -48,6 +48,9 @@ class Storage:
         self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
         self.nodes = list(flat(work.program.graph))
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, work.plan.moves, strict=True)}
+        self.orders: dict[
+            tuple[int, int], tuple[int, Layout]
+        ] = {}  # by the same: an axis, and an order of the target's
         self.reshaped: set[tuple[int, int]] = set()  # (node, input) of what layers have in another shape
         readers = Counter(name for node in work.program.graph.nodes for name in reads(node))
         readers.update(t.name for t in work.program.graph.outputs)
@@ -78,7 +81,16 @@ class Storage:
         return self.moves[id(layer.node)] if layer.kind in (*CONV_KINDS, *POOL_KINDS) else None
 
     def layout(self, use: Use) -> Layout:
-        """How a constant is stored for its reader; as it is, if that makes a sequence of features, no image."""
+        """How a constant is stored for its reader, as the plan has it and in the order that its target has."""
+        planned = self._planned(use)
+        if (id(use.node), use.number) not in self.orders:
+            return planned
+        axis, order = self.orders[id(use.node), use.number]
+        kept = {other: planned.along(other) for other in planned.lengths() if other != axis}
+        return arranged(planned.axis_perm, {**kept, axis: order})
+
+    def _planned(self, use: Use) -> Layout:
+        """As it is, if its reader makes a sequence of features, no image."""
         layout = self.moves[id(use.node)].inputs[use.number]
         roles = self.work.roles.get(use.node.outputs[0].name, "")
         makes_sequence = len(roles) == SEQUENCE_RANK and image(roles) is None and use.node.op not in LINEAR

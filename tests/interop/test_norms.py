@@ -49,6 +49,12 @@ def not_optimised(net: torch.nn.Module, x: Array) -> ModelProto:
         return torch.onnx.export(net.eval(), given, dynamo=True, verbose=False, optimize=False).model_proto
 
 
+def of_keras(net: keras.Model) -> ModelProto:
+    """As tf2onnx writes it."""
+    signature = [tf.TensorSpec(net.input_shape, tf.float32)]
+    return tf2onnx.convert.from_function(tf.function(net, input_signature=signature), signature, opset=17)[0]
+
+
 RUNS = {"pytorch": in_pytorch, "tensorflow": in_keras, "flax": in_linen}
 
 
