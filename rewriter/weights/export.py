@@ -35,6 +35,7 @@ from rewriter.weights.settings import settings_of
 from rewriter.weights.shuffles import find_shuffle, store
 from rewriter.weights.storage import Storage
 from rewriter.weights.trace import Use, name_of
+from rewriter.weights.unfused import unfused
 
 GATED = ("LSTM", "GRU", "RNN")
 
@@ -77,8 +78,12 @@ def export_weights(
 
 def exported(proto: ModelProto, framework: Framework, name: str, keep_quantized: bool = False) -> Export:
     """The weights as they are in the model, under the names of their modules."""
-    storage = Storage(plan_of(proto, framework.direction))
+    plain, activations = unfused(proto)
+    storage = Storage(plan_of(plain, framework.direction))
     export = _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name, keep_quantized).run()
+    for layer, told in activations.items():
+        entry = export.manifest.layers[layer]
+        export.manifest.layers[layer] = replace(entry, settings={**entry.settings, **told})
     return renamed(export, module_names(export.manifest, framework))
 
 
@@ -118,6 +123,7 @@ class _Exporter:
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())
         parameters: dict[str, str] = {}
+        self.written.update((id(node), number) for node, number in layer.consumed)
         if layer.kind == "group_norm":
             self.written.update((id(layer.node), number) for number in (1, 2))  # fused, these are ones and zeros
         for place, use in layer.parameters.items():

@@ -41,13 +41,14 @@ Compute = Callable[[gs.Tensor], gs.Constant | None]
 @dataclass(frozen=True)
 class Layer:
     """``parameters`` by their place in ``framework.parameter_names``; those of ``computed`` are no constants, but may
-    be made of constants only."""
+    be made of constants only. ``consumed``: constants, by node and input, that the settings say."""
 
     kind: str
     node: gs.Node
     parameters: Mapping[int, Use]
     computed: Mapping[int, gs.Tensor]
     told: Settings = field(default_factory=dict)
+    consumed: tuple[tuple[gs.Node, int], ...] = ()
 
     @property
     def name(self) -> str:

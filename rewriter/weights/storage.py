@@ -30,6 +30,7 @@ from rewriter.weights.integers import is_scale
 from rewriter.weights.layers import Layer, find_layer, made
 from rewriter.weights.manifest import Tensor
 from rewriter.weights.norms import find_norm
+from rewriter.weights.slopes import find_prelu
 from rewriter.weights.trace import Use, makers, trace
 from rewriter.weights.transform import TensorTransform
 
@@ -54,11 +55,14 @@ class Storage:
         self.reshaped: set[tuple[int, int]] = set()  # (node, input) of what layers have in another shape
         readers = Counter(name for node in work.program.graph.nodes for name in reads(node))
         readers.update(t.name for t in work.program.graph.outputs)
-        found = (find_norm(n, readers, self.use) or find_layer(n, self.computed) for n in self.nodes)
+        found = (self._found(n, readers) for n in self.nodes)
         self.layers = [layer for layer in found if layer is not None]
         self._swaps = any(map(self._is_swapped, self.layers))
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
+
+    def _found(self, node: "gs.Node | Coupling", readers: "Counter[str]") -> Layer | None:
+        return find_norm(node, readers, self.use) or find_prelu(node, self.use) or find_layer(node, self.computed)
 
     def computed(self, tensor: gs.Tensor) -> gs.Constant | None:
         """What the graph makes of constants only; under the name of the one weight that it only reshapes."""
