@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import onnx_graphsurgeon as gs
 
-from passes.ir.constants import array_of, of_array
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.weights.layers import Layer
@@ -41,9 +39,7 @@ def of_product(
     undone = len(before) == len(behind) and perm.then(before, behind) == perm.identity(len(before))
     if neg is None or neg.inputs[0] is not x or not undone or use.scaling is not None:
         return None
-    if negated:
-        use = replace(use, constant=of_array(use.constant.name, np.negative(array_of(use.constant))))
-    return Layer("prelu", product, {0: use}, {})
+    return Layer("prelu", product, {0: replace(use, negated=negated)}, {})
 
 
 def before_transpose(tensor: gs.Tensor) -> tuple[gs.Tensor, perm.Perm]:

@@ -37,6 +37,7 @@ from rewriter.weights.transform import TensorTransform
 # operators whose constants say how to compute, and types of inputs that do
 COMPUTE = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "ConstantOfShape", "TopK")
 SEQUENCE_RANK = 3  # batch, steps, features
+COMPARE = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")
 NO_WEIGHTS = ("int64", "bool", "object", "None")
 
 
@@ -120,7 +121,8 @@ class Storage:
 
     def is_weight(self, use: Use, initializers: set[str]) -> bool:
         """Not an axis, a shape, a limit, nor a number that the exporter wrote into a Constant node."""
-        if use.node.op in COMPUTE or is_scale(use) or str(use.constant.dtype) in NO_WEIGHTS:
+        is_count = not use.constant.shape and np.issubdtype(use.constant.dtype, np.integer)
+        if use.node.op in (*COMPUTE, *COMPARE) or is_count or is_scale(use) or str(use.constant.dtype) in NO_WEIGHTS:
             return False
         edit = self.moves[id(use.node)].edits.get(use.number)
         return (use.constant.name in initializers or len(use.constant.shape) > 0) and isinstance(edit, Expand | None)
