@@ -156,6 +156,8 @@ class _Exporter:
         settings, notes = settings_of(layer, self.framework)
         if parts:
             settings["computed_from"] = parts
+        if "axis" in layer.told:
+            settings["axis"] = self.storage.axis(layer)
         if quantization := self._quantization(parameters):
             settings["quantization"] = quantization
         self.manifest.notes.extend(notes)

@@ -123,7 +123,7 @@ def kind_of(
     rank = len(x)
     along = [rank - len(gamma) + axis for axis, n in enumerate(gamma) if n > 1]
     reduced = [axis for axis in range(rank) if mean[axis] == 1 and x[axis] != 1]
-    if along and along == reduced == list(range(along[0], rank)):
+    if along and along == reduced and (len(along) == 1 or along[-1] == rank - 1):
         return "layer_norm", {"axis": along[0] - rank}
     groups = along[0] if len(along) == 2 and along[1] == along[0] + 1 else 0
     if groups and reduced == [axis for axis in range(1, rank) if axis != groups]:

@@ -85,6 +85,11 @@ class Storage:
         """What the plan makes of a layer of images."""
         return self.moves[id(layer.node)] if layer.kind in (*CONV_KINDS, *POOL_KINDS) else None
 
+    def axis(self, layer: Layer) -> int:
+        """The axis that a layer normalises, counted from the last, where the plan has it in an image."""
+        axis, p = layer.told["axis"], self.moves[id(layer.node)].outputs[0].axis_perm
+        return p.index(axis % len(p)) - len(p) if is_image(p) else int(axis)
+
     def layout(self, use: Use) -> Layout:
         """How a constant is stored for its reader, as the plan has it and in the order that its target has."""
         planned = self._planned(use)
