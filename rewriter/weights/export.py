@@ -27,6 +27,7 @@ from rewriter.weights.frameworks import framework_of
 from rewriter.weights.inputs import load_model
 from rewriter.weights.integers import notes_on_integers, operand
 from rewriter.weights.layers import Layer
+from rewriter.weights.loops import with_grus
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
 from rewriter.weights.names import module_names, own_names, parametrised, recurrent_module, renamed
 from rewriter.weights.order import nearest_before
@@ -83,9 +84,11 @@ def exported(proto: ModelProto, framework: Framework, name: str, keep: bool = Fa
 
     ``keep``: integers stay integers. ``whole``: what weights are computed of is in the file beside them.
     """
-    plain, activations = unfused(proto)
+    raised, notes = with_grus(proto)
+    plain, activations = unfused(raised)
     storage = Storage(plan_of(plain, framework.direction))
     export = _Exporter(storage, framework, proto, name, keep=keep, whole=whole).run()
+    export.manifest.notes.extend(notes)
     for layer, told in activations.items():
         entry = export.manifest.layers[layer]
         export.manifest.layers[layer] = replace(entry, settings={**entry.settings, **told})

@@ -86,9 +86,14 @@ class Storage:
         return self.moves[id(layer.node)] if layer.kind in (*CONV_KINDS, *POOL_KINDS) else None
 
     def axis(self, layer: Layer) -> int:
-        """The axis that a layer normalises, counted from the last, where the plan has it in an image."""
+        """The axis that a layer normalises, counted from the last, where the plan has it in an image.
+
+        Three axes are an image in a model with 1-D convolutions only: tf2onnx writes means of sequences as pools.
+        """
         axis, p = layer.told["axis"], self.moves[id(layer.node)].outputs[0].axis_perm
-        return p.index(axis % len(p)) - len(p) if is_image(p) else int(axis)
+        has_rows = any(other.kind in CONV_KINDS and other.spatial == 1 for other in self.layers)
+        moves = is_image(p) and (len(p) > SEQUENCE_RANK or has_rows)
+        return p.index(axis % len(p)) - len(p) if moves else int(axis)
 
     def layout(self, use: Use) -> Layout:
         """How a constant is stored for its reader, as the plan has it and in the order that its target has."""
@@ -126,7 +131,7 @@ class Storage:
 
     def is_weight(self, use: Use, initializers: set[str]) -> bool:
         """Not an axis, a shape, a limit, nor a number that the exporter wrote into a Constant node."""
-        is_count = not use.constant.shape and np.issubdtype(use.constant.dtype, np.integer)
+        is_count = np.prod(use.constant.shape) == 1 and use.constant.dtype == np.int32
         if use.node.op in (*COMPUTE, *COMPARE) or is_count or is_scale(use) or str(use.constant.dtype) in NO_WEIGHTS:
             return False
         edit = self.moves[id(use.node)].edits.get(use.number)
