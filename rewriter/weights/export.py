@@ -28,14 +28,19 @@ from rewriter.weights.frameworks import framework_of
 from rewriter.weights.inputs import load_model
 from rewriter.weights.integers import notes_on_integers, operand
 from rewriter.weights.layers import Layer
+from rewriter.weights.loops import with_grus
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
-from rewriter.weights.names import module_names, own_names, renamed
+from rewriter.weights.names import module_names, own_names, parametrised, recurrent_module, renamed
 from rewriter.weights.order import nearest_before
 from rewriter.weights.parameters import parameter
 from rewriter.weights.settings import settings_of
+from rewriter.weights.shuffles import find_shuffle, store
 from rewriter.weights.storage import Storage
-from rewriter.weights.trace import Use, name_of
+from rewriter.weights.trace import Use, is_zero, makers, name_of
+from rewriter.weights.unfused import unfused
 
+COMPUTED = "is computed in the graph: its value is in the file"
+STATES = (5, 6)  # inputs of LSTM and GRU: what they begin with
 GATED = ("LSTM", "GRU", "RNN")
 
 
@@ -63,30 +68,43 @@ def export_weights(
     framework = framework_of(target, transpose_kernel=transpose_kernel)
     proto = model if isinstance(model, ModelProto) else load_model(Path(model))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
-    export = exported(proto, framework, name, keep_quantized)
+    export = exported(proto, framework, name, keep_quantized, checkpoint is not None)
     if checkpoint is None:
         export.manifest.notes.extend(folded_note(proto))
     else:
         saved = read_checkpoint(Path(checkpoint))
-        own = export if saved.framework == framework else exported(proto, saved.framework, name)
+        own = export if saved.framework == framework else exported(proto, saved.framework, name, whole=True)
         export = with_checkpoint(own, export, saved, framework)
     if names:
         export = renamed(export, own_names(export.manifest, names))
     return export
 
 
-def exported(proto: ModelProto, framework: Framework, name: str, keep_quantized: bool = False) -> Export:
-    """The weights as they are in the model, under the names of their modules."""
-    storage = Storage(plan_of(proto, framework.direction))
-    export = _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name, keep_quantized).run()
+def exported(proto: ModelProto, framework: Framework, name: str, keep: bool = False, whole: bool = False) -> Export:
+    """The weights as they are in the model, under the names of their modules.
+
+    ``keep``: integers stay integers. ``whole``: what weights are computed of is in the file beside them.
+    """
+    raised, notes = with_grus(proto)
+    plain, activations = unfused(raised)
+    storage = Storage(plan_of(plain, framework.direction))
+    export = _Exporter(storage, framework, proto, name, keep=keep, whole=whole).run()
+    export.manifest.notes.extend(notes)
+    for layer, told in activations.items():
+        entry = export.manifest.layers[layer]
+        export.manifest.layers[layer] = replace(entry, settings={**entry.settings, **told})
     return renamed(export, module_names(export.manifest, framework))
 
 
 class _Exporter:
     """Fills a manifest: the layers first, then the constants that belong to none."""
 
-    def __init__(self, storage: Storage, framework: Framework, initializers: set[str], model: str, keep: bool) -> None:
-        self.storage, self.framework, self.initializers, self.keep = storage, framework, initializers, keep
+    def __init__(
+        self, storage: Storage, framework: Framework, proto: ModelProto, model: str, *, keep: bool, whole: bool
+    ) -> None:
+        self.storage, self.framework, self.keep, self.whole = storage, framework, keep, whole
+        self.initializers = {t.name for t in proto.graph.initializer}
+        self.stays_apart = not whole and framework.name == proto.producer_name  # as its module has parameters
         self.manifest = Manifest(framework.name, model, storage.inputs, storage.outputs)
         self.uses: dict[str, Use] = {}
         self.scales: set[str] = set()  # constants that say what integers stand for
@@ -94,9 +112,13 @@ class _Exporter:
 
     def run(self) -> Export:
         layers, names = {id(layer.node): layer for layer in self.storage.layers}, dict[int, str]()
+        shuffles = self._shuffles()
         for node in self.storage.nodes:
             if id(node) in layers:
                 names[id(node)] = self._layer(layers[id(node)])
+            elif id(node) in shuffles:
+                names[id(node)] = name_of(node)
+                self.manifest.layers[name_of(node)] = shuffles[id(node)]
             elif node.op in GATED and (name := self._recurrent(node)):
                 names[id(node)] = name
         for name, after in nearest_before(self.storage.nodes, names).items():
@@ -114,6 +136,8 @@ class _Exporter:
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())
         parameters: dict[str, str] = {}
+        parts: dict[str, list[str]] = {}
+        self.written.update((id(node), number) for node, number in layer.consumed)
         if layer.kind == "group_norm":
             self.written.update((id(layer.node), number) for number in (1, 2))  # fused, these are ones and zeros
         for place, use in layer.parameters.items():
@@ -125,8 +149,19 @@ class _Exporter:
                 parameter=names[place],
                 collection=self.framework.collection(names[place]),
             )
-            parameters[names[place]] = self._add(tensor, use)
+            if (made := self._made(layer, place)) is not None and self.stays_apart:
+                parts[names[place]] = self._sources(made, leave_out=False)
+            else:
+                sources = [] if made is None else self._sources(made, leave_out=not self.whole)
+                parameters[names[place]] = self._add(tensor, use, parametrised(sources))
+                self.manifest.notes.extend(
+                    [] if made is None else [f"{name}: its {names[place]} {made.name!r} {COMPUTED}"]
+                )
         settings, notes = settings_of(layer, self.framework)
+        if parts:
+            settings["computed_from"] = parts
+        if "axis" in layer.told:
+            settings["axis"] = self.storage.axis(layer)
         if quantization := self._quantization(parameters):
             settings["quantization"] = quantization
         self.manifest.notes.extend(notes)
@@ -134,6 +169,20 @@ class _Exporter:
         ends = ends_of(layer, self.storage, lost)
         self.manifest.layers[name] = LayerEntry(layer.kind, layer.node.op, parameters, settings, ends=ends)
         return name
+
+    def _shuffles(self) -> dict[int, LayerEntry]:
+        """Entries, by node, of what moves channels into space or back, for whose order layers are stored."""
+        entries: dict[int, LayerEntry] = {}
+        for shuffle in filter(None, map(find_shuffle, self.storage.nodes)):
+            settings, notes = store(self.storage, shuffle, self.framework)
+            entries[id(shuffle.node)] = LayerEntry(shuffle.kind, shuffle.node.op, {}, settings)
+            self.manifest.notes.extend(notes)
+        return entries
+
+    def _made(self, layer: Layer, place: int) -> gs.Tensor | None:
+        """What a parameter is, if the graph computes more than another shape of one constant."""
+        tensor = layer.computed.get(place)
+        return tensor if tensor is not None and layer.parameters[place].constant.name == tensor.name else None
 
     def _recurrent(self, node: gs.Node) -> str | None:
         """The name of the entry of an LSTM or GRU: constants of the file's own, that are made of the node's."""
@@ -145,16 +194,31 @@ class _Exporter:
         known = {number: use for number, use in uses.items() if use is not None}
         values = {number: self.storage.layout(use).apply(use.values) for number, use in known.items()}
         self.written.update((id(use.node), use.number) for use in known.values())
+        starts = [i for i in STATES if i < len(node.inputs) and node.inputs[i].name and is_zero(node.inputs[i])]
+        self.written.update((id(node), i) for i in starts)
+        sources = [
+            name
+            for number in (*known, *starts)
+            for name in self._sources(node.inputs[number], leave_out=not self.whole)
+        ]
+        module, layer = recurrent_module(node, sources)
         held: dict[str, str] = {}
         for key, array in recurrent.parameters(node, target, values):
             use = Use(of_array(f"{name}.{key}", array), node, 0)
             collection = self.framework.collection(key)
             tensor = recurrent.written(use, key, self.framework)
-            held[key] = self._add(replace(tensor, layer=name, parameter=key, collection=collection), use)
+            tensor = replace(tensor, layer=name, parameter=key, collection=collection)
+            held[key] = self._add(tensor, use, recurrent.named(module, layer, key, self.framework))
         self.manifest.notes.extend(f"{name}: {note}" for note in recurrent.notes(node, target))
         settings, ends = recurrent.settings(node, target), ends_of_recurrent(node, target)
         self.manifest.layers[name] = LayerEntry(node.op.lower(), node.op, held, settings, ends=ends)
         return name
+
+    def _sources(self, tensor: gs.Tensor, *, leave_out: bool) -> list[str]:
+        """Names of the weights that a value is made of; ``leave_out``: which are not in the file besides."""
+        reads = [(node, i) for node in makers(tensor) for i, t in enumerate(node.inputs) if isinstance(t, gs.Constant)]
+        self.written.update((id(node), i) for node, i in reads if leave_out)
+        return list(dict.fromkeys(node.inputs[i].name for node, i in reads if node.inputs[i].name in self.initializers))
 
     def _operands(self, node: "gs.Node | Coupling") -> None:
         """The constants of a node that are no layer's parameters."""
@@ -170,8 +234,8 @@ class _Exporter:
         kept = {key: (self.uses[name].kept, self.manifest.tensors[name]) for key, name in parameters.items()}
         return {key: scaling.told(tensor.change) for key, (scaling, tensor) in kept.items() if scaling is not None}
 
-    def _add(self, tensor: Tensor, use: Use) -> str:
-        """The tensor's name in the file: its own, unless another reader needs it another way."""
+    def _add(self, tensor: Tensor, use: Use, own: str = "") -> str:
+        """The tensor's name in the file: ``own`` or the model's, unless another reader needs it another way."""
         self.scales.update(use.scaling.names if use.scaling else ())
         if self.keep:
             use = replace(use, scaling=None, kept=use.scaling)
@@ -179,11 +243,11 @@ class _Exporter:
         self.written.add((id(use.node), use.number))
         tensors = self.manifest.tensors
         other = f"{tensor.source}@{tensor.layer or tensor.node}"
-        names = chain([tensor.source, other], (f"{other}@{n}" for n in count(2)))
+        names = chain([own or tensor.source, other], (f"{other}@{n}" for n in count(2)))
         name = next(name for name in names if name not in tensors or tensors[name].change == tensor.change)
         if name not in tensors:
             tensors[name], self.uses[name] = tensor, use
-            if name != tensor.source:
+            if name != (own or tensor.source):
                 self.manifest.notes.append(f"{tensor.source!r} is needed in more than one layout: another is {name!r}")
         return name
 

@@ -50,4 +50,5 @@ def path_of(name: str, entry: Mapping[str, Any]) -> list[str]:
     parts = re.split("[./]", name)
     if "parameter" not in entry:
         return ["params", *parts]
-    return [entry["collection"], *(parts[:-1] or [entry["layer"]]), entry["parameter"]]
+    own = entry["parameter"].split(".")  # a cell's have the Dense in front
+    return [entry["collection"], *(parts[: -len(own)] or [entry["layer"]]), *own]

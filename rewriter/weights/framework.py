@@ -54,6 +54,7 @@ class Framework(ABC):
     momentum_weighs: ClassVar[str] = "old statistics"  # a BatchNorm's, as in ONNX
     pool_settings: ClassVar[tuple[str, ...]] = ()  # of ONNX's, those that its pools have
     pads_same: ClassVar[bool] = False  # whether it knows ONNX's SAME_UPPER, whatever the input's size
+    shuffle_modes: ClassVar[tuple[str, ...]] = ("CRD", "DCR")  # of its DepthToSpace; both where it has none of its own
     has_grouped_transpose: ClassVar[bool] = False
     has_flat_slopes: ClassVar[bool] = False  # whether a PReLU's slopes by channel are a vector
 

@@ -32,6 +32,7 @@ SMALL_INTEGERS = (np.int8, np.uint8, np.int16, np.uint16, np.int32)
 OPERATORS = {
     "QLinearConv": {0: Integers((4,), 5, 0), 1: Integers((1, 4), None, 0)},
     "QLinearMatMul": {0: Integers((4,), 5, -1)},
+    "QGemm": {0: Integers((4,), 5, -1), 1: Integers((1, 4), None, 0)},
     "ConvInteger": {0: Integers((), 3, 0)},
     "MatMulInteger": {0: Integers((), 3, -1)},
 }

@@ -27,7 +27,12 @@ CLASSES = {
     "instance_norm": "group_normalization",
     "prelu": "p_re_lu",
     "embedding": "embedding",
+    "lstm": "lstm",
+    "gru": "gru",
 }
+CELL = ("kernel", "recurrent_kernel", "bias")  # the parameters of both of its recurrent layers
+BOTH = "bidirectional"  # the class of a layer around two, and the direction of one that is such
+SECOND = "backward."  # what names of its second layer's parameters begin with
 
 
 def write_h5(export: Export, path: Path) -> None:
@@ -43,10 +48,25 @@ def write_h5(export: Export, path: Path) -> None:
         for name, entry in layers.items():
             made = class_of(entry)
             number = counts[made] = counts.get(made, -1) + 1
-            group = file.create_group(f"layers/{made}_{number}/vars" if number else f"layers/{made}/vars")
-            group.attrs["name"] = name
-            for i, tensor in enumerate(entry.parameters.values()):
-                group[str(i)] = export.tensors[tensor]
+            place = f"layers/{made}_{number}" if number else f"layers/{made}"
+            file.create_group(f"{place}/vars").attrs["name"] = name
+            for part, tensors in parts_of_layer(entry).items():
+                group = file.require_group(f"{place}/{part}vars")
+                for i, tensor in enumerate(tensors):
+                    group[str(i)] = export.tensors[tensor]
+
+
+def parts_of_layer(entry: LayerEntry) -> dict[str, list[str]]:
+    """Tensors by where in a layer their variables are: those of recurrent ones in their cells."""
+    if entry.kind not in ("lstm", "gru"):
+        return {"": [*entry.parameters.values()]}
+    if entry.settings.get("direction") != BOTH:
+        return {"cell/": [*entry.parameters.values()]}
+    second = {key for key in entry.parameters if key.startswith(SECOND)}
+    return {
+        "forward_layer/cell/": [tensor for key, tensor in entry.parameters.items() if key not in second],
+        "backward_layer/cell/": [tensor for key, tensor in entry.parameters.items() if key in second],
+    }
 
 
 def keras_layers(export: Export, path: Path) -> dict[str, LayerEntry]:
@@ -82,6 +102,8 @@ def alike_layers(export: Export, layers: Mapping[str, LayerEntry]) -> Iterator[l
 
 def class_of(entry: LayerEntry) -> str:
     """The class of a layer, as files have it: a depthwise convolution in 3-D is one with groups."""
+    if entry.settings.get("direction") == BOTH:
+        return BOTH
     n = len(entry.settings.get("kernel_size", ()))
     kind = "conv" if entry.kind == "depthwise_conv" and n > 2 else entry.kind
     return CLASSES[kind].format(n=n)
@@ -98,12 +120,15 @@ def read_h5(path: Path) -> dict[str, Array]:
     def visit(place: str, group: Any) -> None:
         if not isinstance(group, h5py.Group) or not place.endswith("vars") or not len(group):
             return
-        part = place.split("/")[-2]
+        owner = place.removesuffix("/vars").removesuffix("/cell")  # a recurrent layer's variables are its cell's
+        part = owner.split("/")[-1].replace("forward_layer", "lstm").replace("backward_layer", "lstm")
         base, _, number = part.rpartition("_")
         kind = classes.get(base if number.isdigit() else part, "")
-        names = TensorFlow.parameters.get(kind, ())
-        named = kind in ("conv", "depthwise_conv", "conv_transpose", "dense", "embedding") or len(group) == len(names)
-        layer = group.attrs.get("name", part)
+        names = CELL if kind in ("lstm", "gru") else TensorFlow.parameters.get(kind, ())
+        named = kind in ("conv", "depthwise_conv", "conv_transpose", "dense", "embedding", "lstm", "gru") or len(
+            group
+        ) == len(names)
+        layer = group.file[f"{owner}/vars"].attrs.get("name", part)
         for i in range(len(group)):
             found[f"{layer}/{names[i] if named else i}"] = group[str(i)][()]
 

@@ -22,6 +22,7 @@ OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
     "Gemm": ("dense", (1, 2)),
     "MatMul": ("dense", (1,)),
     "QLinearMatMul": ("dense", (3,)),
+    "QGemm": ("dense", (3, 6)),  # onnxruntime's
     "MatMulInteger": ("dense", (1,)),
     "BatchNormalization": ("batch_norm", (1, 2, 3, 4)),
     "LayerNormalization": ("layer_norm", (1, 2)),
@@ -32,6 +33,7 @@ OPERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
     "AveragePool": ("average_pool", ()),
     "MaxPool": ("max_pool", ()),
 }
+CONTRIB = ("QGemm",)
 # operators whose bias, or some exporter's, is an Add behind them -> the axis of the kernel that has their channels
 BIAS_ADDED = {"MatMul": -1, "MatMulInteger": -1, "QLinearMatMul": -1, "ConvInteger": 0, "ConvTranspose": 1}
 
@@ -41,14 +43,16 @@ Compute = Callable[[gs.Tensor], gs.Constant | None]
 @dataclass(frozen=True)
 class Layer:
     """``parameters`` by their place in ``framework.parameter_names``; those of ``computed`` are no constants, but may
-    be made of constants only. ``reads`` and ``gives``: an input of another node, and the node that makes the result,
-    where those of ``node`` are not the layer's; ``channels``: their axis there."""
+    be made of constants only. ``consumed``: constants, by node and input, that the settings say. ``reads`` and
+    ``gives``: an input of another node, and the node that makes the result, where those of ``node`` are not the
+    layer's; ``channels``: their axis there."""
 
     kind: str
     node: gs.Node
     parameters: Mapping[int, Use]
     computed: Mapping[int, gs.Tensor]
     told: Settings = field(default_factory=dict)
+    consumed: tuple[tuple[gs.Node, int], ...] = ()
     reads: tuple[gs.Node, int] | None = None
     gives: gs.Node | None = None
     channels: int = 1
@@ -75,16 +79,17 @@ def find_layer(node: "gs.Node | Coupling", compute: Compute) -> Layer | None:
 
     ``compute``: what the graph makes of constants only, as a constant.
     """
-    if isinstance(node, Coupling) or not is_standard(node) or node.op not in OPERATORS:
+    if isinstance(node, Coupling) or node.op not in OPERATORS or not (is_standard(node) or node.op in CONTRIB):
         return None
     kind, numbers = OPERATORS[node.op]
     inputs = {place: i for place, i in enumerate(numbers) if i < len(node.inputs) and node.inputs[i].name}
     traced = {place: trace(node, i) for place, i in inputs.items()}
     lacks = {place for place, i in inputs.items() if place and not traced[place] and is_zero(node.inputs[i])}  # a bias
     found = {place: use or made(node, inputs[place], compute) for place, use in traced.items() if place not in lacks}
-    parameters = {place: replace(p, scaling=scaling_of(node, place, p)) for place, p in found.items() if p is not None}
-    if node.op == "Gemm" and node.attrs.get("transB") and 0 in parameters:
-        parameters[0] = replace(parameters[0], perm=parameters[0].perm[::-1])
+    known = {place: use for place, use in found.items() if use is not None}
+    if node.op in ("Gemm", "QGemm") and node.attrs.get("transB") and 0 in known:
+        known[0] = replace(known[0], perm=known[0].perm[::-1])
+    parameters = {place: replace(use, scaling=scaling_of(node, place, use)) for place, use in known.items()}
     if node.op in BIAS_ADDED and 0 in parameters and 1 not in inputs:
         channels = parameters[0].shape[BIAS_ADDED[node.op]] * node.attrs.get("group", 1)
         bias = added_bias(node, channels, lambda add, i: trace(add, i) or made(add, i, compute))

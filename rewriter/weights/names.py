@@ -6,16 +6,21 @@ tf2onnx: ``sequential_1/c1_1/convolution/ReadVariableOp:0`` is ``c1/kernel``; Py
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import takewhile
+
+import onnx_graphsurgeon as gs
 
 from rewriter.errors import UsageError
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks.pytorch import PyTorch
 from rewriter.weights.manifest import Export, LayerEntry, Manifest
+from rewriter.weights.trace import name_of
 
 TRACED = re.compile(r"_\d+$")  # what tracing a Keras 3 model puts behind the names of models and layers
+RECURRENT = re.compile(r"(?P<module>.*\.)?weight_ih_l(?P<layer>\d+)(_reverse)?")  # of torch.nn.LSTM and GRU
+PARAMETRISED = re.compile(r"parametrizations\.(?P<new>\w+)\.original\d$|(?P<old>\w+)_[gv]$")
 LEGACY = "onnx::"  # PyTorch's exporter with dynamo=False, for what it computed
 NORM = "batchnorm"  # where tf2onnx folded a normalisation into a layer, paths are the normalisation's
 
@@ -75,6 +80,25 @@ def shared_module(kernel: list[str], reader: list[str]) -> list[str]:
     """Without numbers: what the paths of a kernel and of the operator that reads it share behind the model's name."""
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(kernel, reader, strict=False))
     return [part for part, _ in pairs][1:]
+
+
+def recurrent_module(node: gs.Node, sources: Iterable[str]) -> tuple[str, int]:
+    """The module of an LSTM or GRU, and the number of the layer in it; ``sources``: constants that W is made of.
+
+    PyTorch's parameters say both; tf2onnx has the module in the names of the operators around.
+    """
+    found = filter(None, map(RECURRENT.fullmatch, sources))
+    if (match := next(found, None)) is not None:
+        return (match["module"] or "").rstrip("."), int(match["layer"])
+    paths = [str(made.name).split("/")[:-1] for made in (node, *node.inputs[0].inputs)]
+    traced = next(filter(None, map(traced_module, paths)), None)
+    return "/".join(traced or [name_of(node)]), 0
+
+
+def parametrised(sources: Iterable[str]) -> str:
+    """The name of the parameter that PyTorch computes of these by a weight norm, in either spelling; else empty."""
+    names = {PARAMETRISED.sub(lambda m: m["new"] or m["old"], name) for name in sources}
+    return names.pop() if len(names) == 1 else ""
 
 
 def own_names(manifest: Manifest, wanted: Mapping[str, str]) -> dict[str, str]:

@@ -35,7 +35,7 @@ def find_norm(node: "gs.Node | Coupling", readers: "Counter[str]", find: Find) -
         return None
     if node.op == "GroupNormalization":
         return by_group(node, find)
-    return of_moments(node, find) if node.op == "Mul" else None
+    return of_moments(node, find) if node.op == "Reciprocal" else None
 
 
 def of_groups(node: gs.Node, readers: "Counter[str]", find: Find) -> Layer | None:
@@ -56,7 +56,7 @@ def of_groups(node: gs.Node, readers: "Counter[str]", find: Find) -> Layer | Non
             break
         parameters[place], result, gives = use, reader.outputs[0], reader
     reads = None if parts is None else (parts[0], 0)
-    return Layer("group_norm", node, parameters, {}, {"groups": groups}, reads, gives)
+    return Layer("group_norm", node, parameters, {}, {"groups": groups}, reads=reads, gives=gives)
 
 
 def by_channel(tensor: gs.Tensor, op: str, find: Find) -> tuple[Use | None, gs.Node | None]:
@@ -83,31 +83,36 @@ def by_group(node: gs.Node, find: Find) -> Layer | None:
     return Layer("group_norm", node, known, computed, {"groups": groups})
 
 
-def of_moments(scaled: gs.Node, find: Find) -> Layer | None:
-    """``m = gamma / sqrt(variance + epsilon)``, and what tf2onnx makes of it."""
-    roots = [t for t in scaled.inputs if (made := maker(t, "Reciprocal")) and maker(made.inputs[0], "Sqrt")]
-    uses = [use for i, t in enumerate(scaled.inputs) if t not in roots and (use := find(scaled, i)) is not None]
-    if len(roots) != 1 or len(uses) != 1:
-        return None
-    plus = maker(roots[0].inputs[0].inputs[0].inputs[0].inputs[0], "Add")
-    epsilon = [array_of(t) for t in (plus.inputs if plus else ()) if isinstance(t, gs.Constant) and t.values.size == 1]
-    products = [node for node in scaled.outputs[0].outputs if node.op == "Mul"]
+def of_moments(root: gs.Node, find: Find) -> Layer | None:
+    """``m = gamma / sqrt(variance + epsilon)``, and what tf2onnx makes of it; gamma or beta may be left out."""
+    square = maker(root.inputs[0], "Sqrt")
+    plus = None if square is None else maker(square.inputs[0], "Add")
+    epsilon = [] if plus is None else [(plus, i) for i, t in enumerate(plus.inputs) if is_number(t)]
+    scaled = only(root.outputs[0], "Mul")
+    gammas = [
+        use for node in scaled for i, t in enumerate(node.inputs) if t is not root.outputs[0] and (use := find(node, i))
+    ]
+    factor = scaled[0].outputs[0] if gammas else root.outputs[0]
+    products = [node for node in factor.outputs if node.op == "Mul"]
     means = [n for n in products if any(maker(t, "Neg") for t in n.inputs)]
     values = [n for n in products if n not in means]
-    if len(epsilon) != 1 or len(means) != 1 or len(values) != 1:
+    if len(epsilon) != 1 or len(means) != 1 or len(values) != 1 or len(factor.outputs) > len(products):
         return None
     adds = only(means[0].outputs[0], "Add")
     betas = [use for add in adds for i in (0, 1) if (use := find(add, i)) is not None]
     mean = next(t for t in means[0].inputs if maker(t, "Neg"))
-    (place,) = (i for i, t in enumerate(values[0].inputs) if t is not scaled.outputs[0])
+    (place,) = (i for i, t in enumerate(values[0].inputs) if t is not factor)
     x = values[0].inputs[place]
-    found = kind_of(x.shape, mean.shape, uses[0].shape)
-    if found is None or len(betas) != 1:
+    parameters = {place: uses[0] for place, uses in enumerate((gammas, betas)) if uses}
+    kinds = [kind_of(x.shape, mean.shape, use.shape) for use in parameters.values()]
+    if not kinds or kinds[0] is None or any(kind != kinds[0] for kind in kinds):
         return None
-    kind, settings = found
-    told = {"epsilon": numbers(epsilon[0])[0], **settings}
-    reads, gives = around_groups(kind, (values[0], place), only(adds[0].outputs[0], "Add"))
-    return Layer(kind, scaled, {0: uses[0], 1: betas[0]}, {}, told, reads, gives, channels=-1)
+    kind, settings = kinds[0]
+    ((add, number),) = epsilon
+    told = {"epsilon": numbers(array_of(add.inputs[number]))[0], **settings}
+    ends = only(adds[0].outputs[0], "Add") if betas else adds
+    reads, gives = around_groups(kind, (values[0], place), ends)
+    return Layer(kind, scaled[0] if gammas else root, parameters, {}, told, tuple(epsilon), reads, gives, -1)
 
 
 def around_groups(
@@ -120,6 +125,11 @@ def around_groups(
     return (reads if before is None else (before, 0)), next(iter(behind), None)
 
 
+def is_number(tensor: gs.Tensor) -> bool:
+    """Whether a value is a constant of one element."""
+    return isinstance(tensor, gs.Constant) and int(np.prod(tensor.shape)) == 1
+
+
 def kind_of(
     x: Sequence[int | str] | None, mean: Sequence[int | str] | None, gamma: Sequence[int]
 ) -> tuple[str, Settings] | None:
@@ -129,7 +139,7 @@ def kind_of(
     rank = len(x)
     along = [rank - len(gamma) + axis for axis, n in enumerate(gamma) if n > 1]
     reduced = [axis for axis in range(rank) if mean[axis] == 1 and x[axis] != 1]
-    if along and along == reduced == list(range(along[0], rank)):
+    if along and along == reduced and (len(along) == 1 or along[-1] == rank - 1):
         return "layer_norm", {"axis": along[0] - rank}
     groups = along[0] if len(along) == 2 and along[1] == along[0] + 1 else 0
     if groups and reduced == [axis for axis in range(1, rank) if axis != groups]:

@@ -107,6 +107,14 @@ def written(use: Use, key: str, framework: Framework) -> Tensor:
     return use.tensor(TensorTransform(shape, permuted(p), tuple(perm.reorder(p, shape))), "OI", letters)
 
 
+def named(module: str, layer: int, key: str, framework: Framework) -> str:
+    """A parameter's name in the file: for PyTorch that of a module of several layers, else each layer is one."""
+    if framework.name == "pytorch":
+        return ".".join(filter(None, [module.replace("/", "."), key.replace("_l0", f"_l{layer}")]))
+    own = f"{module}_l{layer}" if layer else module
+    return ".".join(filter(None, [own, key]))
+
+
 def settings(node: gs.Node, target: str) -> Settings:
     """What the layer is built with."""
     told = {"hidden_size": node.attrs["hidden_size"], "direction": node.attrs.get("direction", "forward")}

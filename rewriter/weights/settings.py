@@ -21,11 +21,12 @@ def settings_of(layer: Layer, framework: Framework) -> tuple[Settings, list[str]
 def notes_on(layer: Layer, framework: Framework, settings: Settings) -> Iterator[str]:
     """What is not in the file or not known, and what the framework, or any framework's layer, does not do."""
     for place, tensor in layer.computed.items():
-        told = f"its {framework.parameters[layer.kind][place]} {tensor.name!r} is computed in the graph"
         if place not in layer.parameters:
-            yield f"{told}, so it is not in the file; the constants it is made of are, as they were"
-        elif layer.parameters[place].constant.name == tensor.name:
-            yield f"{told}: its value is in the file, and so are the constants it is made of, as they were"
+            parameter = framework.parameters[layer.kind][place]
+            yield (
+                f"its {parameter} {tensor.name!r} is computed in the graph, so it is not in the file; the constants it "
+                "is made of are, as they were"
+            )
     if "note" in settings:
         yield settings["note"]
     if layer.kind == "conv_transpose" and settings["groups"] > 1 and not framework.has_grouped_transpose:

@@ -30,12 +30,14 @@ from rewriter.weights.integers import is_scale
 from rewriter.weights.layers import Layer, find_layer, made
 from rewriter.weights.manifest import Tensor
 from rewriter.weights.norms import find_norm
+from rewriter.weights.slopes import find_prelu
 from rewriter.weights.trace import Use, makers, trace
 from rewriter.weights.transform import TensorTransform
 
 # operators whose constants say how to compute, and types of inputs that do
 COMPUTE = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "ConstantOfShape", "TopK")
 SEQUENCE_RANK = 3  # batch, steps, features
+COMPARE = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")
 NO_WEIGHTS = ("int64", "bool", "object", "None")
 
 
@@ -48,15 +50,21 @@ class Storage:
         self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
         self.nodes = list(flat(work.program.graph))
         self.moves: dict[int, Move] = {id(n): m for n, m in zip(self.nodes, work.plan.moves, strict=True)}
+        # Orders of the target's own along an axis: of constants, by node and input, and of values, by name.
+        self.orders: dict[tuple[int, int], tuple[int, Layout]] = {}
+        self.ordered: dict[str, tuple[int, Layout]] = {}
         self.reshaped: set[tuple[int, int]] = set()  # (node, input) of what layers have in another shape
         readers = Counter(name for node in work.program.graph.nodes for name in reads(node))
         readers.update(t.name for t in work.program.graph.outputs)
-        found = (find_norm(n, readers, self.use) or find_layer(n, self.computed) for n in self.nodes)
+        found = (self._found(n, readers) for n in self.nodes)
         self.layers = [layer for layer in found if layer is not None]
         self._swaps = any(map(self._is_swapped, self.layers))
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
         self._shuffles |= {order for node in self.nodes for order in self._head_orders(node)}
+
+    def _found(self, node: "gs.Node | Coupling", readers: "Counter[str]") -> Layer | None:
+        return find_norm(node, readers, self.use) or find_prelu(node, self.use) or find_layer(node, self.computed)
 
     def computed(self, tensor: gs.Tensor) -> gs.Constant | None:
         """What the graph makes of constants only; under the name of the one weight that it only reshapes."""
@@ -78,15 +86,31 @@ class Storage:
         """What the plan makes of a layer of images."""
         return self.moves[id(layer.node)] if layer.kind in (*CONV_KINDS, *POOL_KINDS) else None
 
+    def axis(self, layer: Layer) -> int:
+        """The axis that a layer normalises, counted from the last, where the plan has it in an image.
+
+        Three axes are an image in a model with 1-D convolutions only: tf2onnx writes means of sequences as pools.
+        """
+        axis, p = layer.told["axis"], self.moves[id(layer.node)].outputs[0].axis_perm
+        has_rows = any(other.kind in CONV_KINDS and other.spatial == 1 for other in self.layers)
+        moves = is_image(p) and (len(p) > SEQUENCE_RANK or has_rows)
+        return p.index(axis % len(p)) - len(p) if moves else int(axis)
+
     def layout(self, use: Use) -> Layout:
-        """How a constant is stored for its reader; as it is, if that makes a sequence of features, no image."""
-        return self._of_images(self.moves[id(use.node)].inputs[use.number], use.node, len(use.constant.shape))
+        """How a constant is stored for its reader, as the plan has it and in the order that its target has.
+
+        As it is, if that makes a sequence of features, no image.
+        """
+        planned = self._of_images(self.moves[id(use.node)].inputs[use.number], use.node, len(use.constant.shape))
+        return with_order(planned, self.orders.get((id(use.node), use.number)))
 
     def around(self, node: gs.Node, number: int | None) -> Layout:
         """How an input of a node is stored for it, or (``None``) what it makes; of unknown rank, natural."""
         move = self.moves[id(node)]
-        layout = move.outputs[0] if number is None else move.inputs[number]
-        return self._of_images(layout, node, len(layout.stored))
+        layout, value = (
+            (move.outputs[0], node.outputs[0]) if number is None else (move.inputs[number], node.inputs[number])
+        )
+        return with_order(self._of_images(layout, node, len(layout.stored)), self.ordered.get(str(value.name)))
 
     def _of_images(self, layout: Layout, node: gs.Node, rank: int) -> Layout:
         """As far as images are concerned."""
@@ -112,7 +136,8 @@ class Storage:
 
     def is_weight(self, use: Use, initializers: set[str]) -> bool:
         """Not an axis, a shape, a limit, nor a number that the exporter wrote into a Constant node."""
-        if use.node.op in COMPUTE or is_scale(use) or str(use.constant.dtype) in NO_WEIGHTS:
+        is_count = np.prod(use.constant.shape) == 1 and use.constant.dtype == np.int32
+        if use.node.op in (*COMPUTE, *COMPARE) or is_count or is_scale(use) or str(use.constant.dtype) in NO_WEIGHTS:
             return False
         edit = self.moves[id(use.node)].edits.get(use.number)
         return (use.constant.name in initializers or len(use.constant.shape) > 0) and isinstance(edit, Expand | None)
@@ -154,6 +179,14 @@ class Storage:
             for layout in (move.inputs[0], *move.outputs):
                 for axis in layout.lengths():
                     yield from parts_in(layout.along(axis))
+
+
+def with_order(layout: Layout, ordered: tuple[int, Layout] | None) -> Layout:
+    """The layout with that order along that axis."""
+    if ordered is None:
+        return layout
+    kept = {axis: layout.along(axis) for axis in layout.lengths()}
+    return arranged(layout.axis_perm, {**kept, ordered[0]: ordered[1]})
 
 
 def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:

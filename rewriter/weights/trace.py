@@ -1,7 +1,7 @@
 """The constant behind an input, through operators that leave its elements in place or permute its axes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import permutations
 
@@ -26,7 +26,8 @@ FILLS = ("Expand", "Cast", "CastLike", "Identity", "Reshape")  # zeros stay zero
 class Use:
     """A constant that a node reads as its input ``number``, and how a layer does: ``np.transpose(constant, perm)``.
 
-    ``scaling``: of integers, what makes them real numbers; ``kept``: of those that stay integers.
+    ``scaling``: of integers, what makes them real numbers; ``kept``: of those that stay integers. ``negated``: a layer
+    has them with the other sign.
     """
 
     constant: gs.Constant
@@ -35,6 +36,7 @@ class Use:
     perm: Perm = ()
     scaling: Scaling | None = None
     kept: Scaling | None = None
+    negated: bool = False
 
     @property
     def values(self) -> Array:
@@ -50,6 +52,7 @@ class Use:
     def tensor(self, change: TensorTransform, old: str | None = None, new: str | None = None) -> Tensor:
         """The constant, changed, with its letters before and after."""
         name, dtype = self.constant.name, str(self.constant.dtype if self.scaling is None else self.scaling.scale.dtype)
+        change = replace(change, negate=self.negated)
         return Tensor(name, name_of(self.node), self.node.op, dtype, change, old=old, new=new)
 
 

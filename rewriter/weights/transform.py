@@ -14,21 +14,25 @@ from rewriter.weights.letters import Array
 @dataclass(frozen=True)
 class TensorTransform:
     """The tensor is stored as ``layout``, then ``flip`` (axes of the result) are reversed, and the result has
-    ``shape``, which differs by axes of size one and depthwise multipliers only."""
+    ``shape``, which differs by axes of size one and depthwise multipliers only. ``negate``: its numbers change sign."""
 
     source_shape: tuple[int, ...]
     layout: Layout
     shape: tuple[int, ...]
     flip: tuple[int, ...] = ()
+    negate: bool = False
 
     def apply(self, array: Array) -> Array:
         """The tensor as the target has it, of the source's shape ``source_shape``."""
-        return contiguous(np.flip(self.layout.apply(array), self.flip).reshape(self.shape))
+        return contiguous(np.flip(self.layout.apply(self._signed(array)), self.flip).reshape(self.shape))
 
     def undo(self, array: Array) -> Array:
         """The source, of a tensor as the target has it."""
         stored = array.reshape([int(n or 0) for n in self.layout.shape(self.source_shape)])
-        return contiguous(self.layout.inverse().apply(np.flip(stored, self.flip)))
+        return contiguous(self._signed(self.layout.inverse().apply(np.flip(stored, self.flip))))
+
+    def _signed(self, array: Array) -> Array:
+        return np.negative(array) if self.negate else array
 
     @property
     def perm(self) -> Perm:
@@ -38,7 +42,7 @@ class TensorTransform:
     @property
     def is_identity(self) -> bool:
         """Whether the target has the tensor as the source does."""
-        return self.layout.is_natural and self.shape == self.source_shape and not self.flip
+        return self.layout.is_natural and self.shape == self.source_shape and not self.flip and not self.negate
 
     def to_json(self) -> dict[str, Any]:
         """``orders``: along the source's ``axis``, ``reshape(sizes).transpose(perm).ravel()``, by part."""
@@ -49,6 +53,7 @@ class TensorTransform:
             "perm": [*self.perm],
             **({"orders": orders} if orders else {}),
             **({"flip": [*self.flip]} if self.flip else {}),
+            **({"negate": True} if self.negate else {}),
         }
 
 
@@ -56,7 +61,13 @@ def of_json(data: dict[str, Any]) -> TensorTransform:
     """The transform that ``to_json`` described."""
     orders = {entry["axis"]: order_of(entry) for entry in data.get("orders", ())}
     layout = arranged(tuple(data["perm"]), orders)
-    return TensorTransform(tuple(data["source_shape"]), layout, tuple(data["shape"]), tuple(data.get("flip", ())))
+    return TensorTransform(
+        tuple(data["source_shape"]),
+        layout,
+        tuple(data["shape"]),
+        tuple(data.get("flip", ())),
+        data.get("negate", False),
+    )
 
 
 def order_json(order: Layout, length: int = 0) -> dict[str, Any]:

@@ -30,6 +30,12 @@ def not_optimised(net: torch.nn.Module, x: Array) -> ModelProto:
         return torch.onnx.export(net.eval(), given, dynamo=True, verbose=False, optimize=False).model_proto
 
 
+def of_keras(net: keras.Model) -> ModelProto:
+    """As tf2onnx writes it."""
+    signature = [tf.TensorSpec(net.input_shape, tf.float32)]
+    return tf2onnx.convert.from_function(tf.function(net, input_signature=signature), signature, opset=17)[0]
+
+
 RUNS = {"pytorch": in_pytorch, "tensorflow": tensorflow.layer, "flax": flax.layer}
 
 
@@ -61,6 +67,38 @@ def test_of_keras(kind: str, target: str, tmp_path: Path) -> None:
     weights = written(model, target, tmp_path)
     (entry,) = weights.layers(kind)
     agree(RUNS[target](x, entry, weights), net(x).numpy())
+
+
+@pytest.mark.parametrize("without", ["", "center", "scale"])
+@pytest.mark.parametrize("shape", [(2, 7, 8), (2, 8), (2, 5, 7, 8)])
+def test_layer_norm_of_keras(shape: tuple[int, ...], without: str, tmp_path: Path) -> None:
+    """In every rank, with or without its offset or its factor; nothing else is in the file."""
+    x = random(*shape)
+    made = keras.layers.LayerNormalization(epsilon=0.02, **({without: False} if without else {}))
+    net = keras.Sequential([keras.Input(shape[1:], batch_size=2), made])
+    net.set_weights([random(*array.shape) + i for i, array in enumerate(net.get_weights())])
+    weights = written(of_keras(net), "tensorflow", tmp_path)
+    (entry,) = weights.layers("layer_norm")
+    assert (entry["epsilon"], len(weights.tensors)) == (0.02, len(net.get_weights()))
+    options = {without: False} if without else {}
+    again = keras.layers.LayerNormalization(entry["axis"], entry["epsilon"], **options)
+    agree(tensorflow.filled(again, x, weights.of(entry)).numpy(), net(x).numpy())
+
+
+@pytest.mark.parametrize("shared", [None, [1, 2]])
+def test_prelu_of_keras(shared: Any, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    x = random(2, 7, 6, 3)
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.PReLU(shared_axes=shared), keras.layers.Conv2D(2, 3)]
+    net = keras.Sequential([keras.Input(x.shape[1:], batch_size=2), *layers])
+    net.set_weights([random(*array.shape) for array in net.get_weights()])
+    weights = written(of_keras(net), "tensorflow", tmp_path)
+    (entry,) = weights.layers("prelu")
+    (alpha,) = weights.of(entry).values()
+    np.testing.assert_array_equal(alpha, net.get_weights()[2])
+    (entry,) = (weights := written(of_keras(net), "pytorch", tmp_path)).layers("prelu")
+    (slope,) = weights.of(entry).values()
+    np.testing.assert_array_equal(slope, first(alpha[None])[0].squeeze())
 
 
 @pytest.mark.parametrize("slopes", [1, 8])

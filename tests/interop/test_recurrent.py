@@ -50,19 +50,23 @@ def test_without_biases(kind: str, target: str, tmp_path: Path) -> None:
     agree(RUNS[target](x, entry, weights), torch_run(net, x))
 
 
+@pytest.mark.parametrize("batch", [2, None])
+@pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("target", RUNS)
-def test_of_keras(target: str, tmp_path: Path) -> None:
-    """tf2onnx makes an LSTM of Keras's; its GRU stays a Loop."""
+def test_of_keras(target: str, kind: str, batch: int | None, tmp_path: Path) -> None:
+    """tf2onnx makes an LSTM of Keras's; its GRU stays a Loop, which is known by what it gives."""
     import tensorflow as tf
     import tf2onnx
 
     keras.utils.set_random_seed(0)
     x = random(2, 7, 6)
-    net = keras.Sequential([keras.Input((7, 6), batch_size=2), keras.layers.LSTM(5, return_sequences=True)])
-    signature = [tf.TensorSpec(x.shape, tf.float32)]
+    net = keras.Sequential([keras.Input((7, 6), batch_size=batch), LAYERS[kind][1](5, return_sequences=True)])
+    net.set_weights([random(*array.shape) / 2 for array in net.get_weights()])
+    signature = [tf.TensorSpec((batch, 7, 6), tf.float32)]
     model, _ = tf2onnx.convert.from_function(tf.function(net, input_signature=signature), signature, opset=17)
     weights = written(model, target, tmp_path)
-    (entry,) = weights.layers("lstm")
+    (entry,) = weights.layers()
+    assert (entry["kind"], weights.manifest["notes"]) == (kind, [])
     agree(RUNS[target](x, entry, weights), net(x).numpy())
     if target == "tensorflow":
         for found, own in zip(weights.of(entry).values(), net.get_weights(), strict=True):

@@ -203,3 +203,17 @@ def test_an_output_shape_of_an_unknown_size_is_told() -> None:
     manifest = export_weights(proto, "flax").manifest
     assert "padding" not in manifest.layers["layer"].settings
     assert any("output_shape cuts by the input's size" in note for note in manifest.notes)
+
+
+def test_a_dense_behind_two_flattened_maps_of_different_channels() -> None:
+    """Each part of its rows has an order of its own, and nothing is transposed."""
+    nodes = [conv("x", "a", "u"), conv("x", "b", "v"), node("Flatten", ["a"], ["f"]), node("Flatten", ["b"], ["g"])]
+    nodes += [node("Concat", ["f", "g"], ["c"], axis=1), node("Gemm", ["c", "m"], ["y"], "fc")]
+    constants = {"u": random(6, 3, 3, 3), "v": random(4, 3, 3, 3), "m": random(10 * 35, 5)}
+    export = export_weights(model(nodes, {"x": [2, 3, 7, 5]}, {"y": None}, constants), "tensorflow")
+    parts = (
+        rows.reshape(n, 35, 5).swapaxes(0, 1).reshape(-1, 5)
+        for n, rows in zip((6, 4), np.split(constants["m"], [210]), strict=True)
+    )
+    np.testing.assert_array_equal(export.tensors["m"], np.concatenate(list(parts)))
+    assert export.manifest.notes == []

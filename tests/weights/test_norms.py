@@ -62,6 +62,7 @@ def test_the_operator_has_an_entry_per_group_until_opset_21(opset: int, count: i
         ([2, 5, 8], [2, 1, 1], [5, 8], ("layer_norm", {"axis": -2})),
         ([2, 5, 7, 4, 2], [2, 1, 1, 4, 1], [1, 1, 1, 4, 2], ("group_norm", {"groups": 4})),
         ([2, 4, 2, 5, 7], [2, 4, 1, 1, 1], [1, 4, 2, 1, 1], ("group_norm", {"groups": 4})),
+        ([2, 6, 5, 7], [2, 1, 5, 7], [6, 1, 1], ("layer_norm", {"axis": -3})),  # channels, behind a Conv
         ([2, 5, 8], [2, 1, 8], [8], None),  # along the steps
         ([2, 5, 8], [2, 1, 1], [8], None),  # along all axes, by features
         ([2, 5, 8], None, [8], None),

@@ -162,3 +162,53 @@ def test_what_onnxruntime_quantises(form: str, per_channel: bool, tmp_path: Path
             assert np.abs(real - expected).max() <= 0.51 * np.abs(expected).max() / 127
     assert set(ours.tensors) == {n for layer in ours.manifest.layers.values() for n in layer.parameters.values()}
     assert np.isfinite(default(onnx.load(tmp_path / "q.onnx"), {"x": random(*IMAGE)})[0]).all()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("form", ["QOperator", "QDQ", "dynamic"])
+def test_what_is_kept_stands_for_what_is_not(form: str, per_channel: bool, target: str, tmp_path: Path) -> None:
+    """QLinearConv and QLinearMatMul, DequantizeLinear, ConvInteger and MatMulInteger: integers, scales, zero points."""
+    onnx.save(net(), tmp_path / "net.onnx")
+    if form == "dynamic":
+        quantize_dynamic(tmp_path / "net.onnx", tmp_path / "q.onnx", per_channel=per_channel)
+    else:
+        quantize_static(tmp_path / "net.onnx", tmp_path / "q.onnx", Data(), QuantFormat[form], per_channel=per_channel)
+    ops = {n.op_type for n in onnx.load(tmp_path / "q.onnx").graph.node}
+    assert ops >= {"QOperator": {"QLinearConv", "QLinearMatMul"}, "QDQ": {"DequantizeLinear"}}.get(
+        form, {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"}
+    )
+    real = export_weights(tmp_path / "q.onnx", target)
+    kept = export_weights(tmp_path / "q.onnx", target, keep_quantized=True)
+    assert kept.tensors.keys() == real.tensors.keys()
+    for name, layer in kept.manifest.layers.items():
+        told = layer.settings["quantization"]
+        assert kept.tensors[layer.parameters[next(iter(layer.parameters))]].dtype in (np.int8, np.uint8)
+        for parameter, tensor in layer.parameters.items():
+            found = rebuilt(kept, name, parameter) if parameter in told else kept.tensors[tensor]
+            np.testing.assert_allclose(found, real.tensors[tensor], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+def test_onnxruntimes_gemm_of_integers(turned: bool, keep: bool) -> None:
+    w, scale, bias = integers(4, 7), np.abs(random(4)), integers(4).astype(np.int32)
+    numbers = {
+        "s": np.float32(0.5),
+        "z": np.uint8(3),
+        "t": np.float32(0.25),
+        "o": np.uint8(9),
+        "zero": np.zeros(4, np.int8),
+    }
+    inputs = ["x", "s", "z", "w", "scale", "zero", "b", "t", "o"]
+    nodes = [node("QGemm", inputs, ["y"], "fc", domain="com.microsoft", alpha=1.0, transB=int(turned))]
+    constants: dict[str, Any] = {"w": w if turned else w.T, "scale": scale, "b": bias, **numbers}
+    heads = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.UINT8, d) for n, d in (("x", [2, 7]), ("y", None))]
+    proto = model(nodes, heads[:1], heads[1:], constants, domains=["com.microsoft"])
+    export = export_weights(proto, "tensorflow", keep_quantized=keep)
+    found = {
+        key: rebuilt(export, "fc", key) if keep else export.tensors[name]
+        for key, name in (("kernel", "w"), ("bias", "b"))
+    }
+    np.testing.assert_allclose(found["kernel"], scaled(w.T, scale), rtol=1e-6)
+    np.testing.assert_allclose(found["bias"], scaled(bias, scale * 0.5), rtol=1e-6)

@@ -73,14 +73,27 @@ def test_a_constant_that_two_layers_need_in_two_layouts_is_written_twice() -> No
     assert any("more than one layout" in note for note in export.manifest.notes)
 
 
-def test_a_kernel_made_of_constants_is_computed_and_told_and_these_stay() -> None:
+def test_a_kernel_made_of_constants_is_computed_and_told_and_these_are_not_there() -> None:
     nodes = [node("Mul", ["w", "g"], ["k"]), conv(w="k")]
     constants = {"w": random(10, 3, 3, 2), "g": random(10, 1, 1, 1)}
     export = export_weights(model(nodes, {"x": IMAGE}, {"c": None}, constants), "tensorflow")
     np.testing.assert_array_equal(export.tensors["k"], (constants["w"] * constants["g"]).transpose(2, 3, 1, 0))
     assert any("its kernel 'k' is computed in the graph: its value is in" in note for note in export.manifest.notes)
-    for name, array in constants.items():
-        np.testing.assert_array_equal(export.tensors[name], array)
+    assert set(export.tensors) == {"k"}
+
+
+@pytest.mark.parametrize("names", [("weight_v", "weight_g"), ("p", "q")])
+def test_for_its_own_framework_the_constants_stay_and_what_they_make_does_not(names: tuple[str, str]) -> None:
+    """As ``load_state_dict`` of the module wants them."""
+    v, g = names
+    nodes = [node("Mul", [v, g], ["k"]), conv(w="k")]
+    proto = model(nodes, {"x": IMAGE}, {"c": None}, {v: random(10, 3, 3, 2), g: random(10, 1, 1, 1)})
+    proto.producer_name = "pytorch"
+    export = export_weights(proto, "pytorch")
+    assert set(export.tensors) == set(names)
+    assert export.manifest.notes == []
+    assert export.manifest.layers["c"].settings["computed_from"] == {"weight": [v, g]}
+    assert set(export_weights(proto, "flax").tensors) == {"weight" if v == "weight_v" else "k"}
 
 
 def test_a_kernel_that_an_input_takes_part_in_is_told() -> None:

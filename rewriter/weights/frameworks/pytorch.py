@@ -17,6 +17,7 @@ class PyTorch(Framework):
     parameters = parameter_names("weight bias", "weight bias", "running_mean running_var", "weight", "weight")
     momentum_weighs = "new statistics"
     pool_settings = ("count_include_pad", "ceil_mode")
+    shuffle_modes = ("CRD",)
     has_grouped_transpose = True
     has_flat_slopes = True
 

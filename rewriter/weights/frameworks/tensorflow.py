@@ -18,6 +18,7 @@ class TensorFlow(Framework):
     )
     parameters = parameter_names("kernel bias", "gamma beta", "moving_mean moving_variance", "alpha", "embeddings")
     pads_same = True
+    shuffle_modes = ("DCR",)
 
     def lacks(self, kind: str, spatial: int, settings: Settings) -> Iterator[str]:
         if kind in ("conv", "depthwise_conv") and spatial == 3 and settings["groups"] > 1:
