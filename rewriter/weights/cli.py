@@ -10,6 +10,7 @@ from pathlib import Path
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.weights.frameworks import ALIASES, FRAMEWORKS, TARGETS
 
+KEEP = ("keep_quantized", "keep_flatten_order")
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
 
 
@@ -37,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
                    "for all that is in them")  # fmt: skip
     p.add_argument("--keep-quantized", action="store_true",
                    help="leave integers as they are, their scales in the manifest, not real numbers")  # fmt: skip
+    p.add_argument("--keep-flatten-order", action="store_true",
+                   help="leave the rows of a Dense behind a Flatten (columns before an Unflatten) as they are, "
+                   "for a net that transposes there itself")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
     add_verbosity(p)
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(outputs)
     names = read_names(args.names) if args.names else None
     model = load_model(args.model, partial(refuse_read, outputs))
-    options = {option: getattr(args, option) for option in (*(option for _, option, _ in OPTIONS), "keep_quantized")}
+    options = {option: getattr(args, option) for option in (*KEEP, *(option for _, option, _ in OPTIONS))}
     given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **options}
     export = export_weights(model, args.target, **given)
     exported(console, args.model, export, args.verbose)

@@ -29,6 +29,7 @@ from rewriter.weights.integers import notes_on_integers, operand
 from rewriter.weights.layers import Layer
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
 from rewriter.weights.names import module_names, own_names, renamed
+from rewriter.weights.notes import reordered_note
 from rewriter.weights.order import nearest_before
 from rewriter.weights.parameters import parameter
 from rewriter.weights.settings import settings_of
@@ -46,6 +47,7 @@ def export_weights(
     names: Mapping[str, str] | None = None,
     checkpoint: str | Path | None = None,
     keep_quantized: bool = False,
+    keep_flatten_order: bool = False,
     name: str = "",
 ) -> Export:
     """The weights of a model (or of the file of one) in the layout of ``target``.
@@ -55,6 +57,8 @@ def export_weights(
     .weights.h5 file, whose names and values are taken.
     ``keep_quantized``: integers stay integers, and their layers' records hold ``quantization``: by parameter its scale,
     its zero point, and along which axes of the tensor these have entries, in C order.
+    ``keep_flatten_order``: rows of a Dense behind a Flatten, and columns of one before an Unflatten, stay in the
+    model's order, for a net that transposes there.
     ``name``: what the manifest calls the model.
     Raises UsageError on an unreadable model or checkpoint, an unknown target, or where it is not known what belongs
     to what.
@@ -62,7 +66,7 @@ def export_weights(
     framework = framework_of(target, transpose_kernel=transpose_kernel)
     proto = model if isinstance(model, ModelProto) else load_model(Path(model))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
-    export = exported(proto, framework, name, keep_quantized)
+    export = exported(proto, framework, name, keep_quantized, keep_flatten_order)
     if checkpoint is None:
         export.manifest.notes.extend(folded_note(proto))
     else:
@@ -71,12 +75,15 @@ def export_weights(
         export = with_checkpoint(own, export, saved, framework)
     if names:
         export = renamed(export, own_names(export.manifest, names))
+    export.manifest.notes.extend(reordered_note(export.manifest, framework))
     return export
 
 
-def exported(proto: ModelProto, framework: Framework, name: str, keep_quantized: bool = False) -> Export:
+def exported(
+    proto: ModelProto, framework: Framework, name: str, keep_quantized: bool = False, keep_order: bool = False
+) -> Export:
     """The weights as they are in the model, under the names of their modules."""
-    storage = Storage(plan_of(proto, framework.direction))
+    storage = Storage(plan_of(proto, framework.direction), keep_order)
     export = _Exporter(storage, framework, {t.name for t in proto.graph.initializer}, name, keep_quantized).run()
     return renamed(export, module_names(export.manifest, framework))
 

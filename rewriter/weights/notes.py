@@ -1,0 +1,25 @@
+"""What is told of an export as a whole, besides its numbers."""
+
+from collections.abc import Iterator, Sequence
+
+from rewriter.weights.framework import Framework
+from rewriter.weights.manifest import Manifest
+
+MOST = 3  # names in a sentence
+MAPS = {"nhwc": ("HWC", "CHW"), "nchw": ("CHW", "HWC")}  # as a Flatten reads them, by direction, and as it does not
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of these names, for a sentence."""
+    return ", ".join(map(repr, names[:MOST])) + (", ..." if len(names) > MOST else "")
+
+
+def reordered_note(manifest: Manifest, framework: Framework) -> Iterator[str]:
+    """A note on what was reordered for a Flatten: a net that transposes before its own wants it as it was."""
+    names = [name for name, tensor in manifest.tensors.items() if tensor.change.layout.is_divided]
+    if names:
+        here, other = MAPS[framework.direction]
+        yield (
+            f"reordered for a Flatten (or Unflatten) of {here}: {some(names)}; a net that transposes to {other} for it "
+            "needs --keep-flatten-order"
+        )
