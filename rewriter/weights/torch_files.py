@@ -4,20 +4,11 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import ml_dtypes
-import numpy as np
-
 from rewriter.errors import UsageError
+from rewriter.weights.arrays import to_numpy, to_torch
 from rewriter.weights.extras import needed
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export
-
-# types that PyTorch has and NumPy has not: torch's name, the NumPy type of its elements, what both know of that width
-OTHERS: dict[str, tuple[Any, str]] = {
-    "bfloat16": (ml_dtypes.bfloat16, "int16"),
-    "float8_e4m3fn": (ml_dtypes.float8_e4m3fn, "uint8"),
-    "float8_e5m2": (ml_dtypes.float8_e5m2, "uint8"),
-}
 
 
 def write_pt(export: Export, path: Path) -> None:
@@ -51,19 +42,3 @@ def state_dict(torch: Any, held: Any) -> dict[str, Any]:
     tensors = {str(name): value for name, value in entries.items() if torch.is_tensor(value)}
     inner = [found for value in entries.values() if (found := state_dict(torch, value))]
     return tensors or (inner[0] if len(inner) == 1 else {})
-
-
-def to_torch(torch: Any, array: Array) -> Any:
-    """A tensor of its own memory. Raises TypeError on a type that PyTorch lacks."""
-    if (name := str(array.dtype)) in OTHERS:
-        return torch.from_numpy(array.view(OTHERS[name][1]).copy()).view(getattr(torch, name))
-    return torch.from_numpy(np.array(array))
-
-
-def to_numpy(torch: Any, tensor: Any) -> Array:
-    """An array of a tensor of any type."""
-    plain, name = tensor.detach().contiguous(), str(tensor.dtype).removeprefix("torch.")
-    if name not in OTHERS:
-        return np.asarray(plain.numpy())
-    dtype, width = OTHERS[name]
-    return np.asarray(plain.view(getattr(torch, width)).numpy()).view(dtype)
