@@ -19,17 +19,18 @@ from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.pipeline import plan_of
 from rewriter.weights import recurrent
+from rewriter.weights.channels import refuse_channels
 from rewriter.weights.checkpoint import with_checkpoint
-from rewriter.weights.checkpoint_files import read_checkpoint
+from rewriter.weights.checkpoint_files import checkpoint_of
 from rewriter.weights.exporters import folded_note
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
-from rewriter.weights.inputs import load_model
+from rewriter.weights.inputs import load_model, path_of_model
 from rewriter.weights.integers import notes_on_integers, operand
 from rewriter.weights.layers import Layer
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
 from rewriter.weights.names import module_names, own_names, renamed
-from rewriter.weights.notes import reordered_note
+from rewriter.weights.notes import empty_note, reordered_note
 from rewriter.weights.order import nearest_before
 from rewriter.weights.parameters import parameter
 from rewriter.weights.settings import settings_of
@@ -45,7 +46,7 @@ def export_weights(
     *,
     transpose_kernel: bool = False,
     names: Mapping[str, str] | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Mapping[str, Any] | None = None,
     keep_quantized: bool = False,
     keep_flatten_order: bool = False,
     name: str = "",
@@ -54,7 +55,7 @@ def export_weights(
 
     ``target``: one of ``TARGETS``, or keras, jax. ``transpose_kernel``: Flax's ConvTranspose is built with it.
     ``names``: new ones, by that of a tensor or the path of a module. ``checkpoint``: a .safetensors, .pt, .npz or
-    .weights.h5 file, whose names and values are taken.
+    .weights.h5 file, or a state dict, whose names and values are taken.
     ``keep_quantized``: integers stay integers, and their layers' records hold ``quantization``: by parameter its scale,
     its zero point, and along which axes of the tensor these have entries, in C order.
     ``keep_flatten_order``: rows of a Dense behind a Flatten, and columns of one before an Unflatten, stay in the
@@ -64,18 +65,18 @@ def export_weights(
     to what.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
-    proto = model if isinstance(model, ModelProto) else load_model(Path(model))
+    proto = model if isinstance(model, ModelProto) else load_model(path_of_model(model))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
     export = exported(proto, framework, name, keep_quantized, keep_flatten_order)
     if checkpoint is None:
         export.manifest.notes.extend(folded_note(proto))
     else:
-        saved = read_checkpoint(Path(checkpoint))
+        saved = checkpoint_of(checkpoint)
         own = export if saved.framework == framework else exported(proto, saved.framework, name)
         export = with_checkpoint(own, export, saved, framework)
     if names:
         export = renamed(export, own_names(export.manifest, names))
-    export.manifest.notes.extend(reordered_note(export.manifest, framework))
+    export.manifest.notes.extend([*empty_note(export.manifest), *reordered_note(export.manifest, framework)])
     return export
 
 
@@ -116,6 +117,7 @@ class _Exporter:
 
     def _layer(self, layer: Layer) -> str:
         """The name of its entry, which is added."""
+        refuse_channels(layer)
         self._check_spatial(layer)
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())

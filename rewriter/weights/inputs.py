@@ -2,12 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from onnx import ModelProto
 
 from rewriter.errors import UsageError
+from rewriter.files.no_models import KERAS_EXPORT, TORCH_EXPORT
 from rewriter.files.reader import OnRead, load
 from rewriter.weights.tflite_file import load_tflite
+
+
+def path_of_model(model: Any) -> Path:
+    """The path of a model. Raises UsageError on what is none, as a module."""
+    try:
+        return Path(model)
+    except TypeError:
+        told = f"model is a {type(model).__name__}: give an onnx.ModelProto or the path of a file"
+        raise UsageError(f"{told}, which {TORCH_EXPORT} or {KERAS_EXPORT} writes") from None
 
 
 def load_model(path: Path, on_read: OnRead | None = None) -> ModelProto:

@@ -7,8 +7,8 @@ input channels and the multiplier: output channel ``c * M + m`` reads input chan
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from rewriter.weights.given import letters_in, number, numbers
 Array = NDArray[Any]
 
 
-def convert_layout(array: Any, old: str, new: str, *, groups: int | None = None) -> Array:
+def convert_layout(array: Any, old: str, new: str, *, groups: SupportsIndex | None = None) -> Array:
     """``array``, whose axes are ``old`` ("OIHW"), with its axes as ``new`` ("HWIO").
 
     ``array``: of NumPy, or a tensor, parameter or variable of PyTorch, TensorFlow or JAX. Letters may be small ones.
@@ -40,7 +40,9 @@ def convert_layout(array: Any, old: str, new: str, *, groups: int | None = None)
     return np.ascontiguousarray(moved.reshape(written_shape(new, moved.shape, groups)))
 
 
-def flatten_order(array: Any, axis: int, chw: Sequence[int], to: str = "HWC", order: str = "CHW") -> Array:
+def flatten_order(
+    array: Any, axis: SupportsIndex, chw: Iterable[SupportsIndex], to: str = "HWC", order: str = "CHW"
+) -> Array:
     """``array`` with the elements along ``axis``, a flattened map, in the order ``to`` instead of ``order``.
 
     ``chw`` are the map's sizes, in the order that ``order`` names. A Linear ``[out, C*H*W]`` behind a Flatten is

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from rewriter.errors import UsageError
 from rewriter.weights.framework import Framework
 from rewriter.weights.manifest import Manifest
 
@@ -12,6 +13,16 @@ MAPS = {"nhwc": ("HWC", "CHW"), "nchw": ("CHW", "HWC")}  # as a Flatten reads th
 def some(names: Sequence[str]) -> str:
     """The first few of these names, for a sentence."""
     return ", ".join(map(repr, names[:MOST])) + (", ..." if len(names) > MOST else "")
+
+
+def empty_note(manifest: Manifest) -> Iterator[str]:
+    """A note on a model that has no weights. Raises UsageError if it has no layers either."""
+    if manifest.tensors:
+        return
+    advice = "export it with its parameters, if it should have some"
+    if not manifest.layers:
+        raise UsageError(f"no weights are in the model and no layers, so that there is nothing to write: {advice}")
+    yield f"no weights are in the model: {advice}"
 
 
 def reordered_note(manifest: Manifest, framework: Framework) -> Iterator[str]:

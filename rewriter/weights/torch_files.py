@@ -2,13 +2,13 @@
 
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 from rewriter.errors import UsageError
 from rewriter.weights.arrays import to_numpy, to_torch
 from rewriter.weights.extras import needed
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export
+from rewriter.weights.state_dict import entries_in
 
 
 def write_pt(export: Export, path: Path) -> None:
@@ -22,7 +22,7 @@ def write_pt(export: Export, path: Path) -> None:
 
 
 def read_pt(path: Path) -> dict[str, Array]:
-    """The tensors of a state dict, or of the one in a checkpoint; no code of the file is run. Raises UsageError."""
+    """The tensors of a state dict, or of dicts in dicts by path; no code of the file is run. Raises UsageError."""
     torch = needed("torch", "torch", path)
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
@@ -30,15 +30,7 @@ def read_pt(path: Path) -> dict[str, Array]:
         raise UsageError(
             f"{path}: it holds more than tensors, which only code of its own can read: save model.state_dict() instead"
         ) from None
-    tensors = state_dict(torch, held)
+    tensors = dict(entries_in(held))
     if not tensors:
-        raise UsageError(f"{path}: no state dict is in it, or more than one: save model.state_dict() alone")
+        raise UsageError(f"{path}: no state dict is in it: save model.state_dict()")
     return {name: to_numpy(torch, tensor) for name, tensor in tensors.items()}
-
-
-def state_dict(torch: Any, held: Any) -> dict[str, Any]:
-    """The tensors by name, of a dict that holds some, or of the only dict in it that does; else none."""
-    entries = held if isinstance(held, dict) else {}
-    tensors = {str(name): value for name, value in entries.items() if torch.is_tensor(value)}
-    inner = [found for value in entries.values() if (found := state_dict(torch, value))]
-    return tensors or (inner[0] if len(inner) == 1 else {})
