@@ -18,7 +18,7 @@ LINES ?= 2000
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop weights-table providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ report-check: $(VENV)/ready  ## the page of --report in a browser (apt-get insta
 
 interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, by running these
 	$(INTEROP)/bin/python -m pytest tests/interop
+
+weights-table: $(INTEROP)/ready  ## which names exporters of PyTorch keep; writes the table of docs/weights.md
+	$(INTEROP)/bin/python -m tests.tools.weights_table
 
 providers: $(OPENVINO_EP)/ready  ## the tests of providers, with OpenVINO's as the second one
 	$(OPENVINO_EP)/bin/python -m pytest tests/validation/test_providers.py tests/tools/test_cuda.py
