@@ -1,6 +1,6 @@
-"""Which names and values of a module's parameters an export has, by architecture and exporter: a table of docs/weights.md.
+"""Which names and values of a module's parameters an export has, by architecture and exporter.
 
-``make weights-table`` writes it; it needs PyTorch.
+``make weights-table`` writes it into docs/weights.md; it needs PyTorch.
 """
 
 import re
@@ -43,7 +43,7 @@ TITLES = {
 
 
 class Found(NamedTuple):
-    """How many parameters of a module are in a file with their values, with other ones, not at all; and by checkpoint."""
+    """How many parameters of a module are in a file with their values, with others, not at all; by checkpoint all."""
 
     right: int
     wrong: int
