@@ -53,6 +53,9 @@ interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, b
 qonnx: $(QONNX)/ready  ## files in the qonnx dialect, executed by the qonnx package
 	$(QONNX)/bin/python -m pytest tests/qonnx
 
+weights-table: $(INTEROP)/ready  ## which names exporters of PyTorch keep; writes the table of docs/weights.md
+	$(INTEROP)/bin/python -m tests.tools.weights_table
+
 providers: $(OPENVINO_EP)/ready  ## the tests of providers, with OpenVINO's as the second one
 	$(OPENVINO_EP)/bin/python -m pytest tests/validation/test_providers.py tests/tools/test_cuda.py
 

@@ -17,6 +17,7 @@ from onnx import ModelProto, TensorProto, external_data_helper, serialization
 from passes.ir.declared import SMALL, every_graph_proto
 from rewriter.errors import UsageError
 from rewriter.files import wire
+from rewriter.files.no_models import how_to_export
 from rewriter.files.source import OWN, Place, Source, Stamp, open_beside, put_at, stamp_of
 from rewriter.steps import step
 
@@ -32,7 +33,7 @@ def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
     raises."""
     path = Path(path)
     check_file(path)
-    with _readable(path):
+    with _readable(path, told=how_to_export(path)):
         model = onnx.load(path, load_external_data=False)
     _check(path, model, on_read)
     with _readable(path), warnings.catch_warnings(action="ignore"):  # of entries that onnx does not know
@@ -45,7 +46,7 @@ def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
     """The same, but that large weights stay in the files that they are in."""
     path = Path(path)
     check_file(path)
-    with _readable(path):
+    with _readable(path, told=how_to_export(path)):
         model, own = _parsed(path)
     _check(path, model, on_read)
     stamps: dict[str, Stamp] = {}
@@ -122,12 +123,12 @@ def _check(path: Path, model: ModelProto, on_read: OnRead | None) -> None:
             files = [path, *external_files(model, path.parent)]
         on_read(files)
     if not model.graph.node and not model.graph.output:
-        raise UsageError(f"{path}: not an ONNX model (it has no graph)")
+        raise UsageError(f"{path}: {how_to_export(path) or 'not an ONNX model (it has no graph)'}")
 
 
 @contextmanager
-def _readable(path: Path, kind: str = "ONNX model") -> Iterator[None]:
-    """Raises UsageError for whatever a broken file brings about in its readers."""
+def _readable(path: Path, kind: str = "ONNX model", told: str = "") -> Iterator[None]:
+    """Raises UsageError for whatever a broken file brings about in its readers; ``told``: what to say of it instead."""
     try:
         yield
     except FileNotFoundError as error:
@@ -135,7 +136,7 @@ def _readable(path: Path, kind: str = "ONNX model") -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        raise UsageError(f"{path}: not a readable {kind} ({error})") from None
+        raise UsageError(f"{path}: {told or f'not a readable {kind} ({error})'}") from None
 
 
 def external_files(model: ModelProto, folder: Path) -> list[Path]:

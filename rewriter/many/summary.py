@@ -51,6 +51,8 @@ def summarised(console: Console, records: Sequence[Record], seconds: float, *, d
     """Print a table of all, a line each, without their folder if they share one, and a line that counts them."""
     from rich.table import Table
 
+    from rewriter.report.console import whole
+
     is_one = len({os.path.dirname(record.model) for record in records}) == 1
     rows = [[os.path.basename(record.model) if is_one else record.model, *_facts(record)] for record in records]
     widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
@@ -60,7 +62,7 @@ def summarised(console: Console, records: Sequence[Record], seconds: float, *, d
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for model, *rest in rows:
         table.add_row(short(model, most), *rest)
-    console.print(table)
+    console.print(whole(table))
     counts = Counter(_word(record) for record in records)
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
     console.print(f"{len(records)} models in {seconds:.1f} s: {told}.{' Nothing was written.' * dry}")

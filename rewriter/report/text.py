@@ -15,6 +15,7 @@ from rich.text import Text
 
 from rewriter.report import tables
 from rewriter.report.certificate import certificate
+from rewriter.report.console import Lines, whole
 from rewriter.report.data import Cause, Explained, Report
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ MOST_LISTED = 4  # operators, causes
 
 
 def plain_console(quiet: bool) -> Console:
-    """A console that prints names as they are: ``x[a]`` and ``:x:`` mean nothing to it, numbers have no colours."""
-    return Console(quiet=quiet, markup=False, emoji=False, highlight=False)
+    """A console for what every command prints."""
+    return Lines(quiet=quiet)
 
 
 def rewritten(console: Console, path: Path, report: Report, verbose: int) -> None:
@@ -48,7 +49,7 @@ def rewritten(console: Console, path: Path, report: Report, verbose: int) -> Non
 
 def _lines(console: Console, path: Path, report: Report, most: int) -> int:
     """How many lines it takes to print as many of each."""
-    trial = Console(file=StringIO(), width=console.width, markup=False, emoji=False, highlight=False)
+    trial = Lines(file=StringIO(), width=console.width)
     _print(trial, path, report, most)
     assert isinstance(trial.file, StringIO)
     return trial.file.getvalue().count("\n")
@@ -126,7 +127,7 @@ def _print_interface(console: Console, report: Report, most: int | None) -> None
     for kind, value in values[:most]:
         old, new = _shape(value.old_shape, value.old_layout), _shape(value.new_shape, value.new_layout)
         table.add_row(kind, short(value.name), *old, *new, str(value.perm) if value.flipped else "unchanged")
-    console.print(table)
+    console.print(whole(table, "name"))
     _print_rest(console, values, most)
     stayed = [value for _, value in values if value.note]
     few = None if most is None else most // 2

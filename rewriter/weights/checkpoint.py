@@ -13,10 +13,13 @@ from passes.layout.layout import natural
 from rewriter.errors import UsageError
 from rewriter.weights.checkpoint_files import Checkpoint
 from rewriter.weights.framework import Framework
+from rewriter.weights.frameworks.pytorch import PyTorch
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor, parts_of
 from rewriter.weights.names import TRACED
+from rewriter.weights.notes import some
 from rewriter.weights.pairing import MOST, Pairing, modules_of, same_shape
+from rewriter.weights.state_dict import own_names_in
 from rewriter.weights.transform import TensorTransform
 
 COUNTER = "num_batches_tracked"  # of PyTorch's BatchNorm
@@ -28,9 +31,14 @@ def with_checkpoint(own: Export, wanted: Export, saved: Checkpoint, framework: F
     ``own``: the graph's export in the checkpoint's layout. Raises UsageError where it is not clear what is what.
     """
     try:
-        return _Filled(own, wanted, saved, framework).run()
+        names = own_names_in(saved.arrays, own.manifest.tensors, nested=isinstance(saved.framework, PyTorch))
+        arrays = {names[key]: array for key, array in saved.arrays.items() if key in names}
+        export = _Filled(own, wanted, replace(saved, arrays=arrays), framework).run()
     except UsageError as error:
-        raise UsageError(f"{saved.path}: {error}") from None
+        raise UsageError(f"{saved.name}: {error}") from None
+    if others := [key for key in saved.arrays if key not in names]:
+        export.manifest.notes.append(f"left out, for it is beside the weights of this model: {some(others)}")
+    return export
 
 
 class _Filled:

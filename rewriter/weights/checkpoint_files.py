@@ -1,20 +1,24 @@
 """Checkpoints: the names and values of a model's parameters, in its own layout. No code of a file is run."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
 
 from rewriter.errors import UsageError
+from rewriter.weights.arrays import array_of
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks.pytorch import PyTorch
 from rewriter.weights.frameworks.tensorflow import TensorFlow
+from rewriter.weights.given import path_of, shown
 from rewriter.weights.keras_files import read_h5
 from rewriter.weights.letters import Array
 from rewriter.weights.safetensors_file import safetensors_checkpoint
+from rewriter.weights.state_dict import entries_in
 from rewriter.weights.torch_files import read_pt
 
 
@@ -22,9 +26,19 @@ from rewriter.weights.torch_files import read_pt
 class Checkpoint:
     """``arrays`` in the layout of ``framework``, by ``module.weight`` or ``module/kernel``, in the file's order."""
 
-    path: Path
+    name: str
     framework: Framework
     arrays: dict[str, Array]
+
+
+def checkpoint_of(given: Any) -> Checkpoint:
+    """Of a path, or of a state dict of PyTorch's in memory. Raises UsageError on all else."""
+    if not isinstance(given, Mapping):
+        return read_checkpoint(path_of(given, "checkpoint"))
+    arrays = {name: array_of(value, name) for name, value in entries_in(given)}
+    if not arrays:
+        raise UsageError(f"checkpoint is {shown(given)}: give a path, or a dict of tensors by name")
+    return Checkpoint("checkpoint", PyTorch(), arrays)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -40,7 +54,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile,
             safetensors.SafetensorError) as error:  # fmt: skip
         raise UsageError(f"{path}: not a readable checkpoint ({error})") from None
-    return Checkpoint(path, framework, arrays)
+    return Checkpoint(str(path), framework, arrays)
 
 
 def read_npz(path: Path) -> dict[str, Array]:

@@ -11,6 +11,7 @@ from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError
 from rewriter.weights.frameworks import ALIASES, FRAMEWORKS, TARGETS
 
+KEEP = ("keep_quantized", "keep_flatten_order")
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
 
 
@@ -39,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
                    "for all that is in them")  # fmt: skip
     p.add_argument("--keep-quantized", action="store_true",
                    help="leave integers as they are, their scales in the manifest, not real numbers")  # fmt: skip
+    p.add_argument("--keep-flatten-order", action="store_true",
+                   help="leave the rows of a Dense behind a Flatten (columns before an Unflatten) as they are, "
+                   "for a net that transposes there itself")  # fmt: skip
     p.add_argument("--check", action="store_true",
                    help="run each layer, as exported, in the target's framework, which must be installed, and compare "
                    "it with onnxruntime")  # fmt: skip
@@ -74,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs(outputs)
     names = read_names(args.names) if args.names else None
     model = load_model(args.model, partial(refuse_read, outputs))
-    options = {option: getattr(args, option) for option in (*(option for _, option, _ in OPTIONS), "keep_quantized")}
+    options = {option: getattr(args, option) for option in (*KEEP, *(option for _, option, _ in OPTIONS))}
     given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **options}
     export = export_weights(model, args.target, **given)
     if args.check:

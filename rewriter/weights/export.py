@@ -20,24 +20,25 @@ from passes.layout import perm
 from rewriter.pipeline import plan_of
 from rewriter.weights import recurrent
 from rewriter.weights.around import ends_of, ends_of_recurrent
+from rewriter.weights.channels import refuse_channels
 from rewriter.weights.checkpoint import with_checkpoint
-from rewriter.weights.checkpoint_files import read_checkpoint
+from rewriter.weights.checkpoint_files import checkpoint_of
 from rewriter.weights.exporters import folded_note
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
-from rewriter.weights.inputs import load_model
+from rewriter.weights.inputs import load_model, path_of_model
 from rewriter.weights.integers import notes_on_integers, operand
 from rewriter.weights.layers import Layer
-from rewriter.weights.loops import with_grus
 from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
 from rewriter.weights.names import module_names, own_names, parametrised, recurrent_module, renamed
+from rewriter.weights.notes import empty_note, reordered_note
 from rewriter.weights.order import nearest_before
 from rewriter.weights.parameters import parameter
+from rewriter.weights.plain import plain
 from rewriter.weights.settings import settings_of
 from rewriter.weights.shuffles import find_shuffle, store
 from rewriter.weights.storage import Storage
 from rewriter.weights.trace import Use, is_zero, makers, name_of
-from rewriter.weights.unfused import unfused
 
 COMPUTED = "is computed in the graph: its value is in the file"
 STATES = (5, 6)  # inputs of LSTM and GRU: what they begin with
@@ -50,49 +51,60 @@ def export_weights(
     *,
     transpose_kernel: bool = False,
     names: Mapping[str, str] | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Mapping[str, Any] | None = None,
     keep_quantized: bool = False,
+    keep_flatten_order: bool = False,
     name: str = "",
 ) -> Export:
     """The weights of a model (or of the file of one) in the layout of ``target``.
 
     ``target``: one of ``TARGETS``, or keras, jax. ``transpose_kernel``: Flax's ConvTranspose is built with it.
     ``names``: new ones, by that of a tensor or the path of a module. ``checkpoint``: a .safetensors, .pt, .npz or
-    .weights.h5 file, whose names and values are taken.
+    .weights.h5 file, or a state dict, whose names and values are taken.
     ``keep_quantized``: integers stay integers, and their layers' records hold ``quantization``: by parameter its scale,
     its zero point, and along which axes of the tensor these have entries, in C order.
+    ``keep_flatten_order``: rows of a Dense behind a Flatten, and columns of one before an Unflatten, stay in the
+    model's order, for a net that transposes there.
     ``name``: what the manifest calls the model.
     Raises UsageError on an unreadable model or checkpoint, an unknown target, or where it is not known what belongs
     to what.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
-    proto = model if isinstance(model, ModelProto) else load_model(Path(model))
+    proto = model if isinstance(model, ModelProto) else load_model(path_of_model(model))
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
-    export = exported(proto, framework, name, keep_quantized, checkpoint is not None)
+    export = exported(proto, framework, name, keep_quantized, keep_flatten_order, whole=checkpoint is not None)
     if checkpoint is None:
         export.manifest.notes.extend(folded_note(proto))
     else:
-        saved = read_checkpoint(Path(checkpoint))
+        saved = checkpoint_of(checkpoint)
         own = export if saved.framework == framework else exported(proto, saved.framework, name, whole=True)
         export = with_checkpoint(own, export, saved, framework)
     if names:
         export = renamed(export, own_names(export.manifest, names))
+    export.manifest.notes.extend([*empty_note(export.manifest), *reordered_note(export.manifest, framework)])
     return export
 
 
-def exported(proto: ModelProto, framework: Framework, name: str, keep: bool = False, whole: bool = False) -> Export:
+def exported(
+    proto: ModelProto,
+    framework: Framework,
+    name: str,
+    keep_quantized: bool = False,
+    keep_order: bool = False,
+    *,
+    whole: bool = False,
+) -> Export:
     """The weights as they are in the model, under the names of their modules.
 
-    ``keep``: integers stay integers. ``whole``: what weights are computed of is in the file beside them.
+    ``whole``: what weights are computed of is in the file beside them.
     """
-    raised, notes = with_grus(proto)
-    plain, activations = unfused(raised)
-    storage = Storage(plan_of(plain, framework.direction))
-    export = _Exporter(storage, framework, proto, name, keep=keep, whole=whole).run()
+    model, told, notes = plain(proto)
+    storage = Storage(plan_of(model, framework.direction), keep_order)
+    export = _Exporter(storage, framework, proto, name, keep=keep_quantized, whole=whole).run()
     export.manifest.notes.extend(notes)
-    for layer, told in activations.items():
+    for layer, settings in told.items():
         entry = export.manifest.layers[layer]
-        export.manifest.layers[layer] = replace(entry, settings={**entry.settings, **told})
+        export.manifest.layers[layer] = replace(entry, settings={**entry.settings, **settings})
     return renamed(export, module_names(export.manifest, framework))
 
 
@@ -125,6 +137,9 @@ class _Exporter:
             self.manifest.layers[name] = replace(self.manifest.layers[name], after=after)
         for node in self.storage.nodes:
             self._operands(node)
+        for name, use in self.uses.items():
+            if (id(use.node), use.number) in self.storage.orders:
+                self.manifest.tensors[name] = replace(self.manifest.tensors[name], shuffled=True)
         self.manifest.notes.extend(self.storage.transposed_images())
         self.manifest.notes.extend(notes_on_integers(self.uses, keep=self.keep))
         tensors = {n: t.change.apply(self.uses[n].values) for n, t in self.manifest.tensors.items()}
@@ -132,6 +147,7 @@ class _Exporter:
 
     def _layer(self, layer: Layer) -> str:
         """The name of its entry, which is added."""
+        refuse_channels(layer)
         self._check_spatial(layer)
         name = str(layer.node.outputs[0].name) if layer.name in self.manifest.layers else layer.name
         names = self.framework.parameters.get(layer.kind, ())

@@ -4,21 +4,20 @@ from collections.abc import Iterator
 
 from onnx import ModelProto, NodeProto
 
-TORCH_EXPORT = "torch.onnx.export(..., dynamo=True, optimize=False)"
-KERAS_EXPORT = "tf2onnx.convert.from_keras(model)"
+from rewriter.files.no_models import TORCH_EXPORT
+from rewriter.weights.notes import some
+
 ADVICE = f"export with {TORCH_EXPORT}, which keeps every parameter, or give the module's own with --checkpoint"
 TF2ONNX_ADVICE = "give the model's own with --checkpoint"
 RULE = "pkg.onnxscript.rewriter.rule_name"  # metadata of the nodes that PyTorch's exporter optimised
-MOST = 3  # names in a sentence
 
 
 def folded_note(model: ModelProto) -> Iterator[str]:
     """A note on the layers into which the exporter folded a normalisation: their weights are no module's."""
     names = [node.input[1] for node in model.graph.node if len(node.input) > 1 and is_folded(node)]
     if names:
-        told = ", ".join(map(repr, names[:MOST])) + (", ..." if len(names) > MOST else "")
         advice = TF2ONNX_ADVICE if model.producer_name == "tf2onnx" else ADVICE
-        yield f"{len(names)} layers have their normalisation folded in by the exporter ({told}): {advice}"
+        yield f"{len(names)} layers have their normalisation folded in by the exporter ({some(names)}): {advice}"
 
 
 def is_folded(node: NodeProto) -> bool:

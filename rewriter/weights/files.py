@@ -13,6 +13,7 @@ from rewriter.errors import UsageError
 from rewriter.files.whole import folder_beside, put
 from rewriter.weights.flax_files import write_msgpack, write_orbax
 from rewriter.weights.frameworks import FRAMEWORKS
+from rewriter.weights.given import path_of
 from rewriter.weights.keras_files import write_h5
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export
@@ -28,7 +29,7 @@ def save_weights(export: Export, path: str | Path) -> Path:
     Endings: .safetensors and .npz for every target, the others of ``FORMATS`` for one. Both appear whole or not at all.
     Raises UsageError on another ending, without the package it needs, or on a type that the format does not hold.
     """
-    path = Path(path)
+    path = path_of(path, "path")
     write = writer(path, export.manifest.target)
     described = path.with_suffix(".json")
     with folder_beside(path) as folder:
@@ -45,7 +46,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
     Raises UsageError if it cannot be read.
     """
-    path = Path(path)
+    path = path_of(path, "path")
     if path.suffix not in PLAIN:
         raise UsageError(f"{path}: only {' and '.join(PLAIN)} files are read back; write one of these")
     try:

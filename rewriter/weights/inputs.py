@@ -2,27 +2,27 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from onnx import ModelProto
 
 from rewriter.errors import UsageError
-from rewriter.files.reader import OnRead, check_file, load
-from rewriter.weights.exporters import KERAS_EXPORT, TORCH_EXPORT
+from rewriter.files.no_models import KERAS_EXPORT, TORCH_EXPORT
+from rewriter.files.reader import OnRead, load
 from rewriter.weights.tflite_file import load_tflite
 
-# files of frameworks, by ending, that say too little: what to do instead
-NO_MODELS = {
-    **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), f"a PyTorch file: export the model with {TORCH_EXPORT}"),
-    **dict.fromkeys((".h5", ".keras"), f"a Keras file: export the model with {KERAS_EXPORT}"),
-    **dict.fromkeys((".safetensors", ".npz", ".msgpack"), "a file of weights, which has no graph: export the model"),
-}
+
+def path_of_model(model: Any) -> Path:
+    """The path of a model. Raises UsageError on what is none, as a module."""
+    try:
+        return Path(model)
+    except TypeError:
+        told = f"model is a {type(model).__name__}: give an onnx.ModelProto or the path of a file"
+        raise UsageError(f"{told}, which {TORCH_EXPORT} or {KERAS_EXPORT} writes") from None
 
 
 def load_model(path: Path, on_read: OnRead | None = None) -> ModelProto:
     """The model of an .onnx or .tflite file. Raises UsageError, which says how to export where it is another."""
-    if path.suffix in NO_MODELS:
-        check_file(path)
-        raise UsageError(f"{path}: {NO_MODELS[path.suffix]}, give the .onnx file, and this one as --checkpoint")
     return load_tflite(path) if path.suffix == ".tflite" else load(path, on_read)
 
 

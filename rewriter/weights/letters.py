@@ -7,43 +7,50 @@ input channels and the multiplier: output channel ``c * M + m`` reads input chan
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from passes.layout.layout import natural
 from passes.layout.perm import Perm
 from passes.layout.vector import reordered
 from rewriter.errors import UsageError
+from rewriter.weights.arrays import array_of
+from rewriter.weights.given import letters_in, number, numbers
 
 Array = NDArray[Any]
 
 
-def convert_layout(array: ArrayLike, old: str, new: str, *, groups: int | None = None) -> Array:
+def convert_layout(array: Any, old: str, new: str, *, groups: SupportsIndex | None = None) -> Array:
     """``array``, whose axes are ``old`` ("OIHW"), with its axes as ``new`` ("HWIO").
 
+    ``array``: of NumPy, or a tensor, parameter or variable of PyTorch, TensorFlow or JAX. Letters may be small ones.
     ``groups``: the input channels of a depthwise convolution, for a ``new`` with a multiplier ("HWCM").
     Layouts: PyTorch's documentation of ``Conv2d`` (OIHW) and ``ConvTranspose2d`` (IOHW); TensorFlow's of
     ``tf.nn.conv2d`` (HWIO), ``tf.nn.conv2d_transpose`` (HWOI) and ``tf.nn.depthwise_conv2d`` (HWCM); TFLite's
     CONV_2D (OHWI) and DEPTHWISE_CONV_2D (1HWC). Raises UsageError where letters do not match each other or the shape.
     """
-    source = np.asarray(array)
+    source, old, new = array_of(array), letters_in(old, "old"), letters_in(new, "new")
     check_letters(old, source.shape)
     check_letters(new)
+    groups = None if groups is None else number(groups, "groups", 1)
     moved = source.reshape(plain_shape(old, source.shape)).transpose(perm_between(old, new))
     return np.ascontiguousarray(moved.reshape(written_shape(new, moved.shape, groups)))
 
 
-def flatten_order(array: ArrayLike, axis: int, chw: Sequence[int], to: str = "HWC", order: str = "CHW") -> Array:
+def flatten_order(
+    array: Any, axis: SupportsIndex, chw: Iterable[SupportsIndex], to: str = "HWC", order: str = "CHW"
+) -> Array:
     """``array`` with the elements along ``axis``, a flattened map, in the order ``to`` instead of ``order``.
 
     ``chw`` are the map's sizes, in the order that ``order`` names. A Linear ``[out, C*H*W]`` behind a Flatten is
     reordered along axis 1, a Dense ``[C*H*W, out]`` along axis 0. Raises UsageError on sizes or letters that cannot be.
     """
-    source = np.asarray(array)
-    check_letters(order, chw)
+    source, to, order = array_of(array), letters_in(to, "to"), letters_in(order, "order")
+    check_letters(order)
+    chw, axis = numbers(chw, "chw", len(order), 1, f"one for each letter of {order}"), number(axis, "axis")
     if sorted(order) != sorted(to):
         raise UsageError(f"order {order!r} and order {to!r} name different axes: give each letter once in both")
     if not -source.ndim <= axis < source.ndim:

@@ -31,6 +31,8 @@ def fill_keras(model: Any, file: str | Path) -> None:
     tensors, manifest = read_weights(file)
     if manifest["target"] != "tensorflow":
         raise UsageError(f"{file}: written for {manifest['target']}; export it --for tensorflow")
+    if not hasattr(model, "layers"):
+        raise UsageError(f"model is a {type(model).__name__}: give a Keras model")
     layers = {plain(layer.name): layer for layer in leaves(model) if layer.weights}
     modules = {plain(name): parameters for name, parameters in modules_in(manifest).items()}
     if layers.keys() != modules.keys():

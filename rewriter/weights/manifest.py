@@ -15,7 +15,10 @@ from rewriter.weights.transform import TensorTransform
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of the file. ``old`` and ``new``: layouts as letters, ``None`` if the axes have no known meaning."""
+    """One tensor of the file. ``old`` and ``new``: layouts as letters, ``None`` if the axes have no known meaning.
+
+    ``shuffled``: its channels are in the order that a shuffle of the target's has.
+    """
 
     source: str
     node: str
@@ -27,6 +30,7 @@ class Tensor:
     collection: str | None = None
     old: str | None = None
     new: str | None = None
+    shuffled: bool = False
 
     @property
     def layout(self) -> str | list[str]:

@@ -15,6 +15,7 @@ import onnx_graphsurgeon as gs
 from rewriter.errors import UsageError
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks.pytorch import PyTorch
+from rewriter.weights.given import shown
 from rewriter.weights.manifest import Export, LayerEntry, Manifest
 from rewriter.weights.trace import name_of
 
@@ -106,6 +107,8 @@ def own_names(manifest: Manifest, wanted: Mapping[str, str]) -> dict[str, str]:
 
     Raises UsageError on a key that is neither, and where two tensors would have one name.
     """
+    if not isinstance(wanted, Mapping) or not all(isinstance(name, str) for name in (*wanted, *wanted.values())):
+        raise UsageError(f"names is {shown(wanted)}: give new names by names, as {{'0.weight': 'conv1.weight'}}")
     names: dict[str, str] = {}
     used: set[str] = set()
     for name in manifest.tensors:

@@ -15,7 +15,7 @@ from passes.ir.control_flow import Coupling, flat
 from passes.ir.graph import reads
 from passes.layout import perm
 from passes.layout.edit import Expand
-from passes.layout.formats import FORMATS
+from passes.layout.formats import FORMATS, letters_of
 from passes.layout.layout import ANY, Layout, arranged, natural
 from passes.layout.perm import Perm
 from passes.layout.vector import parts_in, reordered, sizes_and_perm
@@ -42,10 +42,13 @@ NO_WEIGHTS = ("int64", "bool", "object", "None")
 
 
 class Storage:
-    """A planned model: its nodes, its layers, and each constant as the plan stores it."""
+    """A planned model: its nodes, its layers, and each constant as the plan stores it.
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    ``keep_order``: but for orders along axes, as those of flattened maps, which stay the model's.
+    """
+
+    def __init__(self, work: Work, keep_order: bool = False) -> None:
+        self.work, self.keep_order = work, keep_order
         self.inputs, self.outputs = interface_of(work)
         self.flips = any(value.flipped for value in (*self.inputs, *self.outputs))
         self.nodes = list(flat(work.program.graph))
@@ -101,7 +104,7 @@ class Storage:
 
         As it is, if that makes a sequence of features, no image.
         """
-        planned = self._of_images(self.moves[id(use.node)].inputs[use.number], use.node, len(use.constant.shape))
+        planned = self._planned(self.moves[id(use.node)].inputs[use.number], use.node, len(use.constant.shape))
         return with_order(planned, self.orders.get((id(use.node), use.number)))
 
     def around(self, node: gs.Node, number: int | None) -> Layout:
@@ -110,10 +113,15 @@ class Storage:
         layout, value = (
             (move.outputs[0], node.outputs[0]) if number is None else (move.inputs[number], node.inputs[number])
         )
-        return with_order(self._of_images(layout, node, len(layout.stored)), self.ordered.get(str(value.name)))
+        return with_order(self._planned(layout, node, len(layout.stored)), self.ordered.get(str(value.name)))
+
+    def _planned(self, layout: Layout, node: gs.Node, rank: int) -> Layout:
+        """As planned, as far as images are concerned, and orders along axes are wanted."""
+        found = self._of_images(layout, node, rank)
+        return arranged(found.axis_perm, {}) if self.keep_order else found
 
     def _of_images(self, layout: Layout, node: gs.Node, rank: int) -> Layout:
-        """As far as images are concerned."""
+        """As it is, if its reader makes a sequence of features, no image."""
         if layout == ANY or (self._makes_sequence(node) and node.op not in LINEAR):
             return natural(rank)
         if not self._swaps:
@@ -132,7 +140,25 @@ class Storage:
         edit = self.moves[id(use.node)].edits.get(use.number)
         if isinstance(edit, Expand) and self.flips:
             stored = edit.apply(np.broadcast_to(np.uint8(0), stored)).shape
-        return use.tensor(TensorTransform(shape, layout, stored), *(letters_of(layout.axis_perm) or ()))
+        return use.tensor(TensorTransform(shape, layout, stored), *self._letters(use, layout.axis_perm, len(stored)))
+
+    def _letters(self, use: Use, p: Perm, rank: int) -> tuple[str, str] | tuple[()]:
+        """The axes of an operand before and after, when it has ``rank``: the last ones of the image made of it.
+
+        Where that is not known, by the perm and the direction: with one spatial axis a perm is its own inverse.
+        """
+        if use.node.op in LINEAR or (rank == len(p) and not is_image(p)):
+            return ()
+        roles = image(self.work.roles.get(use.node.outputs[0].name, ""))
+        stored = self.moves[id(use.node)].outputs[0].axis_perm
+        if roles is not None and len(stored) == len(roles) >= rank and is_image(stored):
+            old = letters_of(roles)
+            return old[len(old) - len(p) :], "".join(perm.reorder(stored, old))[-rank:]
+        if rank != len(p):
+            return ()
+        there, back = channels_last(rank), channels_first(rank)
+        old = (there | back if self.work.request.to == "nchw" else back | there)[p]
+        return old, "".join(perm.reorder(p, old))
 
     def is_weight(self, use: Use, initializers: set[str]) -> bool:
         """Not an axis, a shape, a limit, nor a number that the exporter wrote into a Constant node."""
@@ -241,17 +267,16 @@ def channels_last(rank: int) -> dict[Perm, str]:
     }
 
 
+def channels_first(rank: int) -> dict[Perm, str]:
+    """The inverses of these, which take them first, and the letters before."""
+    return {perm.inverse(p): "".join(perm.reorder(p, letters)) for p, letters in channels_last(rank).items()}
+
+
 def is_image(p: Perm) -> bool:
     """Whether a perm takes the channels of an image from one end to the other."""
-    return p in channels_last(len(p)) or perm.inverse(p) in channels_last(len(p))
+    return p in channels_last(len(p)) or p in channels_first(len(p))
 
 
 def is_map(order: Layout, shuffles: Collection[Layout]) -> bool:
     """Whether an order is that of flattened maps of the other layout."""
     return all(is_image(sizes_and_perm(part)[1]) and part not in shuffles for part in parts_in(order))
-
-
-def letters_of(p: Perm) -> tuple[str, str] | None:
-    """The axes of an image before and after a perm that takes its channels last; else ``None``."""
-    old = channels_last(len(p)).get(p)
-    return None if old is None else (old, "".join(perm.reorder(p, old)))

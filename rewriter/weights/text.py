@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rewriter.report.console import whole
 from rewriter.weights.manifest import Export, LayerEntry, Tensor
 
 MOST_ROWS = 12  # of a table, unless asked for more
-WIDEST = 10_000  # columns of a table: names are not cut or folded, so that they can be copied
 
 
 def exported(console: Console, path: Path, export: Export, verbose: int) -> None:
@@ -22,12 +22,10 @@ def exported(console: Console, path: Path, export: Export, verbose: int) -> None
     console.print(Text.assemble((str(path), "bold"), told), soft_wrap=True)
     table = Table(box=None)
     for column in ("weight", "layer", "old", "", "new", "", "padding"):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column)
     for name, layer in rows[:most]:
         table.add_row(*row(name, layer, manifest.tensors))
-    width, console.width = console.width, WIDEST
-    console.print(table)
-    console.width = width
+    console.print(whole(table))
     if most is not None and len(rows) > most:
         console.print(f"and {len(rows) - most} more (-v)")
     rest = [tensor for tensor in manifest.tensors.values() if tensor.layer is None]

@@ -1,15 +1,18 @@
 """Windows of convolutions and pools, one entry per spatial axis; their padding in ONNX, and where SAME equals it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, SupportsIndex
 
 from rewriter.errors import UsageError
+from rewriter.weights.given import entries, number, numbers, shown, whole
 
+WORDS = SAME, VALID = ("SAME", "VALID")
 Pair = tuple[int, int]  # of padding: before, after
-Ints = int | Sequence[int]
-Pads = Ints | Sequence[Pair]
-Sizes = Sequence[int | str | None] | None  # of the input's spatial axes, where known
+Ints = SupportsIndex | Sequence[SupportsIndex]
+Pads = Ints | Sequence[Sequence[SupportsIndex]] | str  # numbers, pairs, or a word
+Size = SupportsIndex | str | None
+Sizes = Size | Sequence[Size]  # of the input's spatial axes, where known
 Settings = dict[str, Any]
 
 
@@ -21,7 +24,7 @@ class Windows:
     strides: list[int]
     dilations: list[int]
     pads: list[Pair]
-    size: Sizes = None
+    size: list[int | str | None] | None = None
     counted: bool = False
 
     @property
@@ -29,7 +32,7 @@ class Windows:
         """Elements from the first to the last that a window reads."""
         return [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
 
-    def is_same(self, size: Sizes) -> bool:
+    def is_same(self, size: Sequence[int | str | None] | None) -> bool:
         """Whether SAME pads this much before, and gives as many results, along every axis, and counts as much."""
         sizes = [None] * len(self.kernel) if size is None else size
         along = zip(self.extents, self.strides, self.pads, sizes, strict=True)
@@ -41,21 +44,57 @@ def windows_of(kernel: Ints, stride: Ints, padding: Pads, dilation: Ints, size: 
 
     Raises UsageError on arguments that do not fit each other.
     """
-    kernel = [kernel] if isinstance(kernel, int) else list(kernel)
-    strides, dilations = spread(kernel, stride, "stride", 1), spread(kernel, dilation, "dilation", 1)
-    if isinstance(padding, int) or all(isinstance(entry, int) for entry in padding):
-        sides = [spread(kernel, padding, "padding")] * 2  # type: ignore[arg-type]
-    else:
-        sides = [spread(kernel, [pair[side] for pair in padding], "padding") for side in (0, 1)]  # type: ignore[index]
-    return Windows(kernel, strides, dilations, list(zip(*sides, strict=True)), size)
+    rank = 1 if whole(kernel) is not None else max(len(entries(kernel)), 1)
+    kernel = numbers(kernel, "kernel", rank, 1, "one for each spatial axis", one_for_all=True)
+    windows = Windows(kernel, spread(rank, stride, "stride", 1), spread(rank, dilation, "dilation", 1), [])
+    windows = replace(windows, size=sizes_of(rank, size))
+    return replace(windows, pads=pads_given(windows, padding))
 
 
-def spread(kernel: Sequence[int], value: Ints, argument: str, least: int = 0) -> list[int]:
-    """``value`` for every axis of the kernel. Raises UsageError where they are not as many, or less than ``least``."""
-    values = [value] * len(kernel) if isinstance(value, int) else list(value)
-    if len(values) != len(kernel) or any(v < least for v in values):
-        raise UsageError(f"{argument} is {value}: give {len(kernel)} numbers of at least {least}, as the kernel has")
-    return values
+def spread(rank: int, value: Ints, argument: str, least: int = 0) -> list[int]:
+    """``value`` for every axis. Raises UsageError where they are not as many, or less than ``least``."""
+    return numbers(value, argument, rank, least, "one for each axis of the kernel", one_for_all=True)
+
+
+def sizes_of(rank: int, size: Sizes) -> list[int | str | None] | None:
+    """A size for each axis; those that are not numbers are not known. Raises UsageError where they are not as many."""
+    if size is None:
+        return None
+    known = [size] * rank if isinstance(size, str) or whole(size) is not None else entries(size)
+    if len(known) != rank:
+        raise UsageError(f"size is {shown(size)}: give one for each of the {rank} axes of the kernel, or one for all")
+    return [n if n is None or isinstance(n, str) else number(n, "size", 0) for n in known]
+
+
+def pads_given(windows: Windows, padding: Pads) -> list[Pair]:
+    """Padding as numbers, pairs, or one of ``WORDS`` in capital letters or not. Raises UsageError on all else."""
+    rank, given = len(windows.kernel), entries(padding)
+    if isinstance(padding, str):
+        return pads_in_word(windows, padding)
+    if not any(entries(entry) for entry in given):
+        return [(n, n) for n in spread(rank, padding, "padding")]  # type: ignore[arg-type]
+    if len(given) != rank:
+        raise UsageError(f"padding is {shown(padding)}: give {rank} pairs (before, after), one for each spatial axis")
+    before, after = zip(*(numbers(pair, "a pair of padding", 2, 0, "before and after") for pair in given), strict=True)
+    return list(zip(before, after, strict=True))
+
+
+def says_same(padding: Pads) -> bool:
+    """Whether padding is the word SAME."""
+    return isinstance(padding, str) and padding.upper() == SAME
+
+
+def pads_in_word(windows: Windows, word: str) -> list[Pair]:
+    """What SAME or VALID pads. Raises UsageError where that depends on a size that is not given."""
+    if word.upper() not in WORDS:
+        raise UsageError(f"padding is {word!r}: give numbers, pairs (before, after), or {' or '.join(WORDS)}")
+    if word.upper() == VALID:
+        return [(0, 0)] * len(windows.kernel)
+    sizes = windows.size or [None] * len(windows.kernel)
+    totals = [same_total(*axis) for axis in zip(windows.extents, windows.strides, sizes, strict=True)]
+    if None in totals:
+        raise UsageError(f"padding is {word!r} with a stride, which depends on the input's size: give that as size")
+    return [halves(total, "SAME_UPPER") for total in totals if total is not None]
 
 
 def is_same_along(extent: int, stride: int, pads: Pair, size: int | str | None) -> bool:

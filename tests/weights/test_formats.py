@@ -115,21 +115,6 @@ def test_without_an_extra(
     assert [entry.name for entry in path.parent.iterdir()] == ["net.onnx"]
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("m.pt", "a PyTorch file: export the model with torch.onnx.export(..., dynamo=True, optimize=False)"),
-        ("m.keras", "a Keras file: export the model with tf2onnx.convert.from_keras(model)"),
-        ("m.weights.h5", "a Keras file"),
-        ("m.safetensors", "which has no graph: export the model"),
-    ],
-)
-def test_a_file_of_weights_is_no_model(name: str, words: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path.with_name(name).write_bytes(b"weights")
-    assert main([str(path.with_name(name)), "--for", "keras"]) == 2
-    assert words in error(capsys)
-
-
 # Checkpoints that need no framework
 
 

@@ -22,6 +22,7 @@ from rewriter.weights.extras import needed
 from rewriter.weights.inputs import load_model
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export, LayerEntry
+from rewriter.weights.plain import plain
 from rewriter.weights.tflite_file import quiet_stderr
 
 SEED = 0
@@ -63,7 +64,7 @@ def check_weights(export: Export, model: ModelProto | str | Path, *, seed: int =
     layers = export.manifest.layers
     around = [entry.ends for entry in layers.values() if isinstance(entry.ends, Ends)]
     names = [name for ends in around for name in (ends.reads.name, ends.gives.name, *ends.zeros)]
-    values = values_of(proto, names, seed)
+    values = values_of(plain(proto)[0], names, seed)
     run = _Run(export, values, row, framework)
     checked = Checked(row.label, framework.version(), seed, {}, {})
     for name, entry in layers.items():

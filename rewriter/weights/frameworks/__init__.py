@@ -14,9 +14,10 @@ ALIASES = {"keras": "tensorflow", "jax": "flax"}
 
 def framework_of(name: str, argument: str = "target", **choices: bool) -> Framework:
     """The framework of this name, with its choices. Raises UsageError, which names the argument, on an unknown one."""
+    given, name = name, str(name).lower()
     name = ALIASES.get(name, name)
     if name not in FRAMEWORKS:
-        raise UsageError(f"{argument} is {name!r}; it must be {', '.join(TARGETS)}")
+        raise UsageError(f"{argument} is {given!r}; it must be {', '.join(TARGETS)}")
     chosen = {choice: value for choice, value in choices.items() if value}
     for choice in chosen.keys() - FRAMEWORKS[name].choices().keys():
         owner = next(cls.__name__ for cls in FRAMEWORKS.values() if choice in cls.choices())
