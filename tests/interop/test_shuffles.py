@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 import torch
 
+from rewriter.weights import export_weights
 from rewriter.weights.check import tensorflow
 from rewriter.weights.check.record import Weights
+from rewriter.weights.check.run import check_weights
 from tests.interop import in_torch
 from tests.interop.common import agree, first, last, onnx_of, random, torch_run, written
 from tests.interop.test_norms import of_keras
@@ -69,6 +71,9 @@ def test_of_pytorch(exporter: str, seen: bool, tmp_path: Path) -> None:
     weights = written(model, "tensorflow", tmp_path)
     assert ["reorder_channels" in entry for entry in weights.layers("depth_to_space")] == [seen]
     agree(in_tf(weights), last(torch_run(net, X)))
+    checked = check_weights(export_weights(model, "tensorflow"), model).manifest.checked
+    assert checked is not None
+    assert len(checked.errors) >= 3
     weights = written(model, "pytorch", tmp_path)
     state = net.state_dict()
     kernels = {name: array for name, array in weights.tensors.items() if array.ndim == 4}
