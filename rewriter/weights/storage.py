@@ -5,7 +5,8 @@ A plan may move other axes too, to spare a Transpose in an attention, say: no fr
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -15,28 +16,36 @@ from passes.ir.control_flow import Coupling, flat
 from passes.ir.graph import reads
 from passes.layout import perm
 from passes.layout.edit import Expand
-from passes.layout.formats import FORMATS, letters_of
+from passes.layout.formats import letters_of
 from passes.layout.layout import ANY, Layout, arranged, natural
 from passes.layout.perm import Perm
-from passes.layout.vector import parts_in, reordered, sizes_and_perm
+from passes.layout.vector import parts_in
 from passes.normalize.computed import computed
 from passes.pipeline import Work
 from passes.plan.evidence import LINEAR
 from passes.plan.roles import image
 from passes.rules.move import Move
+from rewriter.errors import UsageError
 from rewriter.pipeline import interface_of
 from rewriter.weights.framework import CONV_KINDS, POOL_KINDS
+from rewriter.weights.image_layouts import (
+    SEQUENCE_RANK,
+    channels_first,
+    channels_last,
+    image_part,
+    is_image,
+    with_space_in_order,
+)
 from rewriter.weights.integers import is_scale
 from rewriter.weights.layers import Layer, find_layer, made
 from rewriter.weights.manifest import Tensor
 from rewriter.weights.norms import find_norm
 from rewriter.weights.slopes import find_prelu
-from rewriter.weights.trace import Use, makers, trace
+from rewriter.weights.trace import Use, makers, name_of, trace
 from rewriter.weights.transform import TensorTransform
 
 # operators whose constants say how to compute, and types of inputs that do
 COMPUTE = ("Clip", "Resize", "Upsample", "Pad", "Dropout", "Range", "OneHot", "ConstantOfShape", "TopK")
-SEQUENCE_RANK = 3  # batch, steps, features
 COMPARE = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")
 NO_WEIGHTS = ("int64", "bool", "object", "None")
 
@@ -65,6 +74,7 @@ class Storage:
         self._makers = {id(n) for layer in self.layers for tensor in layer.computed.values() for n in makers(tensor)}
         self._shuffles = {order for layer in self.layers for order in self._channel_orders(layer)}
         self._shuffles |= {order for node in self.nodes for order in self._head_orders(node)}
+        self._refuse_doubt()
 
     def _found(self, node: "gs.Node | Coupling", readers: "Counter[str]") -> Layer | None:
         return find_norm(node, readers, self.use) or find_prelu(node, self.use) or find_layer(node, self.computed)
@@ -195,16 +205,30 @@ class Storage:
     def _head_orders(self, node: "gs.Node | Coupling") -> Iterator[Layout]:
         """Orders in which the plan has a product give a sequence's features: those of heads, which no target moves."""
         if node.op in LINEAR and self._makes_sequence(node):
-            layout = self.moves[id(node)].outputs[0]
-            for axis in layout.lengths():
-                yield from parts_in(layout.along(axis))
+            yield from orders_in(self.moves[id(node)].outputs[0])
+
+    def _map_orders(self, node: "gs.Node | Coupling") -> Iterator[Layout]:
+        """Orders that come about where a map is flattened."""
+        if node.op in ("Flatten", "Reshape") and image(self.work.roles.get(node.inputs[0].name, "")) is not None:
+            move = self.moves[id(node)]
+            inside = {*orders_in(move.inputs[0])}
+            yield from (order for order in orders_in(move.outputs[0]) if order not in inside)
+
+    def _refuse_doubt(self) -> None:
+        """Raises UsageError where one order is that of a flattened map, and that of heads or a shuffle, too."""
+        if self.keep_order:
+            return
+        for node in self.nodes:
+            if any(order in self._shuffles for order in self._map_orders(node)):
+                raise UsageError(
+                    f"{name_of(node)}: what it flattens has the order of other channels, so that nobody can "
+                    "tell whose rows are whose: give --keep-flatten-order, and reorder the rows behind it yourself"
+                )
 
     def _channel_orders(self, layer: Layer) -> Iterator[Layout]:
         """Orders in which the plan reads or writes an image's channels, to spare a shuffle: the target shuffles."""
         if move := self.image_move(layer):
-            for layout in (move.inputs[0], *move.outputs):
-                for axis in layout.lengths():
-                    yield from parts_in(layout.along(axis))
+            yield from chain.from_iterable(map(orders_in, (move.inputs[0], *move.outputs)))
 
 
 def with_order(layout: Layout, ordered: tuple[int, Layout] | None) -> Layout:
@@ -215,6 +239,12 @@ def with_order(layout: Layout, ordered: tuple[int, Layout] | None) -> Layout:
     return arranged(layout.axis_perm, {**kept, ordered[0]: ordered[1]})
 
 
+def orders_in(layout: Layout) -> Iterator[Layout]:
+    """The orders along its axes, of each part of those that Concat made of several."""
+    for axis in layout.lengths():
+        yield from parts_in(layout.along(axis))
+
+
 def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:
     """Values that depend on no input of the graph, as kernels behind a Transpose: the file holds them transposed."""
     values: set[str] = set()
@@ -222,61 +252,3 @@ def made_of_constants(nodes: "list[gs.Node | Coupling]") -> set[str]:
         if all(isinstance(t, gs.Constant) or t.name in values or not t.name for t in node.inputs):
             values.update(t.name for t in node.outputs)
     return values
-
-
-def image_part(layout: Layout, shuffles: Collection[Layout] = ()) -> Layout:
-    """The layout without what concerns no images; ``shuffles`` are orders of channels, not of flattened maps."""
-    p, orders = layout.axis_perm, {axis: layout.along(axis) for axis in layout.lengths()}
-    kept = {axis: order for axis, order in orders.items() if is_map(order, shuffles)}
-    return arranged(p if is_image(p) else perm.identity(len(p)), kept)
-
-
-def with_space_in_order(layout: Layout, to: str) -> Layout:
-    """The layout, its channels where they are and the other axes in order: H and W are swapped by the target itself."""
-    p, orders = layout.axis_perm, {axis: layout.along(axis) for axis in layout.lengths()}
-    rest = tuple(axis - 1 for axis in p[1:])
-    batched = len(p) > SEQUENCE_RANK and p[0] == 0
-    kept = (0, *(axis + 1 for axis in space_in_order(rest, to))) if batched else space_in_order(p, to)
-    return arranged(kept, {axis: order_of_space(order, to) for axis, order in orders.items()})
-
-
-def order_of_space(order: Layout, to: str) -> Layout:
-    """The same of an order along one axis; one that Concat made of several stays."""
-    if order.segments:
-        return order
-    sizes, p = sizes_and_perm(order)
-    return reordered(sizes, space_in_order(p, to))
-
-
-def space_in_order(p: Perm, to: str) -> Perm:
-    """Of a map without a batch axis: whether its channels change their end counts, where ``to`` has them."""
-    here = -1 if to == "nhwc" else 0
-    channels = p[here] if p else 0
-    if is_image(p) or channels not in (0, len(p) - 1):
-        return p
-    space = [axis for axis in range(len(p)) if axis != channels]
-    return (*space, channels) if here else (channels, *space)
-
-
-def channels_last(rank: int) -> dict[Perm, str]:
-    """The perms that take the channels of an image last, or of one without its batch axis, and its letters."""
-    return {
-        perm.suffix(perm.channels_last(size), rank): FORMATS[size].first[size - rank :]
-        for size in (rank + 1, rank)
-        if size in FORMATS
-    }
-
-
-def channels_first(rank: int) -> dict[Perm, str]:
-    """The inverses of these, which take them first, and the letters before."""
-    return {perm.inverse(p): "".join(perm.reorder(p, letters)) for p, letters in channels_last(rank).items()}
-
-
-def is_image(p: Perm) -> bool:
-    """Whether a perm takes the channels of an image from one end to the other."""
-    return p in channels_last(len(p)) or p in channels_first(len(p))
-
-
-def is_map(order: Layout, shuffles: Collection[Layout]) -> bool:
-    """Whether an order is that of flattened maps of the other layout."""
-    return all(is_image(sizes_and_perm(part)[1]) and part not in shuffles for part in parts_in(order))

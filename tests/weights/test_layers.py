@@ -216,4 +216,6 @@ def test_a_dense_behind_two_flattened_maps_of_different_channels() -> None:
         for n, rows in zip((6, 4), np.split(constants["m"], [210]), strict=True)
     )
     np.testing.assert_array_equal(export.tensors["m"], np.concatenate(list(parts)))
-    assert export.manifest.notes == []
+    assert [note.partition(":")[0] for note in export.manifest.notes] == [
+        "reordered for a Flatten (or Unflatten) of HWC"
+    ]
