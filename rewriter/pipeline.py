@@ -20,6 +20,7 @@ from passes.layout.choice import Choice
 from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
 from passes.normalize.infer_shapes import Engines
+from passes.normalize.preprocess import FramesError
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
@@ -30,8 +31,9 @@ from rewriter.faults.find import refuse_broken
 from rewriter.files.light import LightModel, Weight, lacking, light_of
 from rewriter.files.reader import OnRead, open_model
 from rewriter.files.source import Source
-from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
+from rewriter.interface import InterfaceValue, interface_value, read_record, record, recorded_layouts
 from rewriter.layouts import parse_choice
+from rewriter.preprocess import as_floats, asked_frames, record_frames
 from rewriter.report.build import make_report
 from rewriter.result import RewriteResult
 from rewriter.shapes.check import verify_model
@@ -52,6 +54,7 @@ def rewrite(
     weight_layout: str = "ohwi",
     layouts: Mapping[str, str] | None = None,
     keep_io: bool = False,
+    preprocess: Mapping[str, str] | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     time_limit: float = 60.0,
     explain: Sequence[str] = (),
@@ -62,19 +65,20 @@ def rewrite(
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
-    ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
-    functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
-    ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes.
-    ``runtime``: whose prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that
-    ``"onnxruntime"`` or ``"openvino"`` takes on a CPU; the default dialect is then the one that this runtime reads.
-    ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
-    (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
-    none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.
-    ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
-    ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers, for
-    prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done with them.
-    ``save_to``: a file for the result, which is written as by ``RewriteResult.save``.
-    ``graphs``: whether the report has both graphs.
+    ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local functions
+    with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only; ``"onnxruntime"``
+    is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes. ``runtime``: whose
+    prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that ``"onnxruntime"`` or
+    ``"openvino"`` takes on a CPU; the default dialect is then the one that this runtime reads. ``layouts``: by name of
+    a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted (``"NTHWC"``) or a perm (``"n c h w
+    -> n h w c"``); others flip where their axes are known to be those of an image, none with ``keep_io``
+    (docs/interface.md). ``preprocess``: by name of an input (``""``: the only image) the frames that it takes in the
+    result, as in ``"uint8,bgr,mean=127.5,std=58"`` (docs/preprocess.md). ``input_shapes``: sizes by input, to price
+    dynamic dims. ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report
+    explains. ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody
+    infers, for prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done
+    with them. ``save_to``: a file for the result, which is written as by ``RewriteResult.save``. ``graphs``: whether
+    the report has both graphs.
 
     The given model is left as it is; the result is structurally verified but not run: see ``validate``. Large weights
     of a file are not read, but for ``RewriteResult.model``: it must stay as it is until then.
@@ -84,9 +88,10 @@ def rewrite(
     choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
     original = _read(model, on_read, seconds)
-    request = Request(
-        to, spelled, choices, recorded_layouts(original.proto), keep_io, input_shapes or {}, time_limit, runtime=runtime
-    )
+    frames = asked_frames(original.proto, preprocess or {})
+    measure_on = as_floats(original.proto, frames, measure_on)
+    recorded, shapes = recorded_layouts(original.proto), input_shapes or {}
+    request = Request(to, spelled, choices, recorded, keep_io, shapes, time_limit, runtime=runtime, frames=frames)
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
         result = _convert(work, original, explain, graphs)
@@ -141,7 +146,7 @@ def run_passes(work: Work, *stages: str) -> None:
                 one.check(work.graph)
             except LintError as error:
                 raise refused(f"after pass {one.name}: {error}") from None
-            except PlanError as error:
+            except (PlanError, FramesError) as error:
                 raise UsageError(str(error)) from None
 
 
@@ -155,10 +160,11 @@ def _convert(work: Work, original: Source, explain: Sequence[str], graphs: bool)
         weights: dict[str, Stored] = {}
         result = export_model(work.graph, weights if original.path else None)  # what is in memory may change
         dialects.bring_functions(result)
+        record_frames(result, work.preprocessed, read_record(original.proto))
         record(result, [*inputs, *outputs])
     with timed(work.seconds, "verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
-        verify_model(result, contract[0], contract[1], original.proto)
+        verify_model(result, contract[0], contract[1], original.proto, work.request.frames)
     with timed(work.seconds, "report"):
         report = make_report(work, result, inputs, outputs, explain, graphs)
     stored = {**work.kept[1].stored, **work.program.ends}

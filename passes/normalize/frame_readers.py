@@ -1,0 +1,84 @@
+"""Who reads an input: which Convs, behind nothing that would mind other numbers, or what else does."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import onnx_graphsurgeon as gs
+
+from passes.ir.graph import calls_of, is_standard, reads
+
+Axis = int | None  # of channels
+
+
+@dataclass(frozen=True)
+class Readers:
+    """``values`` hold what the input does, in some order of axes, and are read by ``convs``, else by no one.
+
+    ``hindrance``: why not.
+    """
+
+    convs: Sequence[gs.Node]
+    values: Sequence[str]
+    hindrance: str = ""
+
+    @property
+    def fixes_zero(self) -> str:
+        """Why nothing can be added to what the Convs read, by adding to their biases in turn; empty if it can."""
+        for conv in self.convs:
+            if _pads(conv):
+                return f"{title(conv)} pads with zeros, where it would need the mean"
+            if len(conv.inputs) > 2 and conv.inputs[2].name and not isinstance(conv.inputs[2], gs.Constant):
+                return f"the bias of {title(conv)} is no constant"
+        return ""
+
+
+def _transposed(node: gs.Node, axis: Axis) -> Axis:
+    rank = len(node.inputs[0].shape or ())
+    return None if axis is None else list(node.attrs.get("perm", range(rank)[::-1])).index(axis)
+
+
+CARRIERS: dict[str, Callable[[gs.Node, Axis], Axis]] = {"Identity": lambda _, axis: axis, "Transpose": _transposed}
+BLIND = ("Shape", "Size")  # to values
+
+
+def readers_of(graph: gs.Graph, name: str, axis: Axis) -> Readers:
+    """The readers of an input whose channels are on ``axis`` (``None``: it does not matter)."""
+    axes, convs = {name: axis}, []
+    for node in (node for node in graph.nodes if reads(node) & axes.keys()):
+        hindrance = _hindrance(node, axes)
+        if hindrance:
+            return Readers((), (), hindrance)
+        if node.op in CARRIERS:
+            axes[node.outputs[0].name] = CARRIERS[node.op](node, axes[node.inputs[0].name])
+        elif node.op == "Conv":
+            convs.append(node)
+    given = [tensor.name for tensor in graph.outputs if tensor.name in axes]
+    if given or not convs:
+        return Readers((), (), f"output {given[0]} holds it" if given else "no Conv reads it")
+    return Readers(convs, [*axes])
+
+
+def _hindrance(node: gs.Node, axes: dict[str, Axis]) -> str:
+    """Why a node minds other numbers in the values of ``axes``; empty if it does not, or its kernel may change."""
+    if not is_standard(node) or calls_of(node) or node.op not in (*CARRIERS, *BLIND, "Conv"):
+        return f"{title(node)} reads it"
+    if node.op != "Conv":
+        return ""
+    data, kernel, *bias = node.inputs
+    if data.name not in axes or any(tensor.name in axes for tensor in (kernel, *bias)):
+        return f"{title(node)} reads it as a kernel or bias"
+    if node.attrs.get("group", 1) != 1:
+        return f"{title(node)} is grouped"
+    if not isinstance(kernel, gs.Constant):
+        return f"the kernel of {title(node)} is no constant"
+    return "" if axes[data.name] in (None, 1) else f"{title(node)} reads another of its axes as channels"
+
+
+def _pads(conv: gs.Node) -> bool:
+    mode = conv.attrs.get("auto_pad", "NOTSET")
+    return mode.startswith("SAME") or (mode == "NOTSET" and any(conv.attrs.get("pads", ())))
+
+
+def title(node: gs.Node) -> str:
+    """What a node is called in sentences: by its name, else by what it makes."""
+    return f"{node.op} {node.name or node.outputs[0].name}"
