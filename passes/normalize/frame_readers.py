@@ -8,6 +8,8 @@ import onnx_graphsurgeon as gs
 from passes.ir.graph import calls_of, is_standard, reads
 
 Axis = int | None  # of channels
+SHAPERS = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")  # after which channels are anywhere
+BLIND = {"CastLike": 1, "Shape": 0, "Size": 0}  # inputs of which operators read types or shapes
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ def _transposed(node: gs.Node, axis: Axis) -> Axis:
     return None if axis is None else list(node.attrs.get("perm", range(rank)[::-1])).index(axis)
 
 
-CARRIERS: dict[str, Callable[[gs.Node, Axis], Axis]] = {"Identity": lambda _, axis: axis, "Transpose": _transposed}
-BLIND = ("Shape", "Size")  # to values
+CARRIERS: dict[str, Callable[[gs.Node, Axis], Axis]] = {  # operators that give what they read: where channels are then
+    "Identity": lambda _, axis: axis,
+    "Transpose": _transposed,
+    **dict.fromkeys(SHAPERS, lambda _, axis: axis),
+}
 
 
 def readers_of(graph: gs.Graph, name: str, axis: Axis) -> Readers:
-    """The readers of an input whose channels are on ``axis`` (``None``: it does not matter)."""
+    """The readers of an input whose channels are on ``axis`` (``None``: all are treated alike)."""
     axes, convs = {name: axis}, []
     for node in (node for node in graph.nodes if reads(node) & axes.keys()):
         hindrance = _hindrance(node, axes)
@@ -50,7 +55,7 @@ def readers_of(graph: gs.Graph, name: str, axis: Axis) -> Readers:
             return Readers((), (), hindrance)
         if node.op in CARRIERS:
             axes[node.outputs[0].name] = CARRIERS[node.op](node, axes[node.inputs[0].name])
-        elif node.op == "Conv":
+        elif node.op not in BLIND:
             convs.append(node)
     given = [tensor.name for tensor in graph.outputs if tensor.name in axes]
     if given or not convs:
@@ -59,19 +64,25 @@ def readers_of(graph: gs.Graph, name: str, axis: Axis) -> Readers:
 
 
 def _hindrance(node: gs.Node, axes: dict[str, Axis]) -> str:
-    """Why a node minds other numbers in the values of ``axes``; empty if it does not, or its kernel may change."""
-    if not is_standard(node) or calls_of(node) or node.op not in (*CARRIERS, *BLIND, "Conv"):
+    """Why a node minds other numbers in the values of ``axes``; empty if it does not, or may have another kernel."""
+    slots = [slot for slot, tensor in enumerate(node.inputs) if tensor.name in axes]
+    if not is_standard(node) or node.op not in (*CARRIERS, *BLIND, "Conv") or slots != [BLIND.get(node.op, 0)]:
         return f"{title(node)} reads it"
-    if node.op != "Conv":
-        return ""
-    data, kernel, *bias = node.inputs
-    if data.name not in axes or any(tensor.name in axes for tensor in (kernel, *bias)):
-        return f"{title(node)} reads it as a kernel or bias"
+    if calls_of(node):
+        return f"{title(node)} is in a function of the model's own"
+    axis = axes[node.inputs[slots[0]].name]
+    if node.op in SHAPERS and axis is not None:
+        return f"{title(node)} may move channels"
+    return _unfit(node, axis) if node.op == "Conv" else ""
+
+
+def _unfit(node: gs.Node, axis: Axis) -> str:
+    """Why the kernel of a Conv cannot change."""
     if node.attrs.get("group", 1) != 1:
         return f"{title(node)} is grouped"
-    if not isinstance(kernel, gs.Constant):
+    if not isinstance(node.inputs[1], gs.Constant):
         return f"the kernel of {title(node)} is no constant"
-    return "" if axes[data.name] in (None, 1) else f"{title(node)} reads another of its axes as channels"
+    return "" if axis in (None, 1) else f"{title(node)} reads another of its axes as channels"
 
 
 def _pads(conv: gs.Node) -> bool:

@@ -25,6 +25,11 @@ class Frames:
         return {len(one) for one in (self.mean, self.std)} - {1}
 
     @property
+    def tells_channels_apart(self) -> bool:
+        """Whether it matters which axis holds them."""
+        return self.bgr or bool(self.lengths)
+
+    @property
     def gain(self) -> tuple[float, ...]:
         """``scale / std``: the model's input is ``gain * (frame - shift)``."""
         return tuple(self.scale / one for one in self.std)

@@ -77,7 +77,7 @@ def preprocess(graph: gs.Graph, wanted: Mapping[str, Frames], axes: Mapping[str,
 def _with_frames(graph: gs.Graph, name: str, frames: Frames, axis: Axis) -> tuple[gs.Graph, Preprocessed]:
     tensor = next(tensor for tensor in graph.inputs if tensor.name == name)
     _check(graph, tensor, frames, axis)
-    readers = _readers(graph, tensor, axis)
+    readers = _readers(graph, tensor, axis if frames.tells_channels_apart else None)
     wanted = {ORDER: frames.bgr, GAIN: {*frames.gain} != {1.0}, SHIFT: any(frames.shift)}
     parts = [part for part, is_wanted in wanted.items() if is_wanted]
     foldable = () if readers.hindrance else (ORDER, GAIN) if readers.fixes_zero else (ORDER, GAIN, SHIFT)
@@ -97,9 +97,9 @@ def _check(graph: gs.Graph, tensor: gs.Tensor, frames: Frames, axis: Axis) -> No
         raise FramesError(f"the model is of opset {graph.opset}; frames need opset {LEAST_OPSET} or later")
     if any(output.name == tensor.name for output in graph.outputs):
         raise FramesError(f"input {tensor.name!r} is an output, too, and cannot take frames")
-    counts = frames.lengths | ({COLOURS} if frames.bgr else set())
-    if not counts:
+    if not frames.tells_channels_apart:
         return
+    counts = frames.lengths | ({COLOURS} if frames.bgr else set())
     if axis is None:
         text = "give one number for mean and std, and no bgr, or say how it is stored (--layout)"
         raise FramesError(f"nothing tells which axis of input {tensor.name!r} holds channels; {text}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import ModelProto, TensorProto
 
@@ -74,12 +75,13 @@ NETS: dict[str, ModelProto | Path] = {
     "torch_efficientnet": COMMITTED["torch_efficientnet"],
     "keras_resnet": COMMITTED["keras_resnet"],
     "keras_mobilenet_v3": COMMITTED["keras_mobilenet_v3"],
+    "torch_unet_dynamo": COMMITTED["torch_unet_dynamo"],  # a CastLike reads the input, too
     "keras_unet_dynamic": COMMITTED["keras_unet_dynamic"],
 }
 FOLDED = {  # how many of order, scale and mean; others are in front
     "no padding": 3, "padding": 2, "same": 2, "valid": 3, "grouped": 0, "two readers": 3, "two readers, one pads": 2,
     "channels last": 3, "channels last, padding": 2, "torch_resnet": 2, "torch_efficientnet": 2, "keras_resnet": 2,
-    "keras_mobilenet_v3": 0, "keras_unet_dynamic": 2,
+    "keras_mobilenet_v3": 0, "torch_unet_dynamo": 2, "keras_unet_dynamic": 2,
 }  # fmt: skip
 FRONTS = {0: ["Gather", "Cast", "Sub", "Mul"], 2: ["Cast", "Sub"], 3: ["Cast"]}
 
@@ -143,6 +145,35 @@ def test_one_number_needs_no_channels() -> None:
         rewrite(net, preprocess={"x": "uint8,bgr"})
     with pytest.raises(UsageError, match="nothing tells which axis"):
         rewrite(net, preprocess={"x": "mean=1,2,3"})
+
+
+@pytest.mark.parametrize("name", ["keras_mnist_17", "torch_mnist_rank3"])
+def test_one_number_passes_reshapes(name: str) -> None:
+    result = rewrite(KINDS[name], preprocess={"": "uint8,scale=1/255"})
+    [one] = result.report.preprocessed
+    assert (len(one.folded), list(one.nodes)) == (1, ["Cast"])
+    assert validate(KINDS[name], result.model, providers=["cpu"], runs=1).ok
+
+
+LEFT = {
+    "own_functions": "is in a function of the model's own",
+    "torch_if": "ReduceMean",
+    "torch_qdq": "QuantizeLinear",
+    "torch_video_bcthw": "may move channels",
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+def test_what_is_left_in_front(name: str, to: str, dialect: str) -> None:
+    """Functions of the model's own, values that bodies read, integers."""
+    channels = [dim.dim_value for dim in onnx.load(KINDS[name]).graph.input[0].type.tensor_type.shape.dim][1]
+    mean = ",".join(map(str, range(1, 1 + channels)))
+    result = rewrite(KINDS[name], to, dialect=dialect, preprocess={"": f"uint8,mean={mean},std=99"})
+    [one] = result.report.preprocessed
+    assert LEFT[name] in one.reason
+    assert one.folded == []
+    assert validate(KINDS[name], result.model, providers=["cpu"], runs=1).ok
 
 
 def test_float16_stays_apart() -> None:
