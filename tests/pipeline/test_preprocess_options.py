@@ -1,6 +1,9 @@
 """``--preprocess`` as it is written, told, recorded in files and refused."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +11,15 @@ import onnx
 import pytest
 from onnx import helper
 
-from rewriter import UsageError, VerificationError, rewrite
+from passes.normalize.frame_readers import Readers
+from rewriter import UsageError, VerificationError, rewrite, rewrite_many
 from rewriter.cli import main
-from rewriter.preprocess import FRAMES_KEY, parse_frames
+from rewriter.preprocess import FRAMES_KEY, frames_of, parse_frames
 from rewriter.shapes.check import verify_model
 from rewriter.validate_cli import main as validate_main
-from tests.support.command import NOT_VALIDATED, USAGE, convert, error
+from tests.support.command import DIFFERS, NOT_VALIDATED, USAGE, convert, error
 from tests.support.frames import IMAGENET, one_conv
-from tests.support.graphs import FLOAT16, INT64, model, node, random, value
+from tests.support.graphs import FLOAT16, INT64, ROOT, model, node, random, value
 
 
 def test_a_wrong_type_is_refused_by_verification() -> None:
@@ -43,6 +47,32 @@ def test_files_know_their_frames(tmp_path: Path) -> None:
         assert validate_main([str(files[one]), str(files[other]), "--runs", "1", "--providers", "cpu", "-q"]) == 0
     with pytest.raises(UsageError, match="frames already"):
         rewrite(files[2], preprocess={"x": "float32,bgr"})
+
+
+def test_what_shows_a_fault_has_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its script feeds each model what that takes."""
+    monkeypatch.setattr(Readers, "fixes_zero", "")
+    path, folder = tmp_path / "net.onnx", tmp_path / "repro"
+    onnx.save(one_conv(pads=[1, 1, 1, 1]), path)
+    assert convert(path, "--preprocess", IMAGENET, "--save-repro", str(folder)) == DIFFERS
+    shown = subprocess.run([sys.executable, folder / "show.py"], capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stderr) == (1, "")
+    assert "They differ." in shown.stdout
+
+
+def test_several_models(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(one_conv(), path)
+    [record] = rewrite_many(path, preprocess={"x": IMAGENET}, providers=["cpu"], runs=1)
+    assert record.code == 0
+    assert FRAMES_KEY in {entry.key for entry in onnx.load(tmp_path / "net.nhwc.onnx").metadata_props}
+
+
+def test_the_commands_of_the_page() -> None:
+    commands = re.findall(r"--preprocess (\S*[:,]\S+)", (ROOT / "docs/preprocess.md").read_text())
+    assert [*frames_of(commands[1:])] == ["image", ""]  # behind NAME:FRAMES
+    first, second = (parse_frames("", text) for text in frames_of(commands[1:]).values())
+    assert np.allclose([first.gain, first.shift], [second.gain, second.shift])
 
 
 def test_broken_records(tmp_path: Path) -> None:
