@@ -14,9 +14,9 @@ BLIND = {"CastLike": 1, "Shape": 0, "Size": 0}  # inputs of which operators read
 
 @dataclass(frozen=True)
 class Readers:
-    """``values`` hold what the input does, in some order of axes, and are read by ``convs``, else by no one.
+    """``values``, the input first, hold what it does, in some order of axes; ``convs`` read them, and else no one.
 
-    ``hindrance``: why not.
+    ``hindrance``: why not (then ``values`` has the input alone).
     """
 
     convs: Sequence[gs.Node]
@@ -52,14 +52,14 @@ def readers_of(graph: gs.Graph, name: str, axis: Axis) -> Readers:
     for node in (node for node in graph.nodes if reads(node) & axes.keys()):
         hindrance = _hindrance(node, axes)
         if hindrance:
-            return Readers((), (), hindrance)
+            return Readers((), [name], hindrance)
         if node.op in CARRIERS:
             axes[node.outputs[0].name] = CARRIERS[node.op](node, axes[node.inputs[0].name])
         elif node.op not in BLIND:
             convs.append(node)
     given = [tensor.name for tensor in graph.outputs if tensor.name in axes]
     if given or not convs:
-        return Readers((), (), f"output {given[0]} holds it" if given else "no Conv reads it")
+        return Readers((), [name], f"output {given[0]} holds it" if given else "no Conv reads it")
     return Readers(convs, [*axes])
 
 

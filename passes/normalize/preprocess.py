@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx_graphsurgeon as gs
-from onnx import TensorProto, helper
+from onnx import helper
 
 from passes.ir.constants import of_array
 from passes.ir.graph import all_names, assemble, copied, unused, with_nodes
@@ -19,7 +19,7 @@ from passes.normalize.frame_kernels import GAIN, ORDER, SHIFT, with_frames
 from passes.normalize.frame_readers import Axis, Readers, readers_of, title
 from passes.normalize.frames import Frames
 
-FLOAT = np.dtype(np.float32)
+EXACT = (np.dtype(np.float32), np.dtype(np.float64))  # types to compute in
 LEAST_OPSET = 7  # from which on operators broadcast
 COLOURS = 3  # that an image has which can be BGR
 
@@ -57,9 +57,9 @@ class _Step(NamedTuple):
     """A node of one input and one output, and what it reads besides."""
 
     op: str
+    dtype: "np.dtype[Any]"  # of what it makes
     operand: Array | None = None
     attrs: Mapping[str, Any] = {}
-    dtype: "np.dtype[Any]" = FLOAT
 
 
 def preprocess(graph: gs.Graph, wanted: Mapping[str, Frames], axes: Mapping[str, int]) -> WithFrames:
@@ -84,7 +84,10 @@ def _with_frames(graph: gs.Graph, name: str, frames: Frames, axis: Axis) -> tupl
     folded = [part for part in parts if part in foldable]
     apart = [part for part in parts if part not in foldable]
     steps = [*_steps(tensor, frames, axis, apart)]
-    graph, value = _rewired(graph, tensor, frames, steps, folded, readers)
+    names, frame = all_names(graph), gs.Variable(name, np.dtype(frames.dtype), tensor.shape)
+    results = [unused(f"{name}_{step.op.lower()}", names) for step in steps]
+    value = results[-1] if results else name
+    graph = _in_front(_inside(graph, frames, folded, readers, value), frame, steps, results)
     into = [title(conv) for conv in readers.convs] if folded else []
     reason = (readers.hindrance or readers.fixes_zero) if apart else ""
     nodes = [step.op for step in steps]
@@ -110,62 +113,65 @@ def _check(graph: gs.Graph, tensor: gs.Tensor, frames: Frames, axis: Axis) -> No
 
 def _readers(graph: gs.Graph, tensor: gs.Tensor, axis: Axis) -> Readers:
     """Who reads the input; kernels of coarser types would be rounded."""
-    if tensor.dtype != FLOAT:
-        return Readers(
-            (), (), f"input {tensor.name} is {np.dtype(tensor.dtype).name}, in which kernels would be rounded"
-        )
+    if tensor.dtype not in EXACT:
+        coarse = np.dtype(tensor.dtype).name
+        return Readers((), [tensor.name], f"input {tensor.name} is {coarse}, in which kernels would be rounded")
     return readers_of(graph, tensor.name, axis)
 
 
 def _steps(tensor: gs.Tensor, frames: Frames, axis: Axis, apart: Collection[str]) -> Iterator[_Step]:
     """The nodes in front; what they read by channel is in the order that channels have there."""
+    wanted, given = np.dtype(tensor.dtype), np.dtype(frames.dtype)
+    exact = wanted if wanted in EXACT else EXACT[0]
     reverse = frames.bgr and ORDER not in apart  # for the Convs have it
+
+    def cast(dtype: "np.dtype[Any]") -> _Step:
+        return _Step("Cast", dtype, attrs={"to": helper.np_dtype_to_tensor_dtype(dtype)})
 
     def vector(values: tuple[float, ...]) -> Array:
         if axis is None or len({*values}) == 1:
-            return np.asarray(values[0], np.float32)
+            return np.asarray(values[0], exact)
         by_channel = values[::-1] if reverse else values
-        return np.asarray(by_channel, np.float32).reshape([-1, *[1] * (len(tensor.shape) - axis - 1)])
+        return np.asarray(by_channel, exact).reshape([-1, *[1] * (len(tensor.shape) - axis - 1)])
 
     if ORDER in apart:
-        yield _Step("Gather", np.arange(COLOURS)[::-1].copy(), {"axis": axis}, np.dtype(frames.dtype))
-    if np.dtype(frames.dtype) != FLOAT:
-        yield _Step("Cast", attrs={"to": TensorProto.FLOAT})
+        yield _Step("Gather", given, np.arange(COLOURS)[::-1], {"axis": axis})
+    if given != exact:
+        yield cast(exact)
     if SHIFT in apart:
-        yield _Step("Sub", vector(frames.shift))
+        yield _Step("Sub", exact, vector(frames.shift))
     if GAIN in apart:
-        yield _Step("Mul", vector(frames.gain))
-    if tensor.dtype != FLOAT:
-        wanted = np.dtype(tensor.dtype)
-        yield _Step("Cast", None, {"to": helper.np_dtype_to_tensor_dtype(wanted)}, wanted)
+        yield _Step("Mul", exact, vector(frames.gain))
+    if exact != wanted:
+        yield cast(wanted)
 
 
-def _rewired(
-    graph: gs.Graph, tensor: gs.Tensor, frames: Frames, steps: Sequence[_Step], folded: Sequence[str], readers: Readers
-) -> tuple[gs.Graph, str]:
-    """The graph with the nodes in front of the input and with other Convs; the name of what the model reads now.
+def _inside(graph: gs.Graph, frames: Frames, folded: Sequence[str], readers: Readers, value: str) -> gs.Graph:
+    """The graph with the folded parts in Convs, which reads what is now of the name ``value`` in place of the input.
 
-    Values get other names where they hold other numbers.
+    What is between these and the Convs has other names, too, since it holds other numbers than it did.
     """
-    names, convs = all_names(graph), {id(conv) for conv in readers.convs}
-    results = [unused(f"{tensor.name}_{step.op.lower()}", names) for step in steps]
-    value = results[-1] if results else tensor.name
-    moved = [name for name in readers.values if folded and name != tensor.name]
-    called = {**{name: unused(f"{name}_of_frames", names) for name in moved}, tensor.name: value}
-    nodes = [with_frames(n, frames, folded, names) if folded and id(n) in convs else n for n in graph.nodes]
+    names, (first, *others) = all_names(graph) | {value}, readers.values
+    called = {first: value, **{name: unused(f"{name}_of_frames", names) for name in others if folded}}
+    convs = {id(conv) for conv in readers.convs if folded}
+    nodes = [with_frames(node, frames, folded, names) if id(node) in convs else node for node in graph.nodes]
 
-    def renamed(one: gs.Tensor) -> gs.Tensor:
-        return copied(one, called[one.name]) if one.name in called else one
+    def renamed(tensor: gs.Tensor) -> gs.Tensor:
+        return copied(tensor, called[tensor.name]) if tensor.name in called else tensor
 
-    inner = assemble(graph, nodes, graph.inputs, graph.outputs, renamed)
+    return assemble(graph, nodes, graph.inputs, graph.outputs, renamed)
+
+
+def _in_front(graph: gs.Graph, frame: gs.Variable, steps: Sequence[_Step], results: Sequence[str]) -> gs.Graph:
+    """The graph with steps from the frame to the last of their results, an input so far, which the frame is now."""
     if not steps:
-        return inner, value
-    own = next(one for one in inner.inputs if one.name == value)
-    frame = gs.Variable(tensor.name, np.dtype(frames.dtype), tensor.shape)
-    made = [*(gs.Variable(r, s.dtype, tensor.shape) for r, s in zip(results[:-1], steps, strict=False)), own]
+        return graph
+    names, last = all_names(graph) | {*results}, next(one for one in graph.inputs if one.name == results[-1])
+    made = [gs.Variable(name, step.dtype, frame.shape) for name, step in zip(results, steps, strict=True)]
+    made[-1] = last
     front = []
-    for step, source, result in zip(steps, [frame, *made], made, strict=False):
+    for step, source, result in zip(steps, [frame, *made[:-1]], made, strict=True):
         operands = [] if step.operand is None else [of_array(unused(f"{result.name}_by", names), step.operand)]
         front.append(gs.Node(step.op, result.name, dict(step.attrs), [source, *operands], [result]))
-    heads = [frame if one is own else one for one in inner.inputs]
-    return with_nodes(inner, [*front, *inner.nodes], heads, inner.outputs), value
+    heads = [frame if one is last else one for one in graph.inputs]
+    return with_nodes(graph, [*front, *graph.nodes], heads, graph.outputs)

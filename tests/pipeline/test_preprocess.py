@@ -17,8 +17,9 @@ from rewriter.validation.layouts import of_perms
 from rewriter.validation.locate import locate
 from rewriter.validation.session import Session
 from tests.support.frames import IMAGENET, one_conv
-from tests.support.graphs import COMMITTED, DIRECTIONS, KINDS, Array, model, node, random
+from tests.support.graphs import COMMITTED, DIRECTIONS, KINDS, Array, model, node, random, value
 
+DOUBLE = TensorProto.DOUBLE
 CLOSE = 1e-5  # of an output's scale
 
 
@@ -182,6 +183,14 @@ def test_float16_stays_apart() -> None:
     assert (one.folded, list(one.nodes)) == ([], ["Cast", "Sub", "Mul", "Cast"])
     assert "float16" in one.reason
     assert validate(KINDS["torch_half"], result.model, providers=["cpu"], runs=1).ok
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_float64_is_computed_in_itself(dtype: str) -> None:
+    net = model([node("Sigmoid", ["x"], ["y"])], [value("x", [1, 3, 5, 7], DOUBLE)], [value("y", None, DOUBLE)])
+    result = rewrite(net, preprocess={"x": f"{dtype},scale=1/255,mean=0.1307,std=0.3081"})
+    assert list(result.report.preprocessed[0].nodes) == ["Cast", "Sub", "Mul"]
+    assert validate(net, result.model, providers=["cpu"], runs=1).ok
 
 
 def faulty(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
