@@ -133,18 +133,23 @@ def record_frames(model: ModelProto, inputs: Iterable[Preprocessed], before: Map
         entries[one.name] = {"axis": axis, **vars(one.frames)}
     if entries:
         kept = {entry.key: entry.value for entry in model.metadata_props}
-        text = json.dumps({**_entries(kept), **entries}, sort_keys=True)
+        text = json.dumps({**_entries(frames_text(model)), **entries}, sort_keys=True)
         helper.set_model_props(model, {**kept, FRAMES_KEY: text})
 
 
 def read_frames(model: ModelProto) -> dict[str, tuple[Frames, int | None]]:
     """Of inputs that take frames: these, and the axis of channels. Raises UsageError if the record is broken."""
-    return {name: _frames(entry) for name, entry in _entries({e.key: e.value for e in model.metadata_props}).items()}
+    return {name: _frames(entry) for name, entry in _entries(frames_text(model)).items()}
 
 
-def _entries(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def frames_text(model: ModelProto) -> str:
+    """The record as it stands in the model; JSON, unless it is broken."""
+    return next((entry.value for entry in model.metadata_props if entry.key == FRAMES_KEY), "{}")
+
+
+def _entries(text: str) -> dict[str, dict[str, Any]]:
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, UsageError):
-        entries: dict[str, dict[str, Any]] = json.loads(metadata.get(FRAMES_KEY, "{}"))
+        entries: dict[str, dict[str, Any]] = json.loads(text)
         for entry in entries.values():
             _frames(entry)
         return entries
@@ -156,6 +161,7 @@ def _frames(entry: Mapping[str, Any]) -> tuple[Frames, int | None]:
     numbers = {key: tuple(map(float, entry[key])) for key in ("mean", "std")}
     frames = Frames(entry["dtype"], bool(entry["bgr"]), float(entry["scale"]), **numbers)
     axis = entry["axis"]
-    if frames.dtype not in FRAME_TYPES or not (axis is None or (isinstance(axis, int) and axis >= 0)):
+    is_axis = isinstance(axis, int) and axis >= 0
+    if frames.dtype not in FRAME_TYPES or not (is_axis or (axis is None and not frames.tells_channels_apart)):
         raise ValueError(axis)
     return _checked(FRAMES_KEY, json.dumps(entry), frames), axis

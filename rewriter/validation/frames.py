@@ -14,7 +14,7 @@ from passes.normalize.frames import Frames
 from rewriter.errors import CouldNotValidate, UsageError
 from rewriter.files.reader import open_model
 from rewriter.interface import read_record
-from rewriter.preprocess import read_frames
+from rewriter.preprocess import frames_text, read_frames
 from rewriter.validation.compare import Array, DType
 
 WHITE = 255
@@ -37,7 +37,7 @@ class FrameInput:
         return rng.integers(0, WHITE, shape, np.uint8, endpoint=True).astype(self.frames.dtype)
 
     def preprocessed(self, frame: Array) -> Array:
-        """``(frame * scale - mean) / std`` in float64, then in the original's type."""
+        """``(frame * scale - mean) / std`` in float64, then in the original's type. Raises ``CouldNotValidate``."""
         scaled, offset = self._terms(frame)
         return np.asarray(scaled - offset).astype(self.dtype)
 
@@ -48,11 +48,20 @@ class FrameInput:
 
     def _terms(self, frame: Array) -> tuple[Array, Array]:
         """``frame * scale / std`` in the order of the original's channels, and ``mean / std``, in float64."""
+        self._check(frame.shape)
         wide = frame.astype(np.float64)
         if self.frames.bgr:
             wide = np.flip(wide, self.axis)
         std, mean = (self._along(values, wide.ndim) for values in (self.frames.std, self.frames.mean))
         return wide * self.frames.scale / std, mean / std
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        """Raises ``CouldNotValidate`` where frames lack the channels that are told apart."""
+        if self.axis is None or not self.frames.tells_channels_apart:
+            return
+        if len(shape) <= self.axis or shape[self.axis] not in (self.frames.lengths or {shape[self.axis]}):
+            text = "correct the data, or the sizes"
+            raise CouldNotValidate(f"Frames of shape {list(shape)} have not all channels on axis {self.axis}: {text}.")
 
     def _along(self, values: tuple[float, ...], rank: int) -> Array:
         shape = [1] * rank
@@ -79,6 +88,8 @@ def frames_between(original: ModelProto | str | Path, rewritten: ModelProto | st
     try:
         first, second = _proto(original), _proto(rewritten)
         if first is None or second is None:
+            return {}
+        if frames_text(first) == frames_text(second):
             return {}
         added = {name: one for name, one in read_frames(second).items() if name not in read_frames(first)}
         return _inputs(first, added) if added else {}
