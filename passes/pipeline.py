@@ -24,21 +24,24 @@ from passes.normalize.constant_nodes import constant_nodes
 from passes.normalize.dead_code import dead_code
 from passes.normalize.exact_pools import exact_pools
 from passes.normalize.fold_sizes import fold_sizes
+from passes.normalize.frames import Frames
 from passes.normalize.fuse_attention import fuse_attention
 from passes.normalize.fuse_group_norm import fuse_group_norm
 from passes.normalize.infer_shapes import Engines, infer_shapes
 from passes.normalize.inline_functions import inline_functions
 from passes.normalize.lower_functions import lower_functions
 from passes.normalize.permuting_einsums import permuting_einsums
+from passes.normalize.preprocess import Preprocessed, WithFrames, preprocess
 from passes.normalize.raise_opset import raise_opset
 from passes.normalize.toposort import toposort
 from passes.normalize.unique_names import unique_names
 from passes.plan.cost import BYTES, runtime, transposed_bytes
+from passes.plan.evidence import CHANNELS
 from passes.plan.interface import assumed_roles, interface
 from passes.plan.milp import Dearer
 from passes.plan.plan import Plan, make_plan
 from passes.plan.program import Program
-from passes.plan.roles import find_roles
+from passes.plan.roles import find_roles, image
 from passes.plan.sizes import given_sizes, measured_sizes
 from passes.rules.norm import GROUP_NORM
 
@@ -50,7 +53,7 @@ class Request:
     """What was asked for: see ``rewriter.rewrite``.
 
     ``recorded`` is what the file's own record says of graph inputs and outputs. ``own_weights``: what the file makes of
-    weights is not computed. ``runtime``: whose prices the plan is made at.
+    weights is not computed. ``runtime``: whose prices the plan is made at. ``frames``: what inputs take in the result.
     """
 
     to: str
@@ -62,6 +65,7 @@ class Request:
     time_limit: float = 60.0
     own_weights: bool = False
     runtime: str = BYTES
+    frames: Mapping[str, Frames] = field(default_factory=dict)
 
 
 @dataclass
@@ -69,9 +73,10 @@ class Work:
     """A graph on its way through the passes, and what they found out; each gives one part.
 
     ``seconds`` are by stage; ``measured`` are sizes by symbol; ``bytes_before`` is what the Transposes of the file move
-    per inference, ``roles`` those of axes. ``fused`` is the graph with attentions as one operator each, if it has any;
-    ``programs`` are what may be planned. The graph that the plan is for stays in ``program``; ``kept`` are graph and
-    plan with calls of functions; ``stored`` is how the result stores values, by new name (see ``Pushed``).
+    per inference, ``roles`` those of axes, ``preprocessed`` the inputs that take frames. ``fused`` is the graph with
+    attentions as one operator each, if it has any; ``programs`` are what may be planned. The graph that the plan is for
+    stays in ``program``; ``kept`` are graph and plan with calls of functions; ``stored`` is how the result stores
+    values, by new name (see ``Pushed``).
     """
 
     graph: gs.Graph
@@ -81,6 +86,7 @@ class Work:
     measured: Mapping[str, int] = field(default_factory=dict)
     bytes_before: int = field(init=False)
     roles: Mapping[str, str] = field(init=False)
+    preprocessed: Sequence[Preprocessed] = ()
     fused: gs.Graph = field(init=False)
     programs: Sequence[Program] = field(init=False)
     program: Program = field(init=False)
@@ -96,6 +102,16 @@ class Work:
     @planned.setter
     def planned(self, planned: "Planned") -> None:
         self.graph, self.program, self.plan = planned
+
+    @property
+    def with_frames(self) -> WithFrames:
+        """The graph with what became of inputs that take frames."""
+        return WithFrames(self.graph, self.preprocessed)
+
+    @with_frames.setter
+    def with_frames(self, found: WithFrames) -> None:
+        self.graph, self.preprocessed = found
+        self.roles = {**self.roles, **{one.value: self.roles.get(one.name, "") for one in found.inputs}}
 
     @property
     def pushed(self) -> Pushed:
@@ -142,6 +158,12 @@ def _find_roles(work: Work) -> Mapping[str, str]:
     return find_roles(graph, {**told, **assumed}) if assumed else roles
 
 
+def _preprocess(work: Work) -> WithFrames:
+    roles = {name: image(work.roles.get(name, "")) or work.roles.get(name, "") for name in work.request.frames}
+    axes = {name: known.index(CHANNELS) for name, known in roles.items() if known.count(CHANNELS) == 1}
+    return preprocess(work.graph, work.request.frames, axes)
+
+
 def _fuse_attention(work: Work) -> gs.Graph:
     if work.request.own_weights:
         return work.graph
@@ -185,6 +207,7 @@ PASSES = (
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
     Pass(PLAN, "find_roles", _find_roles, gives="roles"),
+    Pass(PLAN, "preprocess", _preprocess, gives="with_frames"),
     Pass(PLAN, "fuse_attention", _fuse_attention, gives="fused"),
     Pass(PLAN, "make_programs", _make_programs, gives="programs"),
     Pass(PLAN, "make_plan", _make_plan, gives="planned"),

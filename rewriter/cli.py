@@ -20,6 +20,7 @@ from rewriter.files.whole import write_whole
 from rewriter.many.arguments import add_models
 from rewriter.many.command import convert_all
 from rewriter.many.tasks import output_of
+from rewriter.preprocess import frames_of
 from rewriter.steps import step
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
                      help=f"of one input or output: {', '.join(LAYOUTS)}, the letters wanted (NTHWC), or a perm as "
                      "einops writes it ('n c h w -> n h w c'); repeatable")  # fmt: skip
     how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
+    how.add_argument("--preprocess", action="append", default=[], metavar="NAME:FRAMES",
+                     help="an input that takes frames, 0 to 255, where MODEL wants (frame * scale - mean) / std: "
+                     "uint8 or float32, bgr or rgb (which flips nothing), scale=1/255, mean=A,B,C, std=A,B,C (by "
+                     "MODEL's channels, or one number), with commas between; without NAME: of the only image; "
+                     "repeatable")  # fmt: skip
     check = options.add_validation(p)
     check.add_argument("--no-validate", action="store_true", help="do not run the models")
     check.add_argument("--bench", action="store_true", help="time both models, in turn, on each provider")
@@ -105,6 +111,7 @@ def checked(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
     """The arguments of ``validate``, and the layouts of inputs and outputs. Raises UsageError."""
     if args.no_validate and (args.check_all or args.save_repro):
         raise UsageError("--check-all and --save-repro compare the models, which --no-validate forbids; leave one out")
+    frames_of(args.preprocess)
     return options.validation_of(args), options.by_name("--layout", args.layout, options.layout)
 
 
@@ -189,6 +196,7 @@ def _rewrite(
         weight_layout=args.weight_layout,
         layouts=layouts,
         keep_io=args.keep_io,
+        preprocess=frames_of(args.preprocess),
         input_shapes=shapes,
         explain=args.explain,
         measure_on=arrays,
@@ -223,13 +231,15 @@ def _validate(
     from rewriter.comparison import Models, compare
     from rewriter.faults.blame import refuse_invalid
     from rewriter.files.reader import open_model
+    from rewriter.validation.frames import frames_between
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.layouts import of_perms
 
     models = Models(*pair, of_perms(result.layouts), result.stored)
     outcome = compare(args, models, checks, arrays)
     if outcome.fault is not None:
-        refuse_invalid(open_model(pair[0]), InputRequest(1, args.seed, checks["input_shapes"], arrays))
+        takes = frames_between(*pair)
+        refuse_invalid(open_model(pair[0]), InputRequest(1, args.seed, checks["input_shapes"], arrays, takes))
     return outcome
 
 

@@ -22,6 +22,7 @@ from passes.layout.choice import Choice
 from passes.layout.edit import Array
 from passes.layout.formats import FORMATS
 from passes.normalize.infer_shapes import Engines
+from passes.normalize.preprocess import FramesError
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
@@ -33,8 +34,9 @@ from rewriter.faults.find import refuse_broken
 from rewriter.files.light import LightModel, Weight, lacking, light_of
 from rewriter.files.reader import OnRead, open_model
 from rewriter.files.source import Source
-from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
+from rewriter.interface import InterfaceValue, interface_value, read_record, record, recorded_layouts
 from rewriter.layouts import parse_choice
+from rewriter.preprocess import as_floats, asked_frames, record_frames
 from rewriter.report.build import make_report
 from rewriter.result import RewriteResult
 from rewriter.shapes.check import verify_model
@@ -56,6 +58,7 @@ def rewrite(
     weight_layout: str = "ohwi",
     layouts: Mapping[str, str] | None = None,
     keep_io: bool = False,
+    preprocess: Mapping[str, str] | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     time_limit: float = 60.0,
     explain: Sequence[str] = (),
@@ -75,7 +78,9 @@ def rewrite(
     ``"onnxruntime"`` or ``"openvino"`` takes on a CPU; the default dialect is then the one that this runtime reads.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
     (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
-    none with ``keep_io`` (docs/interface.md). ``input_shapes``: sizes by input, to price dynamic dims.
+    none with ``keep_io`` (docs/interface.md). ``preprocess``: by name of an input (``""``: the only image) the frames
+    that it takes in the result, as in ``"uint8,bgr,mean=127.5,std=58"`` (docs/preprocess.md).
+    ``input_shapes``: sizes by input, to price dynamic dims.
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
     ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers, for
     prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done with them.
@@ -90,9 +95,10 @@ def rewrite(
     choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
     original, is_read = _read(model, on_read, seconds, words)
-    request = Request(
-        to, written, choices, recorded_layouts(original.proto), keep_io, input_shapes or {}, time_limit, runtime=runtime
-    )
+    frames = asked_frames(original.proto, preprocess or {})
+    measure_on = as_floats(original.proto, frames, measure_on)
+    recorded, shapes = recorded_layouts(original.proto), input_shapes or {}
+    request = Request(to, written, choices, recorded, keep_io, shapes, time_limit, runtime=runtime, frames=frames)
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
         result = _convert(work, original, explain, graphs)
@@ -154,7 +160,7 @@ def run_passes(work: Work, *stages: str) -> None:
                 one.check(work.graph)
             except LintError as error:
                 raise refused(f"after pass {one.name}: {error}") from None
-            except PlanError as error:
+            except (PlanError, FramesError) as error:
                 raise UsageError(str(error)) from None
 
 
@@ -169,13 +175,14 @@ def _convert(work: Work, original: Source, explain: Sequence[str], graphs: bool)
         result = export_model(work.graph, weights if original.path else None)  # what is in memory may change
         dialects.bring_functions(result)
         prepare(result, work.request.dialect)
+        record_frames(result, work.preprocessed, read_record(original.proto))
         record(result, [*inputs, *outputs])
         final = spelled(result, work.request.dialect)
     with timed(work.seconds, "verify"):
         contract = [{value.name: value.new_shape for value in side} for side in (inputs, outputs)]
-        verify_model(result, contract[0], contract[1], original.proto)
+        verify_model(result, contract[0], contract[1], original.proto, work.request.frames)
         if runs_itself(final):
-            verify_model(final, contract[0], contract[1], original.proto)
+            verify_model(final, contract[0], contract[1], original.proto, work.request.frames)
     with timed(work.seconds, "report"):
         report = make_report(work, result, final, inputs, outputs, explain, graphs)
     stored = {**work.kept[1].stored, **work.program.ends}

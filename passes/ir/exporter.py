@@ -170,7 +170,7 @@ def constants_of(graph: gs.Graph, deep: bool = True) -> Constants:
 
 
 def _value_info(tensor: gs.Tensor, declared: ValueInfoProto | None, complete: bool) -> ValueInfoProto:
-    """Name, type, doc string and metadata as declared, the shape as the tensor has it."""
+    """Name, doc string, metadata and kind of type as declared, type of elements and shape as the tensor has them."""
     value = ValueInfoProto()
     if declared is not None:
         value.CopyFrom(declared)
@@ -178,6 +178,8 @@ def _value_info(tensor: gs.Tensor, declared: ValueInfoProto | None, complete: bo
         elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
         value.type.CopyFrom(helper.make_tensor_type_proto(elem_type, None))
     value.name = tensor.name
+    if value.type.HasField("tensor_type") and tensor.dtype is not None:
+        value.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
     if value.type.HasField("tensor_type") and tensor.shape is not None:
         shape = [None if complete and str(size).startswith(UNKNOWN) else size for size in tensor.shape]
         value.type.tensor_type.shape.CopyFrom(helper.make_tensor_type_proto(0, shape).tensor_type.shape)

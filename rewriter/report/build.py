@@ -22,6 +22,7 @@ from rewriter.interface import InterfaceValue, layout_text
 from rewriter.report.causes import causes
 from rewriter.report.data import NO_GRAPHS, Explained, Remaining, Report
 from rewriter.report.graphs import graphs, operator
+from rewriter.report.preprocessing import preprocessing
 
 NOTHING_FLIPPED = "No input or output is an image stored otherwise: all keep their layouts."
 RAISED = "The file's opset is raised from {} to {}, which has Attention."
@@ -54,10 +55,11 @@ def make_report(
     return Report(
         to=work.request.to,
         dialect=dialect.name,
-        changed=_changed(original, result) or flipped,
+        changed=_changed(original, result) or flipped or bool(work.preprocessed),
         inputs=inputs,
         outputs=outputs,
         ops=_count_ops(original, written),
+        preprocessed=[*map(preprocessing, work.preprocessed)],
         remaining=remaining,
         causes=causes(remaining, dialect.name),
         barriers=_barriers(work.program.graph),

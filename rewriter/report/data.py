@@ -84,6 +84,21 @@ class Explained:
 
 
 @dataclass(frozen=True)
+class Preprocessing:
+    """What became of an input that takes ``frames``, in words: parts ``folded`` into kernels and biases of ``into``,
+    those ``apart``, and the ``reason``; ``nodes`` are in front of the model. ``text`` says all of this."""
+
+    name: str
+    frames: str
+    folded: Sequence[str]
+    into: Sequence[str]
+    apart: Sequence[str]
+    reason: str
+    nodes: Sequence[str]
+    text: str
+
+
+@dataclass(frozen=True)
 class Report:
     """``ops`` counts operators before and after; ``seconds`` are by stage; ``held`` Transposes are written as Einsum.
 
@@ -99,6 +114,7 @@ class Report:
     inputs: Sequence[InterfaceValue]
     outputs: Sequence[InterfaceValue]
     ops: Mapping[str, tuple[int, int]]
+    preprocessed: Sequence[Preprocessing]
     remaining: Sequence[Remaining]
     causes: Sequence[Cause]
     barriers: Mapping[str, int]

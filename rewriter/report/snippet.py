@@ -9,6 +9,8 @@ from rewriter.interface import InterfaceValue
 def snippet(path: str, inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValue]) -> str:
     """Runs the model at ``path`` on ``arrays``, by name and as the original takes them, and gives what that gives.
 
+    Of inputs that take frames these are frames, in the original's layout.
+
     Names come as Python writes strings, so that nothing in them is code.
     """
     lines = [

@@ -62,6 +62,8 @@ def _print(console: Console, path: Path, report: Report, most: int | None) -> No
     sentence = certificate(report)
     console.print(sentence if most is None else _clipped(sentence))
     _print_interface(console, report, most)
+    for one in report.preprocessed:
+        console.print(f"{short(one.name)} takes {one.text if most is None else _clipped(one.text)}")
     if most is None:
         console.print(tables.operators(report))
         console.print(tables.remaining(report.remaining))

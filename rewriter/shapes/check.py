@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from math import prod
 
+import numpy as np
 import onnx
-from onnx import ModelProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from passes.ir.constants import dense
 from passes.ir.declared import SMALL, Shape, shape_of
 from passes.ir.exporter import FREE_INITIALIZERS_IR_VERSION
+from passes.normalize.frames import Frames
 from rewriter.errors import refused
 from rewriter.shapes.stand_ins import with_stand_ins
 
@@ -23,11 +25,13 @@ def verify_model(
     inputs: Mapping[str, Shape | None],
     outputs: Mapping[str, Shape | None],
     original: ModelProto | None = None,
+    frames: Mapping[str, Frames] | None = None,
 ) -> None:
     """The model is valid ONNX, its operators' shapes agree with the declared ones, its interface is as contracted.
 
     ``inputs`` and ``outputs`` give the contracted shapes by name, in order. What onnx already finds wrong with the
-    ``original`` is not held against the result. Raises VerificationError.
+    ``original`` is not held against the result. Types are the original's, but of inputs that take ``frames``.
+    Raises VerificationError.
     """
     fault = onnx_fault(model)
     if fault is not None and (original is None or onnx_fault(original) is None):
@@ -41,6 +45,20 @@ def verify_model(
         for name, shape in contract.items():
             if found[name] != shape:
                 raise refused(f"{kind} {name!r} has shape {found[name]}, the contract says {shape}")
+    if original is not None:
+        _verify_types(model, original, frames or {})
+
+
+def _verify_types(model: ModelProto, original: ModelProto, frames: Mapping[str, Frames]) -> None:
+    found, types = (
+        {value.name: value.type.tensor_type.elem_type for value in (*one.graph.input, *one.graph.output)}
+        for one in (model, original)
+    )
+    types |= {name: helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)) for name, one in frames.items()}
+    for name, elem_type in found.items():
+        if types.get(name, elem_type) not in (elem_type, TensorProto.UNDEFINED):
+            said = TensorProto.DataType.Name
+            raise refused(f"{name!r} is of type {said(elem_type)}, the contract says {said(types[name])}")
 
 
 def onnx_fault(model: ModelProto) -> str | None:

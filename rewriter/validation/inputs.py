@@ -4,13 +4,14 @@ from __future__ import annotations  # np.random takes a while to import
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.validation.compare import RTOL, Array
+from rewriter.validation.frames import Takes, preprocessed
 from rewriter.validation.session import Feed, Session, dtype_of
 
 Shapes = dict[str, tuple[int, ...]]
@@ -20,23 +21,33 @@ SIZES = (64, 96, 32, 224, 256)  # what an open dimension other than the batch ma
 
 @dataclass(frozen=True)
 class InputRequest:
-    """What is said about the inputs: their sizes and data by name, and how to make up the rest."""
+    """What is said about the inputs: their sizes and data by name, and how to make up the rest.
+
+    ``takes``: those for which data are frames, and what the original takes in place of these.
+    """
 
     runs: int
     seed: int
     shapes: Mapping[str, Sequence[int]]
     arrays: Mapping[str, Array]
+    takes: Takes = field(default_factory=dict)
 
 
 def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
-    """The inputs of each run of the original: the given arrays, and random ones for the rest, of shapes where given.
+    """The inputs of each run of the original, of ``make_raw_feeds``. Raises what that does."""
+    return [preprocessed(feed, request.takes) for feed in make_raw_feeds(session, request)]
 
-    Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs with them. One run is enough if
-    nothing is random. Raises ``CouldNotValidate`` for a name that is no input, a type that cannot be made up, data that
-    does not fit, and a model that runs at none of the sizes.
+
+def make_raw_feeds(session: Session, request: InputRequest) -> list[Feed]:
+    """The inputs of each run, frames not preprocessed: the given arrays, and random ones for the rest.
+
+    Those are of shapes where given. Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs
+    with them. One run is enough if nothing is random. Raises ``CouldNotValidate`` for a name that is no input, a type
+    that cannot be made up, data that does not fit, and a model that runs at none of the sizes.
     """
     arrays = request.arrays
     dtypes = {spec.name: dtype_of(spec.type) for spec in session.inputs}
+    dtypes |= {name: np.dtype(one.frames.dtype) for name, one in request.takes.items()}
     for what, names in (("input_shapes", request.shapes), ("inputs", arrays)):
         unknown = sorted(set(names) - set(dtypes))
         if unknown:
@@ -53,14 +64,14 @@ def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
         return [dict(arrays)]
     shapes = {name: tuple(shape) for name, shape in request.shapes.items()}
     shapes |= {name: array.shape for name, array in arrays.items()}
-    sizes = _find_sizes(session, shapes, arrays)
+    sizes = _find_sizes(session, shapes, request)
     return [
-        _feed(session.inputs, sizes[run % len(sizes)], arrays, np.random.default_rng([request.seed, run]))
+        _feed(session.inputs, sizes[run % len(sizes)], request, np.random.default_rng([request.seed, run]))
         for run in range(request.runs)
     ]
 
 
-def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) -> list[Shapes]:
+def _find_sizes(session: Session, fixed: Shapes, request: InputRequest) -> list[Shapes]:
     """One or two ways to size the inputs at which ``session`` runs, found by trying."""
     first_choices = [_resolve(session.inputs, fixed, 1, size) for size in SIZES]
     second_choices = [_resolve(session.inputs, fixed, n, size) for n in (2, 1) for size in (*SIZES[1:], SIZES[0])]
@@ -73,7 +84,8 @@ def _find_sizes(session: Session, fixed: Shapes, arrays: Mapping[str, Array]) ->
             if shapes in sizes or _text(shapes) in errors:
                 continue
             try:
-                session.run(_feed(session.inputs, shapes, arrays, np.random.default_rng(0)))
+                feed = _feed(session.inputs, shapes, request, np.random.default_rng(0))
+                session.run(preprocessed(feed, request.takes))
             except RunFailed as error:
                 errors[_text(shapes)] = error
             else:
@@ -109,17 +121,19 @@ def _resolve(inputs: list[Any], fixed: Shapes, batch: int, size: int) -> Shapes:
     return shapes | fixed
 
 
-def _feed(inputs: list[Any], shapes: Shapes, arrays: Mapping[str, Array], rng: np.random.Generator) -> Feed:
-    missing = {spec.name: _random(spec, shapes[spec.name], rng) for spec in inputs if spec.name not in arrays}
-    return missing | dict(arrays)
+def _feed(inputs: list[Any], shapes: Shapes, request: InputRequest, rng: np.random.Generator) -> Feed:
+    missing = (spec for spec in inputs if spec.name not in request.arrays)
+    return {spec.name: _random(spec, shapes[spec.name], request.takes, rng) for spec in missing} | dict(request.arrays)
 
 
-def _random(spec: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def _random(spec: Any, shape: tuple[int, ...], takes: Takes, rng: np.random.Generator) -> Array:
     dtype = dtype_of(spec.type)
     if min(shape, default=1) < 0 or math.prod(shape) > MOST_ELEMENTS:
         raise CouldNotValidate(
             f"Input {spec.name} of shape {list(shape)} cannot be made up: give a size that can be (--input-shape)."
         )
+    if spec.name in takes:
+        return takes[spec.name].made(shape, rng)
     if dtype in RTOL:
         return rng.standard_normal(shape).astype(dtype)
     if dtype in (np.uint8, np.int8):  # image data

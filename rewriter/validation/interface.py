@@ -15,6 +15,7 @@ from passes.layout.layout import Layout, natural, permuted
 from passes.layout.perm import Perm
 from rewriter.errors import CouldNotValidate, RunFailed, UsageError
 from rewriter.interface import LAYOUTS_KEY
+from rewriter.preprocess import FRAMES_KEY
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.layouts import recorded, stored
 from rewriter.validation.session import Session, source
@@ -57,7 +58,7 @@ def found_layouts(
             return FoundLayouts({})
         ranks = {spec.name: len(spec.shape) for spec in (*one.inputs, *one.specs)}
         told = {name: permuted(_perm(name, choice, ranks)) for name, choice in given.items()}
-        if any(LAYOUTS_KEY in session.metadata for session in (one, other)):
+        if any({LAYOUTS_KEY, FRAMES_KEY} & session.metadata.keys() for session in (one, other)):
             known = recorded(one.metadata, other.metadata)
             return FoundLayouts({**known, **told}, ("Layouts of inputs and outputs are those of the files' metadata.",))
         found = _tried(one, other, request, told)

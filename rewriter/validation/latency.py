@@ -14,7 +14,8 @@ from onnx import ModelProto
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.steps import step
 from rewriter.validation.compare import Array
-from rewriter.validation.inputs import InputRequest, make_feeds
+from rewriter.validation.frames import frames_between, preprocessed
+from rewriter.validation.inputs import InputRequest, make_raw_feeds
 from rewriter.validation.layouts import Layouts, stored
 from rewriter.validation.providers import USUAL, missing
 from rewriter.validation.session import Session, source
@@ -66,11 +67,12 @@ def measure_latency(
     """The times on each provider, by default on all that there are; arguments as of ``validate``.
 
     Both run in turn, first one and then the other, at onnxruntime's default level of optimisation and number of
-    threads. Raises nothing for what cannot be measured: ``reason`` says why.
+    threads. The time that it takes to preprocess frames for the original is not counted. Raises nothing for what cannot
+    be measured: ``reason`` says why.
     """
-    request = InputRequest(1, seed, input_shapes or {}, inputs or {})
     with contextlib.ExitStack() as stack:
         models = [source(model, stack) for model in (original, rewritten)]
+        request = InputRequest(1, seed, input_shapes or {}, inputs or {}, frames_between(original, rewritten))
         asked = providers or [provider for provider in USUAL if not missing(provider)]
         timed = []
         for provider in asked:
@@ -82,8 +84,9 @@ def measure_latency(
 def _on(provider: str, models: Sequence[bytes | str], layouts: Layouts, request: InputRequest) -> Latency:
     try:
         before, after = (Session(model, provider, "default") for model in models)
-        feed = make_feeds(before, request)[0]
-        turned = {name: np.asarray(stored(name, array, layouts), order="C") for name, array in feed.items()}
+        raw = make_raw_feeds(before, request)[0]
+        feed = preprocessed(raw, request.takes)
+        turned = {name: np.asarray(stored(name, array, layouts), order="C") for name, array in raw.items()}
         rounds = rounds_of([lambda: before.run(feed), lambda: after.run(turned)], ROUNDS, SECONDS)
     except (RunFailed, CouldNotValidate) as error:
         return Latency(provider, reason=str(error))

@@ -20,7 +20,8 @@ from onnx import ModelProto
 from passes.layout.layout import Layout, natural
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files.light import LightModel
-from rewriter.validation.inputs import InputRequest, make_feeds
+from rewriter.validation.frames import frames_between, preprocessed
+from rewriter.validation.inputs import InputRequest, make_raw_feeds
 from rewriter.validation.layouts import Layouts, recorded, stored
 from rewriter.validation.located import Located, Repro, Search, label, statistics
 from rewriter.validation.measure import measure
@@ -62,13 +63,14 @@ def locate(
         first, second = (source(model, stack) for model in (original, rewritten))
         try:
             session = Session(first, provider, "disabled")
-            feed = make_feeds(session, request)[run]
+            request = replace(request, takes=frames_between(original, rewritten))
+            feed = make_raw_feeds(session, request)[run]
             if layouts is None:
                 layouts = recorded(session.metadata, Session(second, provider, "disabled").metadata)
             del session
         except RunFailed as error:
             raise CouldNotValidate(f"The values inside cannot be compared: a model does not load ({error}).") from error
-        task = Task(first, second, layouts, InputRequest(1, request.seed, {}, feed), rtol, atol or 0.0)
+        task = Task(first, second, layouts, InputRequest(1, request.seed, {}, feed, request.takes), rtol, atol or 0.0)
         coarse = proto(first)
         if coarse_types(coarse):
             wide = float32_task(task, coarse, stack)
@@ -95,12 +97,13 @@ class _Compared:
 
 
 class _Pair:
-    """Two models, and how the second stores values of the first."""
+    """Two models, and how the second stores values of the first; ``feed`` has frames where the second takes these."""
 
     def __init__(self, provider: str, task: Task, values: Layouts | None, stack: ExitStack) -> None:
         self.provider, self.task, self.values, self.stack = provider, task, values, stack
         self.original, self.rewritten = Values(task.original), Values(task.rewritten)
         self.feed: Feed = dict(task.request.arrays)
+        self.takes = task.request.takes
 
     def search(self) -> Search:
         common = [name for name in self.original.in_order() if name in self.rewritten.makers]
@@ -171,7 +174,7 @@ class _Pair:
         """How the values of a batch are stored, as far as that can be told."""
         if self.values is not None:
             return {name: self.values[name] for name in batch}
-        feeds = self.feed, self._stored(self.feed, self.task.layouts or {})
+        feeds = preprocessed(self.feed, self.takes), self._stored(self.feed, self.task.layouts or {})
         try:
             results = [
                 Session(model, self.provider, "disabled").run(feed) for model, feed in zip(models, feeds, strict=True)
@@ -190,11 +193,13 @@ class _Pair:
         feed = self._made(sorted(read | also))
         layouts = {one: seen.layouts[one] for one in (*feed, name) if one in seen.layouts}
         moved = self._stored(feed, layouts)
-        parts = [self.original.part(nodes, feed, name), self.rewritten.part(others, moved, name)]
+        takes = {one: frames for one, frames in self.takes.items() if one in feed}
+        mine = preprocessed(feed, takes)
+        parts = [self.original.part(nodes, mine, name), self.rewritten.part(others, moved, name)]
         shaken = [Values(self.task.shaken).part(others, moved, name)] if self.task.shaken is not None else []
         with ExitStack() as stack:
             models = [source(part, stack) for part in (*parts, *shaken)]
-            request = InputRequest(1, self.task.request.seed, {}, feed)
+            request = InputRequest(1, self.task.request.seed, {}, feed, takes)
             task = Task(models[0], models[1], layouts, request, self.task.rtol, self.task.atol, *models[2:])
             found = self._clearly(task, moved)
         if found is None:
@@ -203,7 +208,7 @@ class _Pair:
             tuple(label(side.nodes[i]) for i in some)
             for side, some in ((self.original, nodes), (self.rewritten, others))
         ]
-        repro = Repro(name, parts[0], parts[1], feed, layouts, self.provider, found[0].rtol)
+        repro = Repro(name, parts[0], parts[1], mine, moved, layouts, self.provider, found[0].rtol)
         return _located(name, labels, layouts.get(name), *found), repro
 
     def _clearly(self, task: Task, moved: Feed) -> tuple[Finding, Any, Any] | None:
@@ -226,7 +231,7 @@ class _Pair:
         if made:
             with ExitStack() as stack:
                 session = Session(self.original.giving(made, stack), self.provider, "disabled")
-                feed |= zip(made, session.run(self.feed), strict=True)
+                feed |= zip(made, session.run(preprocessed(self.feed, self.takes)), strict=True)
         return feed
 
     def _stored(self, feed: Feed, layouts: Layouts) -> Feed:

@@ -46,12 +46,13 @@ class Located:
 
 @dataclass(frozen=True)
 class Repro:
-    """The models around a located value: what they read is ``feed`` in the original's layout."""
+    """The models around a located value: what they read is ``feed``, in the rewritten one's layouts ``moved``."""
 
     value: str
     original: ModelProto
     rewritten: ModelProto
     feed: Feed
+    moved: Feed
     layouts: Layouts
     provider: str
     allowed: float  # of the value's error, as a fraction of its scale

@@ -12,7 +12,8 @@ from rewriter.errors import RunFailed
 from rewriter.files.reader import load, open_model
 from rewriter.validation.compare import RTOL, Array, pairs
 from rewriter.validation.constants import with_nudged_kernels
-from rewriter.validation.inputs import InputRequest, make_feeds
+from rewriter.validation.frames import Takes, preprocessed
+from rewriter.validation.inputs import InputRequest, make_raw_feeds
 from rewriter.validation.noise import NOISE_FACTOR, Noise
 from rewriter.validation.nudge import nudged
 from rewriter.validation.providers import CPU
@@ -29,6 +30,7 @@ class Reference:
 
     To the noise belongs how it differs on ``provider``. ``base``: where the values are from, the provider itself if the
     CPU has not all operators.
+    ``raw``: the feeds as they were given or made up, frames that the rewritten model ``takes`` among them.
     ``coarse``: the original again, if it computes in float16 or bfloat16, and could be run in float32.
     """
 
@@ -39,6 +41,8 @@ class Reference:
     inputs: list[str]
     outputs: list[str]
     metadata: dict[str, str]
+    takes: Takes
+    raw: list[Feed]
     feeds: list[Feed]
     values: list[list[Any]]
     coarse: ModelProto | None
@@ -94,17 +98,25 @@ class Reference:
     def nudged(self, rng: np.random.Generator, bits: int = 1) -> list[Feed]:
         """The inputs with their last bits changed, those that come to be float16 in that type."""
         types = coarse_inputs(self.coarse) if self.coarse else {}
-        return [nudged(feed, rng, bits, types) for feed in self.feeds]
+        feeds = [nudged(feed, rng, bits, types) for feed in self.feeds]
+        for feed, raw in zip(feeds, self.raw, strict=True):
+            feed |= {name: self._nudged_frames(name, raw[name], rng, bits) for name in self.takes}
+        return feeds
+
+    def _nudged_frames(self, name: str, frame: Array, rng: np.random.Generator, bits: int) -> Array:
+        return self.takes[name].nudged(frame, lambda term: nudged({name: term}, rng, bits)[name])
 
 
 def make_reference(original: bytes | str, provider: str, request: InputRequest) -> Reference:
-    """Runs the original, on the CPU if that has its operators. Raises ``RunFailed`` and what ``make_feeds`` raises."""
+    """Runs the original, on the CPU if that has its operators. Raises ``RunFailed``, and as ``make_raw_feeds``."""
     base, session = _first_session(original, provider)
     names, outputs, metadata = [spec.name for spec in session.inputs], session.outputs, session.metadata
-    feeds = make_feeds(session, request)
+    takes, raw = request.takes, make_raw_feeds(session, request)
+    feeds = [preprocessed(feed, takes) for feed in raw]
     values = [session.run(feed) for feed in feeds]
     coarse = _coarse(original)
-    reference = Reference(original, provider, base, request.seed, names, outputs, metadata, feeds, values, coarse, {})
+    made = takes, raw, feeds, values
+    reference = Reference(original, provider, base, request.seed, names, outputs, metadata, *made, coarse, {})
     rng = np.random.default_rng(request.seed)
     for _ in range(NUDGES):
         reference.hear(session, reference.nudged(rng))

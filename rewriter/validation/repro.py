@@ -14,7 +14,6 @@ from onnx import ModelProto, numpy_helper
 from rewriter.files.whole import write_whole
 from rewriter.files.writer import save
 from rewriter.validation.compare import Array
-from rewriter.validation.layouts import stored
 from rewriter.validation.located import Repro, Search
 
 DATA, SCRIPT, ORDER = "repro.json", "show.py", "order.npy"
@@ -93,10 +92,9 @@ def save_repro(search: Search, folder: Path) -> bool:
     if repro is None:
         return False
     folder.mkdir(parents=True, exist_ok=True)
-    moved = {name: stored(name, array, repro.layouts) for name, array in repro.feed.items()}
     sides = {
         "original": _side(folder, "original", repro.original, repro.feed),
-        "rewritten": _side(folder, "rewritten", repro.rewritten, moved),
+        "rewritten": _side(folder, "rewritten", repro.rewritten, repro.moved),
     }
     located = search.to_json()
     data = {**sides, **_layout(folder, repro, search), "value": repro.value, "provider": repro.provider}

@@ -30,6 +30,7 @@ from rewriter.steps import step
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
 from rewriter.validation.degenerate import notes_on
+from rewriter.validation.frames import frames_between, taken_in_float32
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.layouts import Layouts, of_perms, original_index, recorded, stored
 from rewriter.validation.noise import Noise
@@ -84,7 +85,8 @@ def validate(
     ``None``: the CPU, and CUDA where it is to be had.
     ``rtol``, ``atol``: tolerances of float outputs, as a fraction of the output's scale (``None``: by type, raised by
     noise) and absolute (``None``: 0); their sum is allowed.
-    ``input_shapes``, ``inputs``: sizes and data, in the original's layout, in place of made-up ones.
+    ``input_shapes``, ``inputs``: sizes and data, in the original's layout, in place of made-up ones; frames where the
+    metadata of the rewritten model say that it takes these: the original is given what numpy makes of them.
 
     Raises ``CouldNotValidate`` where there is no verdict: a provider that was asked for is missing, the original does
     not run or is too noisy, an argument does not fit. A rewritten model that does not run is a verdict.
@@ -94,8 +96,9 @@ def validate(
     if fault := number_fault(runs, seed, rtol, atol):
         raise CouldNotValidate(f"The argument {fault}.")
     with contextlib.ExitStack() as stack:
-        request = InputRequest(runs, seed, input_shapes or {}, inputs or {})
         models, known = [source(model, stack) for model in (original, rewritten)], layouts
+        takes = frames_between(original, rewritten)
+        request = InputRequest(runs, seed, input_shapes or {}, inputs or {}, takes)
         task = Task(models[0], models[1], None if known is None else of_perms(known), request, rtol, atol or 0.0)
         if providers is None:
             results = [_validate_if_there(provider, task) for provider in USUAL]
@@ -200,7 +203,8 @@ def float32_task(task: Task, coarse: ModelProto, stack: contextlib.ExitStack) ->
     rewritten = proto(task.rewritten)
     other = shaken(coarse, rewritten, task.request.seed)
     models = [source(widened(m, rounded=False), stack) for m in (coarse, rewritten, other) if m is not None]
-    request = replace(task.request, arrays=in_float32(task.request.arrays))
+    request = task.request
+    request = replace(request, arrays=in_float32(request.arrays), takes=taken_in_float32(request.takes))
     return Task(models[0], models[1], task.layouts, request, task.rtol, task.atol, *models[2:])
 
 
@@ -267,5 +271,5 @@ def _differences(session: Session, level: Level, task: Task, reference: Referenc
 def _run(session: Session, run: int, task: Task, reference: Reference) -> tuple[Layouts, list[Any]]:
     """How a rewritten model stores inputs and outputs, and what it makes of the inputs of a run."""
     layouts = recorded(reference.metadata, session.metadata) if task.layouts is None else task.layouts
-    feed = {name: stored(name, array, layouts) for name, array in reference.feeds[run].items()}
+    feed = {name: stored(name, array, layouts) for name, array in reference.raw[run].items()}
     return layouts, session.run(feed)

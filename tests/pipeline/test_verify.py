@@ -147,7 +147,7 @@ def wrong(culprit: str, breaks: Callable[[gs.Graph], gs.Graph]) -> tuple[Pass, .
             given = right.run(work)
             if right.gives == "graph":
                 return breaks(given)
-            if right.gives in ("planned", "pushed"):
+            if right.gives in ("with_frames", "planned", "pushed"):
                 return given._replace(graph=breaks(given.graph))
             work.graph = breaks(work.graph)
             return given

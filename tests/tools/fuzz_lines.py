@@ -85,6 +85,10 @@ SHAPES = ("1,3,5,7", "2,3,5,7", "1,3,5", "0,0,0,0", "1,3,-5,7", "1e3", "", ",", 
     "9" * 30, "1,3,5,7,",
           "a", "\u0663,3,5,7", "1, 3, 5, 7")  # fmt: skip
 
+FRAMES = ("uint8,bgr", "bgr,float32,mean=1,2,3,std=0.5,0.5,2", "scale=1/255", "std=0", "mean=1,2", "mean=", "mean=1/0",
+          "rgb,rgb", "uint8," * 5_000, "mean=" + "1," * 10_000, "std=1e-300", "mean=\u0663", "", ",", "nan", "a" * 999,
+          "mean=nan", "bgr,scale=1e400", "uint8,std=58,57,57")  # fmt: skip
+
 
 def named(values: tuple[str, ...], rng: Random) -> str:
     """``NAME=VALUE``, or nearly."""
@@ -106,6 +110,7 @@ def option(rng: Random) -> list[str]:
             ["--providers", rng.choice(["cpu", "cpu,cuda", "cuda", "CPU", "cpu,cpu", ",", word])], ["--no-validate"],
             ["--runs", number], ["--seed", number], ["--rtol", number], ["--atol", number],
             ["--input-shape", named(SHAPES, rng)], ["--input-shape", f"x={rng.choice(SHAPES)}"],
+            ["--preprocess", f"{rng.choice(['', 'x:', 'z:', 'x:', rng.choice(WORDS) + ':'])}{rng.choice(FRAMES)}"],
             ["--explain", rng.choice(["y", "c", word])], ["--dry-run"], ["--check-all"],
             ["--timeout", rng.choice([n for n in NUMBERS if n != "1e-3"])], ["--memory", rng.choice(["4", "-1",
             "nan", "x", "1e400"])],
@@ -120,7 +125,16 @@ def prepare(folder: Path, rng: Random) -> None:
     x, z = (np.asarray(rng.choice([0.5, np.nan, 1e38]) * np.ones([1, 3, 5, 7]), np.float32) for _ in "xz")
     np.savez(
         folder / "data.npz",
-        **rng.choice([{"x": x, "z": z}, {"x": x}, {"other": x}, {"x": x[0]}, {"x": x > 0}]),
+        **rng.choice(
+            [
+                {"x": x, "z": z},
+                {"x": x},
+                {"other": x},
+                {"x": x[0]},
+                {"x": x > 0},
+                {"x": np.ones([1, 3, 5, 7], np.uint8)},
+            ]
+        ),
     )
     (folder / "other.npz").write_bytes(rng.choice([b"", b"PK", (folder / "data.npz").read_bytes()[:99]]))
     (folder / "folder").mkdir()

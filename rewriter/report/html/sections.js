@@ -70,11 +70,12 @@ function contract() {
   const code = h("pre", { tabindex: "0" }, DATA.snippet);
   const notes = [...inputs, ...outputs].filter((value) => value.note)
     .map((value) => h("li", {}, named(value.name, 60), ` stays: `, named(value.note)));
+  notes.push(...DATA.rewrite.preprocessed.map((one) => h("li", {}, named(one.name, 60), ` takes `, named(one.text, 600))));
   return section("contract", "Contract", "How the inputs and outputs are stored now.",
     table([["", "kind"], ["Name", ""], ["Before", ""], ["After", ""], ["Perm", "mono"]],
       [...inputs.map(row("input")), ...outputs.map(row("output"))], { label: "Inputs and outputs" }),
     notes.length ? h("ul", { class: "notes" }, notes) : null,
-    h("div", { class: "code" }, h("p", { class: "muted" }, "Feed it so; ", h("code", {}, "arrays"), " holds what the original takes, by name."), copy, code));
+    h("div", { class: "code" }, h("p", { class: "muted" }, "Feed it so; ", h("code", {}, "arrays"), " holds what the original takes, by name, and frames where the result takes those."), copy, code));
 }
 
 function isFlip(value) {
