@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
                      help=f"of one input or output: {', '.join(LAYOUTS)}, the letters wanted (NTHWC), or a perm as "
                      "einops writes it ('n c h w -> n h w c'); repeatable")  # fmt: skip
     how.add_argument("--keep-io", action="store_true", help="flip inside only; inputs and outputs stay as they are")
+    options.add_front_ends(p)
     check = options.add_validation(p)
     check.add_argument("--no-validate", action="store_true", help="do not run the models")
     check.add_argument("--bench", action="store_true", help="time both models, in turn, on each provider")
@@ -112,11 +113,13 @@ def run(args: argparse.Namespace) -> int:
     outputs = _outputs(args)
     from rewriter import progress
     from rewriter.files import reader
+    from rewriter.given import given, onnx_of
     from rewriter.report import text as render
 
     arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
     console = render.plain_console(quiet=args.quiet or is_stdout(args.json))
     with progress.shown(console):
+        args.onnx = onnx_of(given(args.model, args, partial(refuse_read, outputs)))
         result = _rewrite(args, layouts, checks["input_shapes"], arrays, outputs)
     render.rewritten(console, args.model, result.report, args.verbose)
     wanted = bool(result.report.changed or args.output)
@@ -177,7 +180,7 @@ def _rewrite(
 
     imported()
     return rewrite(
-        args.model,
+        args.onnx,
         args.to,
         dialect=args.dialect,
         runtime=args.runtime,
@@ -217,14 +220,14 @@ def _validate(
     """The outcome. Raises UsageError where the models differ, or one fails, and the original is at fault."""
     from rewriter.comparison import Models, compare
     from rewriter.faults.blame import refuse_invalid
-    from rewriter.files.reader import open_model
+    from rewriter.files.reader import source_of
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.layouts import of_perms
 
-    models = Models(args.model, file, of_perms(result.layouts), result.stored)
+    models = Models(args.onnx, file, of_perms(result.layouts), result.stored)
     outcome = compare(args, models, checks, arrays)
     if outcome.fault is not None:
-        refuse_invalid(open_model(args.model), InputRequest(1, args.seed, checks["input_shapes"], arrays))
+        refuse_invalid(source_of(args.onnx), InputRequest(1, args.seed, checks["input_shapes"], arrays))
     return outcome
 
 
@@ -239,7 +242,7 @@ def _bench(
     from rewriter.validation.layouts import of_perms
 
     run = {name: checks[name] for name in ("providers", "seed", "input_shapes")}
-    return measure_latency(args.model, file, of_perms(result.layouts), inputs=arrays, **run)
+    return measure_latency(args.onnx, file, of_perms(result.layouts), inputs=arrays, **run)
 
 
 def _write_reports(args: argparse.Namespace, result: rewriter.RewriteResult, proof: Proof, written: bool) -> None:

@@ -28,7 +28,7 @@ from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.blame import blaming
 from rewriter.faults.find import refuse_broken
 from rewriter.files.light import LightModel, Weight, every_tensor, light_of
-from rewriter.files.reader import OnRead, open_model
+from rewriter.files.reader import OnRead, source_of
 from rewriter.files.source import Source
 from rewriter.interface import InterfaceValue, interface_value, record, recorded_layouts
 from rewriter.layouts import parse_choice
@@ -62,6 +62,7 @@ def rewrite(
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
+    ``model``: what is no ONNX file is converted first (docs/frontends.md).
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
     ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes.
@@ -97,7 +98,7 @@ def rewrite(
 
 def _read(model: ModelProto | str | Path, on_read: OnRead | None, seconds: dict[str, float]) -> Source:
     with timed(seconds, "load"):
-        original = Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
+        original = source_of(model, on_read)
         refuse_broken(original.proto)
     return original
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from rewriter import options
 from rewriter.command import OK, add_verbosity, finished
+from rewriter.frontends import kinds
 from rewriter.weights.frameworks import ALIASES, FRAMEWORKS, TARGETS
 
 OPTIONS = [(name, option, what) for name, cls in FRAMEWORKS.items() for option, what in cls.choices().items()]
@@ -17,12 +19,12 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     p = argparse.ArgumentParser(
         prog="python -m rewriter.weights",
-        description="Write the weights of an ONNX or TFLite model in the layout of another framework, and a manifest "
+        description="Write the weights of a model in the layout of another framework, and a manifest "
         "that says what was done to each and what padding each layer needs there.",
         epilog="exit codes: 0 written; else nothing is: 2 bad usage, unreadable, broken or unsupported model; 4 an "
         "internal error, or the end of a process that aborted, hung or ran out of memory; 130 interrupted.",
     )
-    p.add_argument("model", metavar="MODEL", type=Path, help="an .onnx file, or a .tflite one (extra: tflite)")
+    p.add_argument("model", metavar="MODEL", type=Path, help=", ".join(kinds()))
     p.add_argument("--for", dest="target", required=True, choices=TARGETS, type=lambda name: ALIASES.get(name, name),
                    help=f"the framework to write for; also {' and '.join(ALIASES)}")  # fmt: skip
     p.add_argument("-o", "--output", type=Path, metavar="PATH",
@@ -39,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
                    help="leave integers as they are, their scales in the manifest, not real numbers")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
+    options.add_front_ends(p)
     add_verbosity(p)
     return p
 
@@ -50,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Export and write. All but the parser is imported here: ``--help`` must not wait for it."""
-    from rewriter.files.outputs import check_outputs, refuse_read
+    from rewriter.files.outputs import beside, check_outputs, refuse_read
+    from rewriter.given import asked_of
     from rewriter.report.text import plain_console, wrote
     from rewriter.weights import export_weights, save_weights
     from rewriter.weights.files import writer
@@ -58,16 +62,16 @@ def run(args: argparse.Namespace) -> int:
     from rewriter.weights.text import exported
 
     console = plain_console(args.quiet)
-    output = args.output or args.model.with_name(f"{args.model.stem}.{args.target}.safetensors")
+    output = args.output or beside(args.model, f".{args.target}.safetensors")
     writer(output, args.target)
     outputs = {"--output": output, "the manifest": output.with_suffix(".json")}
     read = [path for path in (args.model, args.checkpoint, args.names) if path is not None]
     refuse_read(outputs, read)
     check_outputs(outputs)
     names = read_names(args.names) if args.names else None
-    model = load_model(args.model, partial(refuse_read, outputs))
-    options = {option: getattr(args, option) for option in (*(option for _, option, _ in OPTIONS), "keep_quantized")}
-    given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **options}
+    model = load_model(args.model, partial(refuse_read, outputs), asked_of(args))
+    chosen = {option: getattr(args, option) for option in (*(option for _, option, _ in OPTIONS), "keep_quantized")}
+    given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **chosen}
     export = export_weights(model, args.target, **given)
     exported(console, args.model, export, args.verbose)
     manifest = save_weights(export, output)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from onnx import ModelProto, NodeProto
 
 TORCH_EXPORT = "torch.onnx.export(..., dynamo=True, optimize=False)"
-KERAS_EXPORT = "tf2onnx.convert.from_keras(model)"
 ADVICE = f"export with {TORCH_EXPORT}, which keeps every parameter, or give the module's own with --checkpoint"
 TF2ONNX_ADVICE = "give the model's own with --checkpoint"
 RULE = "pkg.onnxscript.rewriter.rule_name"  # metadata of the nodes that PyTorch's exporter optimised

@@ -6,24 +6,26 @@ from pathlib import Path
 from onnx import ModelProto
 
 from rewriter.errors import UsageError
-from rewriter.files.reader import OnRead, check_file, load
-from rewriter.weights.exporters import KERAS_EXPORT, TORCH_EXPORT
-from rewriter.weights.tflite_file import load_tflite
+from rewriter.files.reader import OnRead, check_file, convert, load
+from rewriter.frontends import NOTHING, Asked, front_end_of
+from rewriter.weights.exporters import TORCH_EXPORT
 
 # files of frameworks, by ending, that say too little: what to do instead
 NO_MODELS = {
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), f"a PyTorch file: export the model with {TORCH_EXPORT}"),
-    **dict.fromkeys((".h5", ".keras"), f"a Keras file: export the model with {KERAS_EXPORT}"),
+    ".weights.h5": "a file of weights of Keras: give the model itself, saved by model.save('net.keras')",
     **dict.fromkeys((".safetensors", ".npz", ".msgpack"), "a file of weights, which has no graph: export the model"),
 }
 
 
-def load_model(path: Path, on_read: OnRead | None = None) -> ModelProto:
-    """The model of an .onnx or .tflite file. Raises UsageError, which says how to export where it is another."""
-    if path.suffix in NO_MODELS:
-        check_file(path)
-        raise UsageError(f"{path}: {NO_MODELS[path.suffix]}, give the .onnx file, and this one as --checkpoint")
-    return load_tflite(path) if path.suffix == ".tflite" else load(path, on_read)
+def load_model(path: Path, on_read: OnRead | None = None, asked: Asked = NOTHING) -> ModelProto:
+    """The model of a file or folder. Raises UsageError, which says how to export where there is none."""
+    for ending, what in NO_MODELS.items():
+        if path.name.endswith(ending):
+            check_file(path)
+            raise UsageError(f"{path}: {what}, and give this file as --checkpoint")
+    front = front_end_of(path)
+    return load(path, on_read) if front is None else convert(path, front, on_read, asked._replace(optimise=False)).model
 
 
 def read_names(path: Path) -> dict[str, str]:

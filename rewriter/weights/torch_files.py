@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from rewriter.errors import UsageError
-from rewriter.weights.extras import needed
+from rewriter.extras import needed
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export
 
