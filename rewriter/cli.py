@@ -113,15 +113,18 @@ def run(args: argparse.Namespace) -> int:
     outputs = _outputs(args)
     from rewriter import progress
     from rewriter.files import reader
-    from rewriter.given import given, onnx_of
+    from rewriter.given import given
     from rewriter.report import text as render
+    from rewriter.validation.inputs import InputRequest
 
     arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
     console = render.plain_console(quiet=args.quiet or is_stdout(args.json))
     with progress.shown(console):
-        args.onnx = onnx_of(given(args.model, args, partial(refuse_read, outputs)))
+        run_on = None if arrays is None else InputRequest(args.runs, args.seed, checks["input_shapes"], arrays)
+        args.onnx, note = given(args.model, args, partial(refuse_read, outputs), run_on)
         result = _rewrite(args, layouts, checks["input_shapes"], arrays, outputs)
     render.rewritten(console, args.model, result.report, args.verbose)
+    render.noted(console, note)
     wanted = bool(result.report.changed or args.output)
     steps = Steps(
         check=not args.no_validate and (wanted or args.check_all), bench=args.bench, write=wanted and not args.dry_run

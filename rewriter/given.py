@@ -2,29 +2,42 @@
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 from onnx import ModelProto
 
 from rewriter.errors import UsageError
 from rewriter.files.reader import OnRead, convert
 from rewriter.frontends import OF_TENSORFLOW, Asked, front_end_of
-from rewriter.frontends.converting import Converted
+from rewriter.validation.inputs import InputRequest
 
 
-def given(path: Path, args: argparse.Namespace, on_read: OnRead | None = None) -> Path | Converted:
-    """The path of an ONNX file, of another its conversion. Raises UsageError, and what ``on_read`` raises."""
+class Given(NamedTuple):
+    """A model to be rewritten, or compared; ``note``: what its framework says of its conversion."""
+
+    onnx: Path | ModelProto
+    note: str = ""
+
+
+def given(
+    path: Path, args: argparse.Namespace, on_read: OnRead | None = None, compare_on: InputRequest | None = None
+) -> Given:
+    """The model of a file or folder, compared with its framework on these inputs, if any.
+
+    Raises UsageError, what ``on_read`` raises, and ResultDiffers, if the converter has changed what it computes.
+    """
     asked = asked_of(args)
     front = front_end_of(path)
-    if front is not None:
-        return convert(path, front, on_read, asked)
-    if path.exists() and any(getattr(asked, name) for name in OF_TENSORFLOW):
-        raise UsageError(f"{path} is read as ONNX, which takes no --tf options; leave them out")
-    return path
+    if front is None:
+        if path.exists() and any(getattr(asked, name) for name in OF_TENSORFLOW):
+            raise UsageError(f"{path} is read as ONNX, which takes no --tf options; leave them out")
+        return Given(path)
+    found = convert(path, front, on_read, asked)
+    if compare_on is None:
+        return Given(found.model)
+    from rewriter.validation.agreement import agreement  # with onnxruntime
 
-
-def onnx_of(model: Path | Converted) -> Path | ModelProto:
-    """What is rewritten, and compared with the result."""
-    return model.model if isinstance(model, Converted) else model
+    return Given(found.model, agreement(path, front, found, compare_on))
 
 
 def asked_of(args: argparse.Namespace) -> Asked:

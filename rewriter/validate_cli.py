@@ -50,32 +50,28 @@ def run(args: argparse.Namespace) -> int:
     """Compare and tell. Raises UsageError before anything heavy is imported, if an option is wrong."""
     checks = options.validation_of(args)
     layouts = options.by_name("--layout", args.layout, parse_choice)
-    outputs = {} if args.json is None or is_stdout(args.json) else {"--json": args.json}
-    check_json(args.json)
-    if args.save_repro:
-        check_folder("--save-repro", args.save_repro)
-    refuse_read(outputs, [args.original, args.rewritten, *filter(None, [args.inputs])])
-    check_outputs(outputs)
+    on_read = partial(refuse_read, _outputs(args))
     from onnx import ModelProto
 
     from rewriter import progress
     from rewriter.comparison import Models, compare, show
     from rewriter.faults.find import refuse_broken
     from rewriter.files import reader
-    from rewriter.given import given, onnx_of
-    from rewriter.report.text import plain_console
+    from rewriter.given import given
+    from rewriter.report import text as render
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.interface import found_layouts
 
-    console = plain_console(quiet=args.quiet or is_stdout(args.json))
+    console = render.plain_console(quiet=args.quiet or is_stdout(args.json))
     arrays = reader.load_arrays(args.inputs) if args.inputs else {}
-    on_read = partial(refuse_read, outputs)
+    request = InputRequest(args.runs, args.seed, checks["input_shapes"] or {}, arrays)
     with progress.shown(console):
-        original, rewritten = (onnx_of(given(path, args, on_read)) for path in (args.original, args.rewritten))
-    for model in (original, rewritten):
+        models = [given(path, args, on_read, request) for path in (args.original, args.rewritten)]
+    for model, note in models:
+        render.noted(console, note)
         refuse_broken(model if isinstance(model, ModelProto) else reader.load(model, on_read))
+    original, rewritten = (model.onnx for model in models)
     with progress.shown(console), step("compare"):
-        request = InputRequest(args.runs, args.seed, checks["input_shapes"] or {}, arrays)
         found = found_layouts(original, rewritten, request, layouts)
         outcome = compare(args, Models(original, rewritten, found.layouts), checks, arrays)
     for note in found.notes:
@@ -86,3 +82,14 @@ def run(args: argparse.Namespace) -> int:
     if outcome.fault is not None:
         raise faulty(outcome.fault)(f"{args.rewritten}: it {outcome.fault}, {args.original}")
     return OK
+
+
+def _outputs(args: argparse.Namespace) -> dict[str, Path]:
+    """The files that are going to be written, by option. Raises UsageError if one must not or cannot be."""
+    outputs = {} if args.json is None or is_stdout(args.json) else {"--json": args.json}
+    check_json(args.json)
+    if args.save_repro:
+        check_folder("--save-repro", args.save_repro)
+    refuse_read(outputs, [args.original, args.rewritten, *filter(None, [args.inputs])])
+    check_outputs(outputs)
+    return outputs

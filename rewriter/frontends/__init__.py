@@ -13,18 +13,19 @@ class FrontEnd(NamedTuple):
     """A kind of model. ``module``: of this package, with ``convert(path, asked) -> Converted``; ``takes``: of Asked."""
 
     kind: str
+    framework: str
     converter: str
     module: str
     takes: tuple[str, ...] = ()
 
 
-SAVED_MODEL = FrontEnd("a SavedModel", "tf2onnx", "saved_model", ("signature",))
+SAVED_MODEL = FrontEnd("a SavedModel", "TensorFlow", "tf2onnx", "saved_model", ("signature",))
 FRONT_ENDS = {
-    ".keras": FrontEnd("a Keras model", "tf2onnx", "keras_file"),
-    ".h5": FrontEnd("a Keras model", "tf2onnx", "keras_file"),
-    ".pb": FrontEnd("a frozen graph", "tf2onnx", "frozen_graph", ("inputs", "outputs")),
-    ".tflite": FrontEnd("a TFLite model", "tf2onnx", "tflite_file"),
-    ".pt2": FrontEnd("an exported program", "torch.onnx", "exported_program"),
+    ".keras": FrontEnd("a Keras model", "Keras", "tf2onnx", "keras_file"),
+    ".h5": FrontEnd("a Keras model", "Keras", "tf2onnx", "keras_file"),
+    ".pb": FrontEnd("a frozen graph", "TensorFlow", "tf2onnx", "frozen_graph", ("inputs", "outputs")),
+    ".tflite": FrontEnd("a TFLite model", "TFLite", "tf2onnx", "tflite_file"),
+    ".pt2": FrontEnd("an exported program", "PyTorch", "torch.onnx", "exported_program"),
 }
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow's operators that tf2onnx has no form for, and networks have: a function for each, as tf2onnx calls them."""
+"""TensorFlow's operators that tf2onnx has no form for: a function for each, as tf2onnx calls it."""
 
 from collections.abc import Callable
 from typing import Any
