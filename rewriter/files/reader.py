@@ -45,6 +45,19 @@ def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
     return _open(path, on_read) if front is None else Source(convert(path, front, on_read).model)
 
 
+def read_model(
+    path: str | Path, *, signature: str = "", inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+) -> ModelProto:
+    """The model of a file or folder, as all functions read it, with what a TensorFlow model does not say.
+
+    ``signature``: of a SavedModel; ``inputs``, ``outputs``: of a frozen graph. Raises UsageError.
+    """
+    path = Path(path)
+    front = front_end_of(path)
+    asked = Asked(signature, tuple(inputs), tuple(outputs))
+    return load(path) if front is None else convert(path, front, asked=asked).model
+
+
 def source_of(model: ModelProto | str | Path, on_read: OnRead | None = None) -> Source:
     """The same of a model that may be in memory already."""
     return Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)

@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -55,8 +55,12 @@ def quiet(verbose: bool) -> Iterator[None]:
         stack.enter_context(warnings.catch_warnings(action="ignore"))
         stack.enter_context(redirect_stdout(nowhere))
         sys.stderr.flush()
-        if not verbose:
+        if verbose:
+            with suppress(OSError):  # of a stream in memory; in a child's own process it is not 2
+                os.dup2(sys.stderr.fileno(), 2)
+        else:
             logging.disable(logging.CRITICAL)
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
             os.dup2(nowhere.fileno(), 2)  # C++ writes there before it reads any setting
         try:
             yield

@@ -1,6 +1,5 @@
 """TensorFlow's graphs as ONNX, by tf2onnx (the extra ``tf``)."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,6 @@ NOT_INLINED = ("_XlaMustCompile", "_noinline")  # as Keras has it of a grouped c
 
 def tensorflow(path: Path) -> Any:
     """The package, which takes no GPU: its memory is for the runtime. Raises UsageError without it or tf2onnx."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     is_first = "tensorflow" not in sys.modules
     tf = needed("tensorflow", EXTRA, path)
     needed("tf2onnx", EXTRA, path)

@@ -1,5 +1,7 @@
 """Front ends with the real packages: the ONNX file, and what is made of it, compute what the framework does."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ from tests.interop.common import Array, agree, first, random
 from tests.interop.test_tflite import quantised
 from tests.support.command import USAGE, error
 from tests.support.engines import default
+from tests.support.graphs import ROOT
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras saves variables as numpy 1 copied them
 L = keras.layers
 BOTH = pytest.mark.parametrize("to", ["nchw", "nhwc"])
 
@@ -96,6 +100,20 @@ def test_a_functional_model_with_named_ends(to: str, tmp_path: Path) -> None:
     found = dict(zip([o.name for o in result.graph.output], default(result, stored), strict=True))
     agree(found["v"], expected["a"].numpy())
     agree(found["image"], first(expected["b"].numpy()) if to == "nchw" else expected["b"].numpy())
+
+
+def test_the_command_says_what_it_does_and_frameworks_say_nothing(tmp_path: Path) -> None:
+    """In a process of its own, as users run it; the result is beside the model."""
+    sequential().save(tmp_path / "mnist.keras")
+    command = [sys.executable, "-m", "rewriter", str(tmp_path / "mnist.keras"), "--to", "nchw"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    told = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert told[0].endswith("mnist.keras to NCHW, onnx dialect")
+    assert "tf2onnx's file computes what Keras does: largest error" in done.stdout
+    assert told[-1] == f"Wrote {tmp_path / 'mnist.nchw.onnx'}"
+    verbose = subprocess.run([*command, "-v", "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "tensorflow" in verbose.stderr.lower() or "oneDNN" in verbose.stderr
 
 
 def test_of_a_keras_model_from_python(tmp_path: Path) -> None:

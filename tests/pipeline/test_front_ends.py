@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import pytest
 
-from rewriter import UsageError, rewrite, rewrite_many, validate
+from rewriter import UsageError, read_model, rewrite, rewrite_many, validate
 from rewriter.cli import main, parser
 from rewriter.files.outputs import result_path
 from rewriter.frontends import FRONT_ENDS, SAVED_MODEL, Asked, FrontEnd, front_end_of
@@ -322,6 +322,13 @@ def test_what_the_framework_does_not_run_is_not_compared(fake: Path, capsys: pyt
     )
 
 
+def test_a_model_is_read_with_what_it_does_not_say(fake: Path) -> None:
+    assert read_model(fake, inputs=["x"], outputs=["y"]) == image_net()
+    assert (ASKED[0].inputs, ASKED[0].outputs) == (("x",), ("y",))
+    onnx.save(image_net(), fake.with_name("net.onnx"))
+    assert read_model(fake.with_name("net.onnx")) == image_net()
+
+
 def test_options_come_through_many(fake: Path) -> None:
     (record,) = rewrite_many([fake], "nhwc", tf_inputs=["x", "z"], tf_outputs=["y"], providers=["cpu"])
     assert (record.code, record.error) == (0, "")
@@ -339,7 +346,8 @@ def test_quiet_puts_everything_back(capfd: pytest.CaptureFixture[str]) -> None:
             os.write(2, b"hidden")
             raise KeyError
 
-    pytest.raises(KeyError, fail)
+    with pytest.raises(KeyError):
+        fail()
     os.write(2, b"shown")
     assert capfd.readouterr().err == "shown"
     assert logging.root.manager.disable == logging.NOTSET
