@@ -41,14 +41,16 @@ def agreement(path: Path, front: FrontEnd, found: Converted, request: InputReque
 
 def error_of(found: Array, expected: Array) -> float:
     """The largest error, as a fraction of the expected output's scale; infinite where shapes, NaN or inf differ."""
-    if found.shape != expected.shape or found.dtype.kind not in "fiub" or not found.size:
-        return float("inf") if found.shape != expected.shape else 0.0
+    if found.shape != expected.shape:
+        return float("inf")
+    if found.dtype.kind in "OSU":
+        return 0.0 if np.array_equal(found.astype(str), expected.astype(str)) else float("inf")
     one, other = found.astype(np.float64), expected.astype(np.float64)
     same = (one == other) | np.isnan(one) & np.isnan(other)
     with np.errstate(invalid="ignore"):
         error = np.where(same, 0.0, np.abs(one - other))
     scale = np.abs(other).max(initial=0.0, where=np.isfinite(other)) or 1.0
-    return float(np.nan_to_num(error, nan=np.inf).max() / scale)
+    return float(np.nan_to_num(error, nan=np.inf).max(initial=0.0) / scale)
 
 
 def _outputs(found: Converted, request: InputRequest) -> tuple[list[str], list[tuple[list[Any], Sequence[Array]]]]:

@@ -363,6 +363,8 @@ def test_quiet_puts_everything_back(capfd: pytest.CaptureFixture[str]) -> None:
         ([0.5], [0.0], 0.5),
         ([], [], 0.0),
         ([3, 250], [3, 255], 5 / 255),
+        (["a", "b"], ["a", "b"], 0.0),
+        (["a", "b"], ["a", "c"], np.inf),
     ],
 )
 def test_errors_of_a_conversion(found: list[Any], expected: list[Any], off: float) -> None:
