@@ -230,6 +230,7 @@ def test_a_frozen_graph(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("kind", ["float", "int8", "dynamic range"])
 @BOTH
 def test_a_tflite_file(kind: str, to: str, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((20, 24, 3), batch_size=1)
     x = L.DepthwiseConv2D(3, padding="same", bias_initializer="normal")(L.Conv2D(8, 3, 2, activation="relu")(inputs))
     net = keras.Model(inputs, L.Dense(10)(L.Flatten()(x)))
