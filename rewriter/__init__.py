@@ -14,6 +14,7 @@ from rewriter.version import __version__
 
 if TYPE_CHECKING:
     from rewriter.farm import rewrite_many
+    from rewriter.files.reader import read_model
     from rewriter.interface import InterfaceValue
     from rewriter.many.record import Record
     from rewriter.pipeline import rewrite
@@ -28,6 +29,7 @@ else:
         __name__,
         {
             "rewriter.farm": ("rewrite_many",),
+            "rewriter.files.reader": ("read_model",),
             "rewriter.interface": ("InterfaceValue",),
             "rewriter.many.record": ("Record",),
             "rewriter.pipeline": ("rewrite",),
@@ -43,7 +45,8 @@ else:
 __all__ = [
     "CouldNotValidate", "DoesNotRun", "InterfaceValue", "Record", "Report", "ResultDiffers", "RewriteResult",
     "RewriterError", "UsageError", "ValidationReport", "VerificationError", "__version__", "conv_padding",
-    "conv_transpose_padding", "convert_layout", "flatten_order", "pool_padding", "rewrite", "rewrite_many", "validate",
+    "conv_transpose_padding", "convert_layout", "flatten_order", "pool_padding", "read_model", "rewrite",
+    "rewrite_many", "validate",
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from rewriter.preprocess import frames_of
 from rewriter.steps import step
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from rich.console import Console
 
     from rewriter.comparison import Outcome
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
                      "uint8 or float32, bgr or rgb (which flips nothing), scale=1/255, mean=A,B,C, std=A,B,C (by "
                      "MODEL's channels, or one number), with commas between; without NAME: of the only image; "
                      "repeatable")  # fmt: skip
+    options.add_front_ends(p)
     check = options.add_validation(p)
     check.add_argument("--no-validate", action="store_true", help="do not run the models")
     check.add_argument("--bench", action="store_true", help="time both models, in turn, on each provider")
@@ -121,13 +123,19 @@ def run(args: argparse.Namespace) -> int:
     outputs = _outputs(args)
     from rewriter import progress
     from rewriter.files import reader
+    from rewriter.given import given
     from rewriter.report import text as render
+    from rewriter.validation.inputs import InputRequest
 
     arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
     console = render.plain_console(quiet=args.quiet or is_stdout(args.json))
     with progress.shown(console):
+        own = {} if args.preprocess else arrays  # frames are nothing that the framework's model takes
+        run_on = None if own is None else InputRequest(args.runs, args.seed, checks["input_shapes"], own)
+        args.onnx, note = given(args.model, args, partial(refuse_read, outputs), run_on)
         result = _rewrite(args, layouts, checks["input_shapes"], arrays, outputs)
     render.rewritten(console, args.model, result.report, args.verbose)
+    render.noted(console, note)
     wanted = bool(result.report.changed or args.output)
     steps = Steps(
         check=not args.no_validate and (wanted or args.check_all), bench=args.bench, write=wanted and not args.dry_run
@@ -161,7 +169,7 @@ def _proof(
             from rewriter.comparison import show
             from rewriter.spelling import compared
 
-            with progress.shown(console), step("validate"), compared(args.model, result, files.model) as pair:
+            with progress.shown(console), step("validate"), compared(args.onnx, result, files.model) as pair:
                 outcome = _validate(args, result, pair, checks, arrays or {})
             show(console, outcome, args.save_repro, args.verbose)
         if outcome is not None and outcome.fault is not None:
@@ -170,7 +178,7 @@ def _proof(
         if steps.bench:
             from rewriter.spelling import compared
 
-            with progress.shown(console), step("bench"), compared(args.model, result, files.model) as pair:
+            with progress.shown(console), step("bench"), compared(args.onnx, result, files.model) as pair:
                 latency = _bench(args, result, pair, checks, arrays)
             timed(console, latency)
         if steps.write:
@@ -189,7 +197,7 @@ def _rewrite(
 
     imported()
     return rewrite(
-        args.model,
+        args.onnx,
         args.to,
         dialect=args.dialect,
         runtime=args.runtime,
@@ -223,14 +231,14 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
 def _validate(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
-    pair: tuple[Path, Path],
+    pair: tuple[Path | ModelProto, Path],
     checks: dict[str, Any],
     arrays: dict[str, Any],
 ) -> Outcome:
     """The outcome. Raises UsageError where the models differ, or one fails, and the original is at fault."""
     from rewriter.comparison import Models, compare
     from rewriter.faults.blame import refuse_invalid
-    from rewriter.files.reader import open_model
+    from rewriter.files.reader import source_of
     from rewriter.validation.frames import frames_between
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.layouts import of_perms
@@ -239,14 +247,14 @@ def _validate(
     outcome = compare(args, models, checks, arrays)
     if outcome.fault is not None:
         takes = frames_between(*pair)
-        refuse_invalid(open_model(pair[0]), InputRequest(1, args.seed, checks["input_shapes"], arrays, takes))
+        refuse_invalid(source_of(pair[0]), InputRequest(1, args.seed, checks["input_shapes"], arrays, takes))
     return outcome
 
 
 def _bench(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
-    pair: tuple[Path, Path],
+    pair: tuple[Path | ModelProto, Path],
     checks: dict[str, Any],
     arrays: dict[str, Any] | None,
 ) -> list[Any]:

@@ -33,6 +33,8 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {  # as rewrite and valid
     "input_shapes": ("input_shape", _shapes),
     "providers": ("providers", ",".join),
     "preprocess": ("preprocess", lambda texts: [f"{name}:{text}" for name, text in texts.items()]),
+    "tf_signature": ("tf_signature", str),
+    **{name: (name, ",".join) for name in ("tf_inputs", "tf_outputs")},
 }
 
 
@@ -51,8 +53,8 @@ def rewrite_many(
     ``None``: here, one after the other, whenever a record is asked for. ``output``: a folder for all results; else each
     is beside its model. ``options``: those of ``rewrite`` and ``validate`` that can be written on the command line
     (``dialect``, ``runtime``, ``weight_layout``, ``layouts``, ``keep_io``, ``preprocess``, ``input_shapes``,
-    ``explain``; ``runs``, ``seed``, ``rtol``, ``atol``, ``providers``, ``inputs``, a file) and ``check_all``,
-    ``save_repro``, ``report``, ``dry_run``, as they are there.
+    ``explain``; ``runs``, ``seed``, ``rtol``, ``atol``, ``providers``, ``inputs``, a file) and ``tf_signature``,
+    ``tf_inputs``, ``tf_outputs``, ``check_all``, ``save_repro``, ``report``, ``dry_run``, as they are there.
 
     What goes wrong with a model is in its record, the end of its worker, too. No more than what has begun is done once
     the iterator is closed. Raises, before any work, UsageError, if an option is wrong or two would write one file, and

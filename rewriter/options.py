@@ -37,6 +37,15 @@ def add_validation(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return check
 
 
+def add_front_ends(parser: argparse.ArgumentParser) -> None:
+    """The group of options that say what a TensorFlow model does not."""
+    group = parser.add_argument_group("models of TensorFlow")
+    group.add_argument("--tf-signature", metavar="NAME",
+                       help="of a SavedModel (default: serving_default, or the only one)")  # fmt: skip
+    group.add_argument("--tf-inputs", metavar="NAME,...", help="of a frozen graph (.pb), which does not tell them")
+    group.add_argument("--tf-outputs", metavar="NAME,...", help="the same")
+
+
 def validation_of(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of ``validate`` but ``inputs`` and ``layouts``. Raises UsageError."""
     if fault := number_fault(args.runs, args.seed, args.rtol, args.atol):

@@ -32,7 +32,7 @@ from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.blame import blaming
 from rewriter.faults.find import refuse_broken
 from rewriter.files.light import LightModel, Weight, lacking, light_of
-from rewriter.files.reader import OnRead, open_model
+from rewriter.files.reader import OnRead, source_of
 from rewriter.files.source import Source
 from rewriter.interface import InterfaceValue, interface_value, read_record, record, recorded_layouts
 from rewriter.layouts import parse_choice
@@ -69,6 +69,7 @@ def rewrite(
 ) -> RewriteResult:
     """Convert a model (or the file of one) to channels-last (``nhwc``) or channels-first (``nchw``).
 
+    ``model``: what is no ONNX file is converted first (docs/frontends.md).
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
     ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes;
@@ -115,7 +116,7 @@ def _read(
 ) -> tuple[Source, bool]:
     """The model in words that we know, and whether it came in others."""
     with timed(seconds, "load"):
-        opened = Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
+        opened = source_of(model, on_read)
         original = read_spelled(opened, words)
         refuse_broken(original.proto)
     return original, original is not opened

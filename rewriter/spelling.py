@@ -7,6 +7,7 @@ one is validated, and the other, read back, must be the same, node by node.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from onnx import ModelProto, helper
 
@@ -19,6 +20,8 @@ from rewriter.files.light import LightModel
 from rewriter.files.source import Source
 from rewriter.files.writer import staged
 from rewriter.result import RewriteResult
+
+Given = TypeVar("Given")
 
 STOOD_IN = (
     "The model came in the words of a toolchain: what the result is compared with is its equivalent in the function "
@@ -78,14 +81,16 @@ def runs_itself(model: ModelProto) -> bool:
 
 
 @contextmanager
-def compared(original: Path, result: RewriteResult, written: Path) -> Iterator[tuple[Path, Path]]:
-    """The files by which a rewrite is proved: those of the original and of the result, or of their equivalents."""
+def compared(
+    original: Path | ModelProto, result: RewriteResult, written: Path
+) -> Iterator[tuple[Path | ModelProto, Path]]:
+    """What a rewrite is proved by: the original and the result, or their equivalents."""
     with _stand_in(result.original, original) as one, _stand_in(result.equivalent, written) as other:
         yield one, other
 
 
 @contextmanager
-def _stand_in(model: LightModel | None, file: Path) -> Iterator[Path]:
+def _stand_in(model: LightModel | None, file: Given) -> Iterator[Given | Path]:
     """``file``, or a temporary one of the ``model`` that stands in for it."""
     if model is None:
         yield file

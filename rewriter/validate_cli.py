@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--layout", action="append", default=[], metavar="NAME=LAYOUT",
                    help=f"how B stores an input or output: {', '.join(LAYOUTS)} (as A does), its letters (NTHWC), or a "
                    "perm of A's axes as einops writes it ('n c h w -> n h w c'); repeatable")  # fmt: skip
+    options.add_front_ends(p)
     options.add_validation(p)
     out = p.add_argument_group("output")
     out.add_argument("--json", type=Path, metavar="PATH", help="write the result as JSON ('-' for stdout)")
@@ -48,29 +49,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Compare and tell. Raises UsageError before anything heavy is imported, if an option is wrong."""
     checks = options.validation_of(args)
-    given = options.by_name("--layout", args.layout, parse_choice)
-    outputs = {} if args.json is None or is_stdout(args.json) else {"--json": args.json}
-    check_json(args.json)
-    if args.save_repro:
-        check_folder("--save-repro", args.save_repro)
-    refuse_read(outputs, [args.original, args.rewritten, *filter(None, [args.inputs])])
-    check_outputs(outputs)
+    layouts = options.by_name("--layout", args.layout, parse_choice)
+    on_read = partial(refuse_read, _outputs(args))
+
     from rewriter import progress
     from rewriter.comparison import Models, compare, show
     from rewriter.faults.find import refuse_broken
     from rewriter.files import reader
-    from rewriter.report.text import plain_console
+    from rewriter.given import given
+    from rewriter.report import text as render
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.interface import found_layouts
 
-    console = plain_console(quiet=args.quiet or is_stdout(args.json))
+    console = render.plain_console(quiet=args.quiet or is_stdout(args.json))
     arrays = reader.load_arrays(args.inputs) if args.inputs else {}
-    for path in (args.original, args.rewritten):
-        refuse_broken(reader.open_model(path, partial(refuse_read, outputs)).proto)
+    request = InputRequest(args.runs, args.seed, checks["input_shapes"] or {}, arrays)
+    with progress.shown(console):
+        models = [given(path, args, on_read, request) for path in (args.original, args.rewritten)]
+    for model, note in models:
+        render.noted(console, note)
+        refuse_broken(reader.source_of(model, on_read).proto)
+    original, rewritten = (model.onnx for model in models)
     with progress.shown(console), step("compare"):
-        request = InputRequest(args.runs, args.seed, checks["input_shapes"] or {}, arrays)
-        found = found_layouts(args.original, args.rewritten, request, given)
-        outcome = compare(args, Models(args.original, args.rewritten, found.layouts), checks, arrays)
+        found = found_layouts(original, rewritten, request, layouts)
+        outcome = compare(args, Models(original, rewritten, found.layouts), checks, arrays)
     for note in found.notes:
         console.print(f"Note: {note}")
     show(console, outcome, args.save_repro, args.verbose)
@@ -79,3 +81,14 @@ def run(args: argparse.Namespace) -> int:
     if outcome.fault is not None:
         raise faulty(outcome.fault)(f"{args.rewritten}: it {outcome.fault}, {args.original}")
     return OK
+
+
+def _outputs(args: argparse.Namespace) -> dict[str, Path]:
+    """The files that are going to be written, by option. Raises UsageError if one must not or cannot be."""
+    outputs = {} if args.json is None or is_stdout(args.json) else {"--json": args.json}
+    check_json(args.json)
+    if args.save_repro:
+        check_folder("--save-repro", args.save_repro)
+    refuse_read(outputs, [args.original, args.rewritten, *filter(None, [args.inputs])])
+    check_outputs(outputs)
+    return outputs

@@ -18,7 +18,13 @@ Identity = tuple[int, int]  # device and inode: the same for all names and links
 
 def result_path(model: Path, to: str) -> Path:
     """Where the result of a model goes, if nothing else is said."""
-    return model.parent / f"{model.stem}.{to}.onnx"
+    return beside(model, f".{to}.onnx")
+
+
+def beside(model: Path, ending: str) -> Path:
+    """The model's stem (of a folder: its name) with another ending, in the folder that the model is in."""
+    place = model if model.name.strip(".") else model.resolve()
+    return place.parent / f"{place.name if os.path.isdir(place) else place.stem}{ending}"
 
 
 def check_outputs(outputs: Mapping[str, Path]) -> None:

@@ -19,6 +19,8 @@ from rewriter.errors import UsageError
 from rewriter.files import wire
 from rewriter.files.no_models import how_to_export
 from rewriter.files.source import OWN, Place, Source, Stamp, open_beside, put_at, stamp_of
+from rewriter.frontends import NOTHING, Asked, FrontEnd, files_of, front_end_of
+from rewriter.frontends.converting import Converted, converted
 from rewriter.steps import step
 
 OnRead = Callable[[Sequence[Path]], None]  # is told the files of a model, before its weights are read
@@ -27,11 +29,52 @@ CUT_FROM = 2**25  # bytes of a file from which weights in it stay there
 LEAST = 16 * SMALL + 1  # bytes of a weight that stays in its file: of more elements than are looked at
 
 
-@step("read", limited=False)
 def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
-    """Read a model with its external data. Raises UsageError if there is no readable ONNX model, and what ``on_read``
-    raises."""
+    """Read a model with its external data; what is no ONNX file is converted.
+
+    Raises UsageError if there is no readable model, and what ``on_read`` raises.
+    """
     path = Path(path)
+    front = front_end_of(path)
+    return _load(path, on_read) if front is None else convert(path, front, on_read).model
+
+
+def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
+    """The same, but that large weights stay in the files that they are in."""
+    path = Path(path)
+    front = front_end_of(path)
+    return _open(path, on_read) if front is None else Source(convert(path, front, on_read).model)
+
+
+def read_model(
+    path: str | Path, *, signature: str = "", inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+) -> ModelProto:
+    """The model of a file or folder, as all functions read it, with what a TensorFlow model does not say.
+
+    ``signature``: of a SavedModel; ``inputs``, ``outputs``: of a frozen graph. Raises UsageError.
+    """
+    path = Path(path)
+    front = front_end_of(path)
+    asked = Asked(signature, tuple(inputs), tuple(outputs))
+    return load(path) if front is None else convert(path, front, asked=asked).model
+
+
+def source_of(model: ModelProto | str | Path, on_read: OnRead | None = None) -> Source:
+    """The same of a model that may be in memory already."""
+    return Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
+
+
+def convert(path: Path, front: FrontEnd, on_read: OnRead | None = None, asked: Asked = NOTHING) -> Converted:
+    """A model of another framework as ONNX, with what that computes. Raises UsageError, and what ``on_read`` raises."""
+    if not path.is_dir():
+        check_file(path)
+    if on_read is not None:
+        on_read(files_of(path))
+    return converted(path, front, asked)
+
+
+@step("read", limited=False)
+def _load(path: Path, on_read: OnRead | None) -> ModelProto:
     check_file(path)
     with _readable(path, told=how_to_export(path)):
         model = onnx.load(path, load_external_data=False)
@@ -42,9 +85,7 @@ def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
 
 
 @step("read", limited=False)
-def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
-    """The same, but that large weights stay in the files that they are in."""
-    path = Path(path)
+def _open(path: Path, on_read: OnRead | None) -> Source:
     check_file(path)
     with _readable(path, told=how_to_export(path)):
         model, own = _parsed(path)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rewriter.frontends import front_end_of, kinds
+
 MOST_JOBS = 1024
-HELP = """the .onnx file to convert; it is never written to. Several, or a folder, which stands for its *.onnx but for
-results beside their originals (net.nhwc.onnx beside net.onnx), are converted each in a process of its own, all with
-the options given; what becomes of one is of no consequence to the others"""
+HELP = f"""the model to convert ({", ".join(kinds())}; what is not ONNX needs the extra tf or pt2); it is never written
+to. Several, or a folder, which stands for its *.onnx but for results beside their originals (net.nhwc.onnx beside
+net.onnx), are converted each in a process of its own, all with the options given; what becomes of one is of no
+consequence to the others"""
 
 
 class _Models(argparse.Action):
@@ -18,7 +21,12 @@ class _Models(argparse.Action):
     def __call__(self, _: Any, namespace: argparse.Namespace, values: Any, __: str | None = None) -> None:
         given: Sequence[Path] = values
         namespace.model, namespace.models = given[0], given
-        namespace.many = len(given) > 1 or os.path.isdir(given[0])  # which is false of what cannot be
+        namespace.many = len(given) > 1 or stands_for_models(given[0])
+
+
+def stands_for_models(path: Path) -> bool:
+    """Whether it is a folder of models, and none itself."""
+    return os.path.isdir(path) and front_end_of(path) is None  # both are false of what cannot be
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from rewriter.choices import TARGETS
 from rewriter.errors import UsageError
 from rewriter.files.json_file import check_json, is_stdout
 from rewriter.files.outputs import check_outputs, identity, result_path
+from rewriter.many.arguments import stands_for_models
 
 RESULTS = tuple(f".{to}" for to in TARGETS)  # how their stems end
 
@@ -42,7 +43,7 @@ def _check_folder(option: str, path: Path | None, suffix: str) -> None:
 
 def _models(path: Path) -> Sequence[Path]:
     """The models that a path stands for. Raises UsageError if a folder has none."""
-    if not os.path.isdir(path):
+    if not stands_for_models(path):
         return [path]
     found = sorted(file for file in path.glob("*.onnx") if file.is_file() and not _is_result(file))
     if not found:

@@ -112,6 +112,12 @@ def timed(console: Console, latencies: Sequence[Latency]) -> None:
             console.print(f"{one.provider}: median of {one.rounds} runs {times}.")
 
 
+def noted(console: Console, sentence: str) -> None:
+    """A sentence, if there is one."""
+    if sentence:
+        console.print(sentence)
+
+
 def wrote(console: Console, path: Path, rest: str = "") -> None:
     """Where the result is, on a line of its own, however long: to be copied."""
     console.print(Text.assemble("Wrote ", (str(path), "bold"), rest), soft_wrap=True)

@@ -17,6 +17,7 @@ from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files import writer
 from rewriter.files.light import light
 from rewriter.files.reader import load
+from rewriter.frontends import front_end_of
 from rewriter.steps import step
 from rewriter.validation.compare import RTOL, Array
 from rewriter.validation.providers import Provider, label, require, runtime
@@ -116,6 +117,8 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
 
     A ``ModelProto`` must hold its weights itself. Raises ``CouldNotValidate`` if there is no such file.
     """
+    if not isinstance(model, onnx.ModelProto) and front_end_of(Path(model)):
+        model = load(model)
     if not isinstance(model, onnx.ModelProto):
         if not Path(model).is_file():
             raise CouldNotValidate(f"There is no model file {model}: check the path.")

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from rewriter import options
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError
+from rewriter.frontends import kinds
 from rewriter.weights.frameworks import ALIASES, FRAMEWORKS, TARGETS
 
 KEEP = ("keep_quantized", "keep_flatten_order")
@@ -19,13 +21,13 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     p = argparse.ArgumentParser(
         prog="python -m rewriter.weights",
-        description="Write the weights of an ONNX or TFLite model in the layout of another framework, and a manifest "
+        description="Write the weights of a model in the layout of another framework, and a manifest "
         "that says what was done to each and what padding each layer needs there.",
         epilog="exit codes: 0 written; else nothing is: 1 --check found a layer that differs; 2 bad usage, unreadable, "
         "broken or unsupported model; 3 --check could not run the model; 4 an internal error, or the end of a process "
         "that aborted, hung or ran out of memory; 130 interrupted.",
     )
-    p.add_argument("model", metavar="MODEL", type=Path, help="an .onnx file, or a .tflite one (extra: tflite)")
+    p.add_argument("model", metavar="MODEL", type=Path, help=", ".join(kinds()))
     p.add_argument("--for", dest="target", required=True, choices=TARGETS, type=lambda name: ALIASES.get(name, name),
                    help=f"the framework to write for; also {' and '.join(ALIASES)}")  # fmt: skip
     p.add_argument("-o", "--output", type=Path, metavar="PATH",
@@ -48,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
                    "it with onnxruntime")  # fmt: skip
     for framework, option, what in OPTIONS:
         p.add_argument(f"--{option.replace('_', '-')}", action="store_true", help=f"{framework}: {what}")
+    options.add_front_ends(p)
     add_verbosity(p)
     return p
 
@@ -59,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Export and write. All but the parser is imported here: ``--help`` must not wait for it."""
-    from rewriter.files.outputs import check_outputs, refuse_read
+    from rewriter.files.outputs import beside, check_outputs, refuse_read
+    from rewriter.given import asked_of
     from rewriter.report.text import plain_console, wrote
     from rewriter.weights import check_weights, export_weights, save_weights
     from rewriter.weights.check.text import checked_text
@@ -68,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from rewriter.weights.text import exported
 
     console = plain_console(args.quiet)
-    output = args.output or args.model.with_name(f"{args.model.stem}.{args.target}.safetensors")
+    output = args.output or beside(args.model, f".{args.target}.safetensors")
     writer(output, args.target)
     outputs = {"--output": output, "the manifest": output.with_suffix(".json")}
     if args.check and args.checkpoint:
@@ -77,9 +81,9 @@ def run(args: argparse.Namespace) -> int:
     refuse_read(outputs, read)
     check_outputs(outputs)
     names = read_names(args.names) if args.names else None
-    model = load_model(args.model, partial(refuse_read, outputs))
-    options = {option: getattr(args, option) for option in (*KEEP, *(option for _, option, _ in OPTIONS))}
-    given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **options}
+    model = load_model(args.model, partial(refuse_read, outputs), asked_of(args))
+    chosen = {option: getattr(args, option) for option in (*KEEP, *(option for _, option, _ in OPTIONS))}
+    given = {"names": names, "checkpoint": args.checkpoint, "name": args.model.name, **chosen}
     export = export_weights(model, args.target, **given)
     if args.check:
         export = check_weights(export, model)

@@ -7,9 +7,9 @@ from typing import Any
 from onnx import ModelProto
 
 from rewriter.errors import UsageError
-from rewriter.files.no_models import KERAS_EXPORT, TORCH_EXPORT
-from rewriter.files.reader import OnRead, load
-from rewriter.weights.tflite_file import load_tflite
+from rewriter.files.no_models import KERAS_SAVED, TORCH_EXPORT
+from rewriter.files.reader import OnRead, convert, load
+from rewriter.frontends import NOTHING, Asked, front_end_of
 
 
 def path_of_model(model: Any) -> Path:
@@ -18,12 +18,13 @@ def path_of_model(model: Any) -> Path:
         return Path(model)
     except TypeError:
         told = f"model is a {type(model).__name__}: give an onnx.ModelProto or the path of a file"
-        raise UsageError(f"{told}, which {TORCH_EXPORT} or {KERAS_EXPORT} writes") from None
+        raise UsageError(f"{told}, which {TORCH_EXPORT} or {KERAS_SAVED} writes") from None
 
 
-def load_model(path: Path, on_read: OnRead | None = None) -> ModelProto:
-    """The model of an .onnx or .tflite file. Raises UsageError, which says how to export where it is another."""
-    return load_tflite(path) if path.suffix == ".tflite" else load(path, on_read)
+def load_model(path: Path, on_read: OnRead | None = None, asked: Asked = NOTHING) -> ModelProto:
+    """The model of a file or folder. Raises UsageError, which says how to export where there is none."""
+    front = front_end_of(path)
+    return load(path, on_read) if front is None else convert(path, front, on_read, asked._replace(optimise=False)).model
 
 
 def read_names(path: Path) -> dict[str, str]:

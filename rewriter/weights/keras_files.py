@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter.errors import UsageError
-from rewriter.weights.extras import needed
+from rewriter.extras import needed
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export, LayerEntry
 from rewriter.weights.order import unordered

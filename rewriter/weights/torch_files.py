@@ -4,8 +4,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 from rewriter.errors import UsageError
+from rewriter.extras import needed
 from rewriter.weights.arrays import to_numpy, to_torch
-from rewriter.weights.extras import needed
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export
 from rewriter.weights.state_dict import entries_in

@@ -30,18 +30,15 @@ COMMANDS = {
     "weights": lambda path, output: weights_cli.main([path, "--for", "keras", "-o", output]),
 }
 CONTENT = {
-    ".h5": b"\x89HDF\r\n\x1a\n" + bytes(64),
     ".weights.h5": b"\x89HDF\r\n\x1a\n" + bytes(64),
     ".safetensors": safetensors.numpy.save({"w": np.zeros((3, 5))}),
     ".msgpack": b"\x81\xa6params\x80",
-    ".pb": b"\x0a\x0f\x0a\x01x\x12\x0bPlaceholder",  # a GraphDef of one node
-    ".tflite": b"\x1c\0\0\0TFL3" + bytes(32),
 }
 
 
 @pytest.mark.parametrize(
     ("command", "ending"),
-    [(command, ending) for command in COMMANDS for ending in NO_MODELS if (command, ending) != ("weights", ".tflite")],
+    [(command, ending) for command in COMMANDS for ending in NO_MODELS],
 )
 def test_how_to_export_is_told(command: str, ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / f"Net{ending.upper() if ending == '.pt' else ending}"

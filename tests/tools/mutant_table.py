@@ -100,7 +100,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     ),
     "rewriter/weights/__init__.py": ("pipeline/test_startup.py", "weights/test_weights_cli.py"),
     "rewriter/weights/cli.py": ("weights/test_weights_cli.py",),
-    "rewriter/weights/tflite_file.py": ("weights/test_weights_cli.py",),
+    "rewriter/frontends/": ("pipeline/test_front_ends.py",),
     "rewriter/weights/": (WEIGHTS, "weights/test_weights_cli.py weights/test_weights_page.py"),
     "rewriter/": (COMMANDS, "pipeline/test_report.py pipeline/test_verify.py pipeline/test_roundtrip.py", PAGES),
 }  # fmt: skip

@@ -109,9 +109,9 @@ def test_without_an_extra(
             raise ModuleNotFoundError(f"No module named {name!r}")
         return usual(name, *rest)
 
-    monkeypatch.setattr("rewriter.weights.extras.import_module", without)
+    monkeypatch.setattr("rewriter.extras.import_module", without)
     assert main([str(path), "--for", target, "-o", str(path.with_name(f"w.{ending}"))]) == 2
-    assert f"pip install '.[{extra}]'" in error(capsys)
+    assert f"pip install 'onnx-layout-rewriter[{extra}]'" in error(capsys)
     assert [entry.name for entry in path.parent.iterdir()] == ["net.onnx"]
 
 

@@ -1,11 +1,9 @@
 """The command ``python -m rewriter.weights``: what it writes, what it prints, and errors of one sentence."""
 
-import builtins
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -132,20 +130,6 @@ def test_a_manifest_never_goes_over_the_model(path: Path, capsys: pytest.Capture
     named = path.rename(path.with_suffix(".json"))
     assert main([str(named), "--for", "flax", "-o", str(path.with_name("net.npz"))]) == USAGE
     assert "is the input" in error(capsys)
-
-
-def test_without_tf2onnx(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    (path.parent / "net.tflite").write_bytes(b"\0\0\0\0TFL3")
-    usual = builtins.__import__
-
-    def without(name: str, *rest: Any) -> Any:
-        if name == "tf2onnx":
-            raise ModuleNotFoundError(f"No module named {name!r}")
-        return usual(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    assert main([str(path.parent / "net.tflite"), "--for", "tensorflow"]) == USAGE
-    assert "pip install '.[tflite]'" in error(capsys)
 
 
 def test_unknown_targets_and_help() -> None:

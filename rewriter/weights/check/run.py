@@ -12,18 +12,18 @@ import numpy as np
 from onnx import ModelProto
 
 from rewriter.errors import ResultDiffers, UsageError
+from rewriter.extras import needed
+from rewriter.frontends.converting import quiet
 from rewriter.steps import step
 from rewriter.validation.compare import RTOL
 from rewriter.weights.check.record import NotRun, Weights
 from rewriter.weights.check.values import values_of
 from rewriter.weights.checked import Checked
 from rewriter.weights.ends import End, Ends
-from rewriter.weights.extras import needed
 from rewriter.weights.inputs import load_model
 from rewriter.weights.letters import Array
 from rewriter.weights.manifest import Export, LayerEntry
 from rewriter.weights.plain import plain
-from rewriter.weights.tflite_file import quiet_stderr
 
 SEED = 0
 SINGLE = np.dtype(np.float32)
@@ -82,7 +82,7 @@ def framework_of(target: str) -> tuple[Row, Any]:
     if row is None:
         raise UsageError(f"--check does not know how layers of {target} are made: leave it out")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_stderr():
+    with quiet(verbose=False):
         for package in row.packages:
             needed(package, row.extra, "--check")
         return row, import_module(f"rewriter.weights.check.{row.module}")
@@ -117,7 +117,7 @@ class _Run:
     def _found(self, name: str, x: Array) -> Array:
         """What the framework gives. Raises NotRun, and ResultDiffers where it refuses the layer."""
         try:
-            with quiet_stderr():
+            with quiet(verbose=False):
                 return np.asarray(self.framework.layer(x, self.weights.manifest["layers"][name], self.weights))
         except NotRun:
             raise

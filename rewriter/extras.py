@@ -12,4 +12,5 @@ def needed(module: str, extra: str, path: Path | str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise UsageError(f"{path}: this needs {module} ({error}): pip install '.[{extra}]'") from None
+        told = f"{path}: this needs {module} ({error}): pip install 'onnx-layout-rewriter[{extra}]'"
+        raise UsageError(told) from None

@@ -1,0 +1,371 @@
+"""Models that are no ONNX files: who converts them, what is refused before, and what becomes of a conversion."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from rewriter import UsageError, read_model, rewrite, rewrite_many, validate
+from rewriter.cli import main, parser
+from rewriter.files.outputs import result_path
+from rewriter.frontends import FRONT_ENDS, SAVED_MODEL, Asked, FrontEnd, front_end_of
+from rewriter.frontends.converting import Converted, quiet
+from rewriter.frontends.keras_file import refuse_code as refuse_lambdas
+from rewriter.frontends.program_archive import is_arithmetic
+from rewriter.frontends.program_archive import refuse_code as refuse_programs
+from rewriter.validate_cli import main as compare
+from rewriter.validation.agreement import error_of
+from rewriter.weights.cli import main as weights
+from tests.support.command import DIFFERS, USAGE, convert, error, image_net
+from tests.support.engines import default
+from tests.support.graphs import ROOT
+
+# Which front end
+
+
+def saved_model(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"\x08\x01")
+    return folder
+
+
+def test_a_folder_with_a_saved_model_is_a_model_and_others_stand_for_models(tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    saved = saved_model(tmp_path / "saved")
+    assert front_end_of(saved) is SAVED_MODEL
+    assert front_end_of(tmp_path / "many") is None
+    for folder, many in ((saved, False), (tmp_path / "many", True)):
+        assert parser().parse_args([str(folder), "--to", "nchw"]).many is many
+
+
+def test_an_empty_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--to", "nchw"]) == USAGE
+    assert "a folder without models" in error(capsys)
+
+
+def test_a_pb_file_is_onnx_or_a_frozen_graph_by_its_first_byte(tmp_path: Path) -> None:
+    path = tmp_path / "net.pb"
+    path.write_bytes(image_net().SerializeToString())
+    assert front_end_of(path) is None
+    assert convert(path, "-q") == 0
+    path.write_bytes(b"\x0a\x05graph")
+    assert front_end_of(path) is FRONT_ENDS[".pb"]
+
+
+@pytest.mark.parametrize(
+    ("model", "result"),
+    [("saved/", "saved.nchw.onnx"), ("saved.v1", "saved.v1.nchw.onnx"), ("net.keras", "net.nchw.onnx")],
+)
+def test_the_result_is_named_after_the_file_or_the_folder(model: str, result: str, tmp_path: Path) -> None:
+    if "saved" in model:
+        saved_model(tmp_path / model)
+    assert result_path(tmp_path / model, "nchw") == tmp_path / result
+
+
+def test_within_a_saved_model_the_result_goes_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(saved_model(tmp_path / "saved"))
+    assert result_path(Path("."), "nchw") == tmp_path.resolve() / "saved.nchw.onnx"
+
+
+def test_no_framework_is_imported_until_one_is_needed() -> None:
+    code = "import sys, rewriter.given, rewriter.cli; print([m for m in ('tensorflow', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# What is refused before a framework sees it
+
+
+def archive(path: Path, **files: str) -> Path:
+    with zipfile.ZipFile(path, "w") as made:
+        for name, text in files.items():
+            made.writestr(name.replace("__", "/"), text)
+    return path
+
+
+def keras_config(kind: str) -> str:
+    inner = {"class_name": kind, "config": {"name": "mine", "function": {"class_name": "x"}}}
+    return json.dumps({"class_name": "Functional", "config": {"layers": [{"config": {"layers": [inner]}}]}})
+
+
+def contents(path: Path) -> Path:
+    """A file of its kind, as far as can be seen before a framework is needed."""
+    if path.suffix == ".keras":
+        return archive(path, **{"config.json": keras_config("Dense")})
+    if path.suffix == ".pt2":
+        return archive(path, **{"net__models__model.json": "{}"})
+    if path.suffix == "":
+        return saved_model(path)
+    path.write_bytes({".tflite": b"\0\0\0\0TFL3", ".pb": b"\x0a\x00", ".h5": b"\x89HDF"}[path.suffix])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [
+        ("net.keras", "tensorflow", "tf"),
+        ("net.h5", "h5py", "tf"),
+        ("net.tflite", "tf2onnx", "tf"),
+        ("net.pb", "tensorflow", "tf"),
+        ("saved", "tensorflow", "tf"),
+        ("net.pt2", "torch", "pt2"),
+    ],
+)
+@pytest.mark.parametrize("command", [main, weights])
+def test_a_missing_package_is_named(
+    command: Any,
+    name: str,
+    module: str,
+    extra: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without(wanted: str) -> Any:
+        if wanted == module:
+            raise ModuleNotFoundError(f"No module named {wanted!r}")
+        return sys.modules["numpy"] if wanted == "tensorflow" else None
+
+    monkeypatch.setitem(sys.modules, "tensorflow", np)  # which is not asked for its devices then
+    monkeypatch.setattr("rewriter.extras.import_module", without)
+    path = contents(tmp_path / name)
+    assert command([str(path), *(["--to", "nchw"] if command is main else ["--for", "keras"])]) == USAGE
+    told = error(capsys)
+    assert f"this needs {module}" in told
+    assert f"pip install 'onnx-layout-rewriter[{extra}]'" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("net.tflite", "not a TFLite model"),
+        ("net.keras", "not a Keras model (it is no .keras archive)"),
+        ("net.pt2", "not an exported program (it is no .pt2 archive)"),
+    ],
+)
+def test_a_file_of_another_kind(name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_bytes(b"no model at all")
+    assert main([str(tmp_path / name), "--to", "nchw"]) == USAGE
+    assert words in error(capsys)
+
+
+@pytest.mark.parametrize("kind", ["Lambda", "__lambda__"])
+def test_layers_of_python_code_are_refused(kind: str, tmp_path: Path) -> None:
+    refuse_lambdas(archive(tmp_path / "good.keras", **{"config.json": keras_config("Dense")}))
+    with pytest.raises(UsageError, match="the layer 'mine' is a Lambda"):
+        refuse_lambdas(archive(tmp_path / "net.keras", **{"config.json": keras_config(kind)}))
+    with pytest.raises(UsageError, match=r"there is no config\.json in it"):
+        refuse_lambdas(archive(tmp_path / "empty.keras", other=""))
+
+
+SYSTEM = "__import__('os').system('true')"
+PROGRAMS = [
+    ({"expr_str": SYSTEM}, "the size"),
+    ({"expr_str": f"Max({SYSTEM!r}, Symbol('s0'))"}, "the size"),
+    ({"target": "torch.os.system"}, "the function"),
+    ({"target": "_operator.attrgetter"}, "the function"),
+    ({"path_name": "custom_obj_0"}, "the object"),
+    ({"path_name": "opaque_obj_0"}, "the object"),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), PROGRAMS, ids=str)
+def test_programs_whose_loading_runs_code_are_refused(data: dict[str, str], words: str, tmp_path: Path) -> None:
+    graph = {"models": [{"nodes": [{"target": "torch.ops.aten.conv2d.default"}, data]}]}
+    with pytest.raises(UsageError, match=f"{words} .* may run code"):
+        refuse_programs(archive(tmp_path / "net.pt2", **{"net__models__model.json": json.dumps(graph)}))
+
+
+def test_compiled_libraries_and_files_twice_are_refused(tmp_path: Path) -> None:
+    library = archive(tmp_path / "net.pt2", a__data__aotinductor__m__m="", **{"a__models__m.json": "{}"})
+    twice = archive(tmp_path / "twice.pt2", **{"a__models__m.json": "{}", "a__models__M.json": "{}"})
+    for path in (library, twice):
+        with pytest.raises(UsageError, match="a compiled library, or files twice"):
+            refuse_programs(path)
+    with pytest.raises(UsageError, match="it has no graph"):
+        refuse_programs(archive(tmp_path / "none.pt2", other=""))
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("Mul(Integer(12), Add(Symbol('s53', positive=True, integer=True), Integer(-2)))", True),
+        ("2*s0 + FloorDiv(u1, 2)", True),
+        ("s0 >= 2", True),
+        ("Float('0.5', precision=53)", True),
+        ("s0.real", False),
+        ("eval(s0)", False),
+        ("[s0 for s0 in s1]", False),
+        ("(lambda: s0)()", False),
+        ("s0 +", False),
+        (3, False),
+    ],
+)
+def test_what_is_arithmetic(text: Any, safe: bool) -> None:
+    assert is_arithmetic(text) is safe
+
+
+# Options
+
+
+def test_options_of_other_kinds_of_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(image_net(), tmp_path / "net.onnx")
+    assert convert(tmp_path / "net.onnx", "--tf-inputs", "x") == USAGE
+    assert "is read as ONNX, which takes no --tf options" in error(capsys)
+    assert convert(contents(tmp_path / "net.tflite"), "--tf-signature", "x") == USAGE
+    assert "is a TFLite model, which takes no --tf-signature" in error(capsys)
+
+
+# A conversion, by a framework that is made up
+
+ASKED: list[Asked] = []
+
+
+def computed(feed: Mapping[str, Any]) -> Sequence[Any]:
+    return default(image_net(), dict(feed))
+
+
+def conversion(path: Path, asked: Asked) -> Converted:
+    os.write(2, b"a library's words")
+    print("a framework's words")
+    logging.getLogger("framework").error("a framework's log")
+    ASKED.append(asked)
+    text = path.read_text()
+    if text == "broken":
+        raise ValueError("of two\nlines")
+
+    def run(feed: Mapping[str, Any]) -> Sequence[Any]:
+        if text == "no kernels":
+            raise RuntimeError("no kernels")
+        found = computed(feed)
+        return found[:1] if text == "few" else [1.5 * value if text == "differs" else value for value in found]
+
+    return Converted(image_net(), run)
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    module = ModuleType("fake")
+    module.convert = conversion  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "rewriter.frontends.fake", module)
+    row = FrontEnd("a fake", "Fakework", "fake2onnx", "fake", ("inputs", "outputs"))
+    monkeypatch.setitem(FRONT_ENDS, ".fake", row)
+    ASKED.clear()
+    path = tmp_path / "net.fake"
+    path.write_text("good")
+    return path
+
+
+def test_a_model_of_another_framework_goes_the_usual_way(fake: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert convert(fake) == 0
+    out, err = capfd.readouterr()
+    assert "fake2onnx's file computes what Fakework does: largest error" in " ".join(out.split())
+    assert "words" not in out + err
+    assert "log" not in err
+    result = onnx.load(fake.with_name("net.nhwc.onnx"))
+    assert validate(fake, result).ok
+    assert rewrite(fake).report.changed
+    assert all(asked.optimise for asked in ASKED)
+    assert len(ASKED) == 3
+
+
+def test_verbose_shows_what_the_framework_logs(fake: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert convert(fake, "-v", "--no-validate") == 0
+    out, err = capfd.readouterr()
+    assert "a library's words" in err
+    assert "computes what Fakework does" not in out
+
+
+def test_weights_are_taken_before_anything_is_folded(fake: Path) -> None:
+    assert weights([str(fake), "--for", "keras", "-q"]) == 0
+    assert [asked.optimise for asked in ASKED] == [False]
+
+
+def test_it_is_compared_with_a_result(fake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(fake, "-q") == 0
+    assert compare([str(fake), str(fake.with_name("net.nhwc.onnx")), "--providers", "cpu"]) == 0
+    assert "fake2onnx's file computes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("differs", DIFFERS, "fake2onnx's file differs from what Fakework computes: output 'y' is off by 3.3e-01"),
+        ("few", DIFFERS, "it has 2 outputs, and not 1"),
+        ("broken", USAGE, "fake2onnx does not convert a fake (of two lines)"),
+    ],
+)
+def test_conversions_that_fail(
+    text: str, code: int, words: str, fake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.write_text(text)
+    assert convert(fake) == code
+    assert words in error(capsys)
+    assert [file.name for file in fake.parent.iterdir()] == ["net.fake"]
+
+
+def test_what_the_framework_does_not_run_is_not_compared(fake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.write_text("no kernels")
+    assert convert(fake) == 0
+    assert "was not compared with Fakework: it does not run it here (no kernels)" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_a_model_is_read_with_what_it_does_not_say(fake: Path) -> None:
+    assert read_model(fake, inputs=["x"], outputs=["y"]) == image_net()
+    assert (ASKED[0].inputs, ASKED[0].outputs) == (("x",), ("y",))
+    onnx.save(image_net(), fake.with_name("net.onnx"))
+    assert read_model(fake.with_name("net.onnx")) == image_net()
+
+
+def test_options_come_through_many(fake: Path) -> None:
+    (record,) = rewrite_many([fake], "nhwc", tf_inputs=["x", "z"], tf_outputs=["y"], providers=["cpu"])
+    assert (record.code, record.error) == (0, "")
+    assert (ASKED[0].inputs, ASKED[0].outputs) == (("x", "z"), ("y",))
+
+
+def test_the_model_is_never_written_over(fake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(fake, "-o", str(fake)) == USAGE
+    assert "is the input" in error(capsys)
+
+
+def test_quiet_puts_everything_back(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        with quiet(verbose=False):
+            os.write(2, b"hidden")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    os.write(2, b"shown")
+    assert capfd.readouterr().err == "shown"
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "off"),
+    [
+        ([1.0, 3.0], [1.0, 4.0], 0.25),
+        ([np.nan, np.inf], [np.nan, np.inf], 0.0),
+        ([np.nan, 1.0], [1.0, 1.0], np.inf),
+        ([1.0], [1.0, 1.0], np.inf),
+        ([0.5], [0.0], 0.5),
+        ([], [], 0.0),
+        ([3, 250], [3, 255], 5 / 255),
+        (["a", "b"], ["a", "b"], 0.0),
+        (["a", "b"], ["a", "c"], np.inf),
+    ],
+)
+def test_errors_of_a_conversion(found: list[Any], expected: list[Any], off: float) -> None:
+    assert error_of(np.array(found), np.array(expected)) == pytest.approx(off)
