@@ -36,7 +36,7 @@ from rewriter.weights.order import nearest_before
 from rewriter.weights.parameters import parameter
 from rewriter.weights.plain import plain
 from rewriter.weights.settings import settings_of
-from rewriter.weights.shuffles import find_shuffle, store
+from rewriter.weights.shuffles import ends_of_shuffle, find_shuffle, store
 from rewriter.weights.storage import Storage
 from rewriter.weights.trace import Use, is_zero, makers, name_of
 
@@ -191,7 +191,9 @@ class _Exporter:
         entries: dict[int, LayerEntry] = {}
         for shuffle in filter(None, map(find_shuffle, self.storage.nodes)):
             settings, notes = store(self.storage, shuffle, self.framework)
-            entries[id(shuffle.node)] = LayerEntry(shuffle.kind, shuffle.node.op, {}, settings)
+            entries[id(shuffle.node)] = LayerEntry(
+                shuffle.kind, shuffle.node.op, {}, settings, ends=ends_of_shuffle(self.storage, shuffle)
+            )
             self.manifest.notes.extend(notes)
         return entries
 

@@ -13,14 +13,17 @@ import onnx_graphsurgeon as gs
 
 from passes.ir.control_flow import Coupling
 from passes.ir.graph import is_standard
+from passes.layout import perm
 from passes.layout.layout import VECTOR, Layout
+from passes.layout.layout import permuted as permuted_by
 from passes.layout.vector import reordered
 from passes.rules.elementwise import BROADCAST, SAME
 from passes.rules.rule import lookup
+from rewriter.weights.ends import End, Ends
 from rewriter.weights.framework import Framework
 from rewriter.weights.integers import is_by_channel
 from rewriter.weights.layers import Layer
-from rewriter.weights.storage import Storage
+from rewriter.weights.storage import Storage, with_order
 from rewriter.weights.trace import name_of, permuted
 from rewriter.weights.transform import order_json
 from rewriter.weights.windows import Settings
@@ -136,6 +139,19 @@ def store(storage: Storage, shuffle: Shuffle, framework: Framework) -> tuple[Set
         f"stored so: reorder those of its {of} as reorder_channels in its record says"
     )
     return settings | {"reorder_channels": {"of": of, **order_json(told)}}, [note]
+
+
+def ends_of_shuffle(storage: Storage, shuffle: Shuffle) -> Ends:
+    """The images that it reads and gives, channels where the target has them."""
+    node = shuffle.node
+    reader, maker = (node.inputs[0].inputs[0], node.outputs[0].outputs[0]) if node.op == "Transpose" else (node, node)
+    return Ends(image_of(storage, reader.inputs[0]), image_of(storage, maker.outputs[0]))
+
+
+def image_of(storage: Storage, tensor: gs.Tensor) -> End:
+    """An image of four axes as it is in the target."""
+    p = perm.channels_last(4) if storage.work.request.to == "nhwc" else perm.identity(4)
+    return End(str(tensor.name), with_order(permuted_by(p), storage.ordered.get(str(tensor.name))))
 
 
 def around(storage: Storage, shuffle: Shuffle) -> Way | None:

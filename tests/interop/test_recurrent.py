@@ -60,7 +60,9 @@ def test_of_keras(target: str, kind: str, batch: int | None, tmp_path: Path) -> 
 
     keras.utils.set_random_seed(0)
     x = random(2, 7, 6)
-    net = keras.Sequential([keras.Input((7, 6), batch_size=batch), LAYERS[kind][1](5, return_sequences=True)])
+    net = keras.Sequential(
+        [keras.Input((7, 6), batch_size=batch), getattr(keras.layers, kind.upper())(5, return_sequences=True)]
+    )
     net.set_weights([random(*array.shape) / 2 for array in net.get_weights()])
     signature = [tf.TensorSpec((batch, 7, 6), tf.float32)]
     model, _ = tf2onnx.convert.from_function(tf.function(net, input_signature=signature), signature, opset=17)

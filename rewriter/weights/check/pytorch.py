@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from rewriter.weights.check.record import Entry, NotRun, Weights, scaled
+from rewriter.weights.check.record import Entry, NotRun, Weights, in_order, scaled
 from rewriter.weights.letters import Array
 
 CONVS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
@@ -93,6 +93,15 @@ def prelu(x: Any, _: Entry, given: Tensors) -> Any:
     return functional.prelu(x, given["weight"].reshape(-1))
 
 
+def shuffle(x: Any, entry: Entry, _: Tensors) -> Any:
+    """``pixel_shuffle``, or back."""
+    if entry["mode"] != "CRD":
+        raise NotRun("the model does it by Reshapes, as PyTorch has to")
+    run = functional.pixel_shuffle if entry["kind"] == "depth_to_space" else functional.pixel_unshuffle
+    y = run(torch.from_numpy(in_order(x.numpy(), entry, "input", 1)), entry["block_size"])
+    return in_order(y.numpy(), entry, "result", 1)
+
+
 def embedding(x: Any, _: Entry, given: Tensors) -> Any:
     return functional.embedding(x, given["weight"])
 
@@ -125,6 +134,8 @@ LAYERS: dict[str, Callable[[Any, Entry, Tensors], Any]] = {
     "group_norm": group_norm,
     "instance_norm": instance_norm,
     "prelu": prelu,
+    "depth_to_space": shuffle,
+    "space_to_depth": shuffle,
     "embedding": embedding,
     "lstm": recurrent,
     "gru": recurrent,

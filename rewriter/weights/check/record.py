@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rewriter.weights.letters import Array
 
 Entry = Mapping[str, Any]  # of a layer, in the manifest
@@ -31,3 +33,12 @@ def scaled(entry: Entry, given: Mapping[str, Any]) -> list[Any]:
     """Kernel and bias of a dense layer, times what a Gemm scales its product and its bias by."""
     factors = (entry.get("alpha", 1.0), entry.get("beta", 1.0))
     return [array * factor for array, factor in zip(given.values(), factors, strict=False)]
+
+
+def in_order(x: Array, entry: Entry, of: str, axis: int) -> Array:
+    """The ``input`` or ``result`` of a shuffle, its channels reordered as the record says."""
+    told = entry.get("reorder_channels")
+    if told is None or told["of"] != of:
+        return x
+    places = np.arange(x.shape[axis]).reshape(told["sizes"]).transpose(told["perm"]).ravel()
+    return np.take(x, places, axis)

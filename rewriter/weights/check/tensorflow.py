@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rewriter.weights.check.record import Entry, NotRun, Weights, scaled
+from rewriter.weights.check.record import Entry, NotRun, Weights, in_order, scaled
 from rewriter.weights.letters import Array
 
 TRANSPOSED = {1: tf.nn.conv1d_transpose, 2: tf.nn.conv2d_transpose, 3: tf.nn.conv3d_transpose}
@@ -144,6 +144,12 @@ def prelu(x: Any, _: Entry, given: Arrays) -> Any:
     return filled(keras.layers.PReLU(shared_axes=shared, dtype=x.dtype.name), x, {"alpha": alpha})
 
 
+def shuffle(x: Array, entry: Entry, _: Arrays) -> Any:
+    """``tf.nn.depth_to_space``, or back."""
+    run = tf.nn.depth_to_space if entry["kind"] == "depth_to_space" else tf.nn.space_to_depth
+    return in_order(run(in_order(x, entry, "input", -1), entry["block_size"]).numpy(), entry, "result", -1)
+
+
 def embedding(x: Any, _: Entry, given: Arrays) -> Any:
     table = given["embeddings"]
     return filled(keras.layers.Embedding(*table.shape, dtype=table.dtype.name), x, given)
@@ -185,6 +191,8 @@ LAYERS: dict[str, Callable[[Any, Entry, Arrays], Any]] = {
     "group_norm": group_norm,
     "instance_norm": group_norm,
     "prelu": prelu,
+    "depth_to_space": shuffle,
+    "space_to_depth": shuffle,
     "embedding": embedding,
     "lstm": recurrent,
     "gru": recurrent,
