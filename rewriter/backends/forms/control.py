@@ -1,0 +1,5 @@
+"""Branches and loops."""
+
+from rewriter.backends.forms.node import Form
+
+ROWS: dict[str, Form] = {}

@@ -1,0 +1,5 @@
+"""Recurrent layers."""
+
+from rewriter.backends.forms.node import Form
+
+ROWS: dict[str, Form] = {}
