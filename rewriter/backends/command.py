@@ -84,4 +84,4 @@ def _samples(
     session = Session(str(args.model), CPU, "disabled")
     feeds = make_feeds(session, InputRequest(SAMPLES, args.seed, checks["input_shapes"], arrays))
     layouts = of_perms(result.layouts)
-    return [{name: np.ascontiguousarray(stored(name, a, layouts)) for name, a in feed.items()} for feed in feeds]
+    return [{name: np.asarray(stored(name, a, layouts), order="C") for name, a in feed.items()} for feed in feeds]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, nump
 from passes.ir.declared import opset_of
 from rewriter.backends.forms import form_of
 from rewriter.backends.forms.node import Dims, Node, NoForm, Value
+from rewriter.backends.gelu import with_gelus
 from rewriter.errors import UsageError
 
 MOST_NAMES = 4  # nodes of one operator that a sentence lists
@@ -64,7 +65,7 @@ class Tracer:
         values = {**outer, **{tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}}
         declared = {value.name: shape_of(value) for value in (*graph.value_info, *graph.output)}
         producers = {name: node for node in graph.node for name in node.output}
-        for proto in graph.node:
+        for proto in with_gelus(graph):
             node = Node(
                 proto,
                 self.opset,
@@ -84,6 +85,8 @@ class Tracer:
                 node = Node(**{**vars(node), "inputs": node.inputs[:-1]})
             made = form(node, *node.inputs)
             results = list(made) if isinstance(made, list | tuple) else [made]
+            if len(results) < len([name for name in node.proto.output if name]):
+                raise NoForm("its other outputs have none")
             return [_declared(result, shape) for result, shape in zip(results, node.declared, strict=False)]
         except (NoForm, ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
             self.refused.append((node.proto, " ".join(str(error).split())))
@@ -151,10 +154,9 @@ def dtype_of(elem_type: int) -> Any:
 
 
 def _declared(result: Value, shape: Dims | None) -> Value:
-    """The result, with what the file knows of its shape besides. Raises ValueError where the two differ."""
+    """The result, with what the file knows of its shape besides. Raises NoForm, and ValueError where the two differ."""
+    if shape is not None and 0 in shape:
+        raise NoForm("it has no elements, as LiteRT needs them")
     if shape is not None and not isinstance(result, np.ndarray):
         result.set_shape(shape)
     return result
-
-
-Trace = Callable[..., list[Value]]

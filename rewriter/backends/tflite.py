@@ -1,5 +1,6 @@
 """TFLite files: TensorFlow's own converter makes them, LiteRT's interpreter runs them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,8 +119,10 @@ def named(file: bytes, names: Mapping[str, str]) -> bytes:
 
 
 def _short(error: Exception) -> str:
-    """What a library says, on one line."""
+    """What a library says, on one line: of operators that have no kernel only these."""
     text = " ".join(str(error).split())
+    if lacking := sorted(set(re.findall(r"'(tf\.\w+)' op is neither", text))):
+        return f"TFLite has no kernel for {', '.join(lacking)} of these types or shapes"
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} …"
 
 

@@ -92,14 +92,14 @@ def _outputs(run: Run, number: int, proof: Proof, reference: Reference) -> list[
     names = proof.written.names
     results = run({names.get(name, name): array for name, array in feed_of(reference.feeds[number], proof).items()})
     try:
-        return [results[names.get(name, name)] for name in reference.outputs]
+        return [np.asarray(results[names.get(name, name)]) for name in reference.outputs]
     except KeyError as error:
         raise RunFailed(f"it has no output {error}") from None
 
 
 def feed_of(feed: Mapping[str, Array], proof: Proof) -> Feed:
     """The inputs as the file stores them."""
-    return {name: np.ascontiguousarray(stored(name, array, proof.layouts)) for name, array in feed.items()}
+    return {name: np.asarray(stored(name, array, proof.layouts), order="C") for name, array in feed.items()}
 
 
 class _Loss(NamedTuple):

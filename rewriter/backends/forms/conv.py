@@ -11,10 +11,16 @@ from rewriter.weights.windows import Windows, cut_behind, spread, transpose_pads
 def conv(node: Node, x: Value, kernel: Value, bias: Value | None = None) -> Value:
     """SAME where that pads as much, else what is padded apart; one axis of space is an image of height 1."""
     shape = whole(dims(kernel), "the shape of its kernel")
+    x = with_channels(x, shape[-2] * node.attr("group", 1))
     at = windows(node, x, shape[:-2])
     same = at.is_same(at.size)
     y = convolved(x if same else padded(x, at.pads), kernel, at, node.attr("group", 1), "SAME" if same else "VALID")
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def with_channels(x: Value, channels: int) -> Value:
+    """``x`` with a known number of channels, as TFLite needs it."""
+    return x if dims(x)[-1] is not None else tf.reshape(x, tf.stack([*sizes(x)[:-1], channels]))
 
 
 def convolved(x: Value, kernel: Value, at: Windows, groups: int, padding: str) -> Value:
@@ -90,11 +96,15 @@ def _turned(kernel: Value) -> Value:
     """``HWIO -> HWOI``."""
     constant = known(kernel)
     if constant is None:
-        raise NoForm("its kernel is computed")
+        return tf.transpose(kernel, [*range(rank(kernel) - 2), rank(kernel) - 1, rank(kernel) - 2])
     return np.swapaxes(constant, -1, -2)
 
 
 def _dilated(kernel: Value, dilations: list[int]) -> Value:
+    if set(dilations) == {1}:
+        return kernel
+    if known(kernel) is None:
+        raise NoForm("its kernel is computed, and dilated")
     extents = [(size - 1) * step + 1 for size, step in zip(kernel.shape, dilations, strict=False)]
     wide = np.zeros((*extents, *kernel.shape[-2:]), kernel.dtype)
     wide[tuple(slice(None, None, step) for step in dilations)] = kernel
@@ -108,7 +118,7 @@ def _transposed(x: Value, kernel: Value, at: Windows) -> Value:
         return tf.squeeze(_transposed(tf.expand_dims(x, 1), kernel[None], wide), 1)
     batch, *space, _ = sizes(x)
     results = [(n - 1) * step + extent for n, step, extent in zip(space, at.strides, kernel.shape, strict=False)]
-    shape = tf.stack([batch, *results, kernel.shape[-2]])
+    shape = tf.stack([batch, *results, dims(kernel)[-2]])
     if len(at.kernel) == 2:
         return tf.nn.conv2d_transpose(x, kernel, shape, at.strides, "VALID")
     return tf.nn.conv3d_transpose(x, kernel, shape, at.strides, "VALID")

@@ -78,7 +78,7 @@ def mod(node: Node, a: Value, b: Value) -> Value:
     """With the sign of the divisor, or, as ``fmod``, of the dividend."""
     if a.dtype == tf.int64:
         return tf.cast(mod(node, _as_size(a), _as_size(b)), tf.int64)
-    return a - b * div(node, a, b) if node.attr("fmod", 0) else tf.math.floormod(a, b)
+    return tf.sign(a) * tf.math.floormod(tf.abs(a), tf.abs(b)) if node.attr("fmod", 0) else tf.math.floormod(a, b)
 
 
 def power(_: Node, x: Value, exponent: Value) -> Value:
@@ -138,8 +138,10 @@ def elu(node: Node, x: Value) -> Value:
 
 
 def gelu(node: Node, x: Value) -> Value:
-    """One operator, exact or by tanh."""
-    return tf.nn.gelu(x, approximate=node.attr("approximate", "none") == "tanh")
+    """One operator, exact or by tanh; so spelled the converter knows it."""
+    if node.attr("approximate", "none") == "tanh":
+        return tf.nn.gelu(x, approximate=True)
+    return (x * np.float32(0.5)) * (tf.math.erf(x * np.float32(0.5**0.5)) + np.float32(1))
 
 
 def erf(_: Node, x: Value) -> Value:
@@ -163,6 +165,13 @@ def cast(node: Node, x: Value) -> Value:
 def where(_: Node, condition: Value, x: Value, y: Value) -> Value:
     """Broadcast as the others."""
     return tf.where(condition, x, y)
+
+
+def dropout(node: Node, x: Value, *_: Value) -> Value:
+    """Nothing, in inference."""
+    if known(node.inputs[2]) if node.given(2) else False:
+        raise NoForm("it is in training mode")
+    return tf.identity(x)
 
 
 def unary(function: Any) -> Form:
@@ -194,7 +203,7 @@ ROWS: dict[str, Form] = {
     "Celu": celu,
     "Clip": clip,
     "Div": div,
-    "Dropout": lambda _, x, *__: tf.identity(x),
+    "Dropout": dropout,
     "Elu": elu,
     "Erf": erf,
     "Gelu": gelu,
@@ -209,4 +218,5 @@ ROWS: dict[str, Form] = {
     "Swish": swish,
     "Where": where,
 }
+MICROSOFT: dict[str, Form] = {"Gelu": gelu}
 LAST = {"HardSwish": ROWS["HardSwish"]}

@@ -39,7 +39,7 @@ def one_hot(node: Node, indices: Value, depth: Value, values: Value) -> Value:
     """``values`` are what stands off, and on."""
     size = int(known(depth).item()) if known(depth) is not None else tf.reshape(depth, [])
     wrapped = tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
-    return tf.one_hot(wrapped, size, values[1], values[0], node.attr("axis", -1))
+    return tf.one_hot(wrapped, size, values[1], values[0], node.attr("axis", -1) % (rank(indices) + 1))
 
 
 def reverse_sequence(node: Node, x: Value, lengths: Value) -> Value:

@@ -89,12 +89,12 @@ def pad(node: Node, x: Value, *_: Value) -> Value:
 
 def _pad_constant(node: Node, x: Value, axes: list[int]) -> Value:
     value = node.inputs[2] if node.given(2) else np.array(node.attr("value", 0))
-    pads = node.inputs[1] if node.given(1) else np.array(node.attr("pads"))
+    pads: Value = node.inputs[1] if node.given(1) else np.array(node.attr("pads"))
     constant = known(pads)
     if constant is None:
         if axes != list(range(rank(x))):
             raise NoForm("its pads are computed, of some axes only")
-        return tf.pad(x, tf.transpose(tf.reshape(pads, [2, -1])), constant_values=tf.cast(value, x.dtype))
+        return tf.pad(x, tf.stack([pads[: rank(x)], pads[rank(x) :]], 1), constant_values=tf.cast(value, x.dtype))
     amounts = np.zeros((rank(x), 2), np.int64)
     amounts[axes] = constant.reshape(2, -1).T
     cut = tuple(slice(-min(before, 0), min(after, 0) or None) for before, after in amounts.tolist())

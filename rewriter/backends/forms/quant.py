@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from onnx import helper
 
 from rewriter.backends.forms.node import Form, Node, NoForm, Value, known, rank
 from rewriter.backends.forms.norm import along
@@ -29,13 +30,15 @@ def dequantize(node: Node, x: Value, scale: Value, zero: Value | None = None) ->
     return (wide if zero is None else wide - tf.cast(zero, tf.float32)) * scale
 
 
+def _target(node: Node, zero: Value | None) -> Any:
+    """The type of the zero point, else the one that is asked for, else uint8."""
+    asked = node.attr("output_dtype", 0)
+    return zero.dtype if zero is not None else helper.tensor_dtype_to_np_dtype(asked) if asked else np.uint8
+
+
 def quantize(node: Node, x: Value, scale: Value, zero: Value | None = None) -> Value:
     """``round(x / scale) + zero``, half to even, within the type."""
-    kind = (
-        np.dtype(np.uint8)
-        if zero is None
-        else np.dtype(zero.dtype if isinstance(zero, np.ndarray) else zero.dtype.as_numpy_dtype)
-    )
+    kind = tf.as_dtype(_target(node, zero)).as_numpy_dtype
     places = tf.round(x / _spread(node, x, scale))
     places = places if zero is None else places + tf.cast(_spread(node, x, zero), tf.float32)
     limits: Any = np.iinfo(kind)
@@ -43,3 +46,4 @@ def quantize(node: Node, x: Value, scale: Value, zero: Value | None = None) -> V
 
 
 ROWS: dict[str, Form] = {"DequantizeLinear": dequantize, "QuantizeLinear": quantize}
+MICROSOFT = ROWS

@@ -70,11 +70,11 @@ def arg(function: Callable[..., Value]) -> Form:
     return form
 
 
-def top_k(node: Node, x: Value, k: Value) -> list[Value]:
+def top_k(node: Node, x: Value, k: Value | None = None) -> list[Value]:
     """The largest along the last axis; on a tie the first comes first, in both."""
     if node.attr("axis", -1) % rank(x) != rank(x) - 1 or not node.attr("largest", 1):
         raise NoForm("TFLite has the largest along the last axis only")
-    count = tf.reshape(k, []) if node.opset >= 10 else node.attr("k")
+    count = node.attr("k") if k is None else tf.reshape(k, [])
     values, places = tf.math.top_k(x, tf.cast(count, tf.int32))
     return [values, tf.cast(places, tf.int64)]
 

@@ -1,6 +1,7 @@
 """Operators that see the same elements under another shape, and those that tell shapes."""
 
 import math
+from functools import reduce
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +38,10 @@ def flatten(node: Node, x: Value) -> Value:
     behind = dims(x)[axis:]
     if None not in behind:
         return tf.reshape(x, [-1, math.prod(whole(behind))])
-    return to_declared(x, node.declared[0]) if axis else tf.reshape(x, [1, -1])
+    if axis == 0:
+        return tf.reshape(x, [1, -1])
+    before = sizes(x)[:axis]
+    return tf.reshape(x, tf.stack([reduce(tf.multiply, before), -1]))
 
 
 def squeeze(node: Node, x: Value, *_: Value) -> Value:

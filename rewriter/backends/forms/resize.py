@@ -41,6 +41,8 @@ class Axis(NamedTuple):
             yield self.size, self.result, self.scale or self.result / self.size
         elif self.scale is not None:
             yield from ((n, int(n * self.scale), self.scale) for n in PROBES if int(n * self.scale))
+        elif self.result is not None:
+            yield from ((n, self.result, self.result / n) for n in PROBES)
         else:
             raise NoForm("neither its sizes nor its scales are known")
 
