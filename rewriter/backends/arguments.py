@@ -12,14 +12,14 @@ from rewriter.errors import UsageError
 
 QUANTIZE = ("float16", "dynamic", "int8")
 LAYOUT = "hwio"  # of kernels, which TensorFlow's operators take
-ONNX_ONLY: dict[str, str] = {
-    "dialect": "how channels-last operators are written in ONNX",
-    "bench": "a race in onnxruntime",
-    "check_all": "values inside of two ONNX models",
-    "save_repro": "values inside of two ONNX models",
-    "external_data": "files of ONNX's weights",
-    "providers": "where onnxruntime runs the result",
-    "runtime": "what operators cost in another runtime",
+ONNX_ONLY = {  # by the attribute of the arguments: the option, and what it is about
+    "dialect": "--dialect is about how channels-last operators are written in ONNX",
+    "bench": "--bench is about a race in onnxruntime",
+    "check_all": "--check-all is about values inside of two ONNX models",
+    "save_repro": "--save-repro is about values inside of two ONNX models",
+    "external_data": "--external-data is about files of ONNX's weights",
+    "providers": "--providers is about where onnxruntime runs the result",
+    "runtime": "--for is about what operators cost in another runtime",
 }
 UNSET = (None, False, RUNTIMES[0], EXTERNAL_DATA[0])
 
@@ -61,7 +61,7 @@ def settle(args: argparse.Namespace) -> None:
     args.to = "nhwc"
     for option, what in ONNX_ONLY.items():
         if getattr(args, option) not in UNSET:
-            raise UsageError(f"{where}: --{option.replace('_', '-')} is about {what}; leave it out")
+            raise UsageError(f"{where}: {what}; leave it out")
     if args.quantize and args.backend == BACKENDS[FOLDER]:
         raise UsageError(f"{where}: --quantize is for -o PATH.tflite")
     if args.backend == BACKENDS[FOLDER] and args.output.exists() and not args.dry_run:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
-from passes.ir.declared import opset_of
+from passes.ir.declared import body_protos, opset_of
 from rewriter.backends.forms import form_of
-from rewriter.backends.forms.node import Dims, Node, NoForm, Value
+from rewriter.backends.forms.node import Dims, Form, Node, NoForm, Value
 from rewriter.backends.gelu import with_gelus
 from rewriter.errors import UsageError
 
@@ -72,10 +72,13 @@ class Tracer:
                 [values[name] if name else None for name in proto.input],
                 [declared.get(name) for name in proto.output],
                 [producers.get(name) for name in proto.input],
-                lambda body, given=None, around=values: self.run(body, {**around, **(given or {})}),
+                partial(self._body, values),
             )
             values |= dict(zip(proto.output, self._results(node), strict=False))
         return [values[value.name] for value in graph.output]
+
+    def _body(self, around: Mapping[str, Value], body: GraphProto, given: Mapping[str, Value]) -> list[Value]:
+        return self.run(body, {**around, **given})
 
     def _results(self, node: Node) -> list[Value]:
         """What a node gives; stand-ins for it, if there is no form of it, so that the others are still seen."""
@@ -83,14 +86,23 @@ class Tracer:
             form = form_of(node.proto, node.opset)
             while node.inputs and node.inputs[-1] is None:
                 node = Node(**{**vars(node), "inputs": node.inputs[:-1]})
-            made = form(node, *node.inputs)
-            results = list(made) if isinstance(made, list | tuple) else [made]
+            results = _made(form, node)
             if len(results) < len([name for name in node.proto.output if name]):
                 raise NoForm("its other outputs have none")
             return [_declared(result, shape) for result, shape in zip(results, node.declared, strict=False)]
         except (NoForm, ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
             self.refused.append((node.proto, " ".join(str(error).split())))
             return [tf.compat.v1.placeholder(tf.float32, shape) for shape in node.declared]
+
+
+def _made(form: Form, node: Node) -> list[Value]:
+    """What a form makes; of constants it is computed now."""
+    if not node.inputs or body_protos(node.proto) or not all(isinstance(x, np.ndarray | None) for x in node.inputs):
+        made = form(node, *node.inputs)
+        return list(made) if isinstance(made, list | tuple) else [made]
+    with tf.init_scope():  # where operators run at once
+        made = form(node, *node.inputs)
+    return [np.asarray(result) for result in (made if isinstance(made, list | tuple) else [made])]
 
 
 def traced(model: ModelProto, source: str) -> tuple[Any, Any, Ends]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from onnx import NodeProto, helper
+from onnx import GraphProto, NodeProto, helper
 
 from passes.layout.edit import Array
 
@@ -34,7 +34,7 @@ class Node:
     inputs: Sequence[Value | None]
     declared: Sequence[Dims | None]
     producers: Sequence[NodeProto | None] = ()
-    trace: Callable[..., list[Value]] | None = None
+    trace: Callable[[GraphProto, Mapping[str, Value]], list[Value]] | None = None
 
     @property
     def op(self) -> str:
@@ -50,6 +50,11 @@ class Node:
     def attr(self, name: str, default: Any = None) -> Any:
         """An attribute, or the operator's default."""
         return self.attrs.get(name, default)
+
+    def run(self, name: str, values: Mapping[str, Value]) -> list[Value]:
+        """The results of the body that an attribute is, of these values by name and those around it."""
+        assert self.trace is not None
+        return self.trace(self.attr(name), values)
 
     def given(self, index: int) -> bool:
         """Whether there is such an input."""
