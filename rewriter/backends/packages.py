@@ -31,8 +31,7 @@ def silence(quiet: bool) -> Iterator[None]:
         logger.setLevel(logging.ERROR if quiet else logging.INFO)
     try:
         with quiet_stderr() if quiet else nullcontext(), warnings.catch_warnings():
-            if quiet:
-                warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # on what TensorFlow itself calls
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -108,8 +108,12 @@ def leaky(node: Node, x: Value) -> Value:
 
 
 def prelu(_: Node, x: Value, slope: Value) -> Value:
-    """As the pattern that the converter knows as PRELU."""
-    return tf.nn.relu(x) + -slope * tf.nn.relu(-x)
+    """As the pattern that the converter knows as PRELU, whose slopes have no axis for the batch."""
+    constant = known(slope)
+    if constant is not None and rank(x) > 1 and (constant.ndim < rank(x) or constant.shape[0] == 1):
+        bare = constant[0] if constant.ndim == rank(x) else constant
+        slope = bare.reshape([1] * (rank(x) - 1 - bare.ndim) + list(bare.shape))
+    return tf.nn.relu(x) + tf.nn.relu(-x) * -slope
 
 
 def hard_sigmoid(node: Node, x: Value) -> Value:

@@ -100,7 +100,11 @@ def _pad_constant(node: Node, x: Value, axes: list[int]) -> Value:
     cut = tuple(slice(-min(before, 0), min(after, 0) or None) for before, after in amounts.tolist())
     x = x[cut] if (amounts < 0).any() else x
     more = np.maximum(amounts, 0)
-    return tf.pad(x, more, constant_values=tf.cast(value, x.dtype)) if more.any() else tf.identity(x)
+    if not more.any():
+        return tf.identity(x)
+    if known(value) is not None and not known(value).any():  # PAD, which XNNPACK has
+        return tf.pad(x, more)
+    return tf.pad(x, more, constant_values=tf.cast(value, x.dtype))
 
 
 def tile(_: Node, x: Value, repeats: Value) -> Value:
