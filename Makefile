@@ -18,7 +18,7 @@ LINES ?= 2000
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators bench bench-size prices prices-openvino zoo zoo-tflite zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ bench-size: $(VENV)/ready  ## large models, small ones and many; writes docs/siz
 
 zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs make models-zoo once)
 	$(VENV)/bin/python -m tests.tools.zoo
+
+zoo-tflite: $(INTEROP)/ready  ## every net as a TFLite file: right, Transposes, size
+	$(INTEROP)/bin/python -m tests.tools.tflite_zoo
 
 prices: $(VENV)/ready  ## time operators channels first and last; writes docs/prices.md
 	$(VENV)/bin/python -m tests.tools.prices

@@ -196,7 +196,7 @@ def _rewrite(
     from rewriter.pipeline import rewrite
 
     imported()
-    return rewrite(
+    result = rewrite(
         args.model,
         args.to,
         dialect=args.dialect,
@@ -210,6 +210,7 @@ def _rewrite(
         on_read=partial(refuse_read, outputs),
         graphs=bool(args.json or args.report),
     )
+    return target.told_apart(args, result)
 
 
 def _outputs(args: argparse.Namespace) -> dict[str, Path]:

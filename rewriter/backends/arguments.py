@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rewriter.backends import BACKENDS, FOLDER, backend_name, backend_of
 from rewriter.choices import EXTERNAL_DATA, RUNTIMES
 from rewriter.errors import UsageError
+
+if TYPE_CHECKING:
+    from rewriter.result import RewriteResult
 
 QUANTIZE = ("float16", "dynamic", "int8")
 LAYOUT = "hwio"  # of kernels, which TensorFlow's operators take
@@ -41,6 +45,16 @@ def add_output(parser: argparse.ArgumentParser) -> None:
                         help="weights of a .tflite file as float16, as 8 bits (dynamic), or these and activations by "
                         "their ranges on --inputs (int8)")  # fmt: skip
     parser.set_defaults(backend=None)
+
+
+def told_apart(args: argparse.Namespace, result: RewriteResult) -> RewriteResult:
+    """The result, of which nothing is said that holds of ONNX files only, if it becomes another one."""
+    if args.backend is None:
+        return result
+    from passes.dialects.functions import FunctionDialect
+
+    notes = [note for note in result.report.notes if note != FunctionDialect.note]
+    return replace(result, report=replace(result.report, notes=notes))
 
 
 def settle(args: argparse.Namespace) -> None:

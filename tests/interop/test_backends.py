@@ -1,6 +1,8 @@
 """TFLite files and SavedModels: each row of the table of forms, and whole nets, run by LiteRT against onnxruntime."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,6 +12,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from rewriter.backends.forms import TABLE
 from rewriter.backends.tflite import BACKEND
+from rewriter.backends.validate import LOSS
 from rewriter.cli import main
 from rewriter.errors import CouldNotValidate, UsageError
 from tests.interop.in_backend import verdict
@@ -171,3 +174,23 @@ def gelu_net(order: tuple[int, ...]) -> ModelProto:
     constants = [onnx.numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in numbers.items()]
     graph = helper.make_graph(nodes, "gelu", [x], [y], constants)
     return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
+
+
+def test_a_file_that_quantising_spoils_is_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LOSS, "int8", 1e-4)
+    assert main([str(RESNET), "-o", str(tmp_path / "net.tflite"), "--quantize", "int8", "-q"]) == 1
+    assert "differs from the original; nothing was written" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_report_shows_how_the_file_is_run(tmp_path: Path) -> None:
+    file, report = tmp_path / "net.tflite", tmp_path / "report.json"
+    assert main([str(RESNET), "-o", str(file), "--json", str(report), "-q"]) == 0
+    data = json.loads(report.read_text())
+    space: dict[str, Any] = {"arrays": {"input": np.ones((1, 3, 48, 56), np.float32)}}
+    exec(data["snippet"].replace("'net.tflite'", repr(str(file))), space)
+    assert space["results"]["output"].shape == (1, 13)
+    assert data["validation"]["providers"][0]["name"] == "litert"
+    assert not [note for note in data["rewrite"]["notes"] if "OpenVINO" in note]
