@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from passes.ir.declared import body_protos, opset_of
 from rewriter.backends.forms import form_of
@@ -131,11 +132,11 @@ def listed(refused: Iterable[tuple[NodeProto, str]]) -> Iterator[str]:
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
-    """The names as TensorFlow takes them: letters, digits and underscores, all different."""
+    """The names as TensorFlow takes them: letters, digits and underscores, no words of Python's, all different."""
     taken: list[str] = []
     for name in names:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)
-        plain = plain if re.match(r"[A-Za-z]", plain) else f"x{plain}"
+        plain = f"x{plain}" if not re.match(r"[A-Za-z]", plain) or iskeyword(plain) or plain == "self" else plain
         while plain in taken:
             plain += "_"
         taken.append(plain)
@@ -154,6 +155,8 @@ def _spec(value: ValueInfoProto, name: str) -> Any:
     shape = shape_of(value)
     if not value.type.HasField("tensor_type") or shape is None:
         raise UsageError(f"input {value.name!r} is no tensor of known rank, as TensorFlow's signatures need")
+    if value.type.tensor_type.elem_type == TensorProto.STRING:
+        raise UsageError(f"input {value.name!r} holds strings, which TFLite has as bytes")
     return tf.TensorSpec(shape, dtype_of(value.type.tensor_type.elem_type), name)
 
 

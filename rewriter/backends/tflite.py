@@ -14,6 +14,7 @@ from rewriter.validation.session import Feed, Level
 
 SIGNATURE = "serving_default"
 IDENTIFIER = b"TFL3"
+UNSPEAKABLE = "self"  # no input can be called so for LiteRT's signatures, which are called by keywords
 MOST_LETTERS = 300  # of what the converter says
 RESOLVERS: Mapping[Level, str] = {"disabled": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "default": "AUTO"}
 
@@ -35,15 +36,17 @@ class TFLite(Backend):
         with silence(job.quiet):
             module, concrete, ends = traced(job.model, job.source)
             names = {**ends.inputs, **ends.outputs}
+            changed = {own: plain for plain, own in ends.inputs.items() if own == UNSPEAKABLE}
+            names |= {plain: plain for plain in changed.values()}
             plain = {own: name for name, own in ends.inputs.items()}
             exact = folder / "exact.tflite"
             exact.write_bytes(named(converted(module, concrete, job.source), names))
             if quantize is None:
-                return Written(exact, exact)
+                return Written(exact, exact, changed)
             small = folder / "quantized.tflite"
             feeds = ({plain[name]: array for name, array in feed.items()} for feed in job.samples())
             small.write_bytes(named(converted(module, concrete, job.source, quantize, [*feeds]), names))
-        return Written(small, exact)
+        return Written(small, exact, changed)
 
     def load(self, file: Path, level: Level) -> Run:
         """By signature, so that names count and open sizes are those of the inputs."""

@@ -26,6 +26,7 @@ OWN = [
     case("Mod", 13, (2, 6, 5), (2, 6, 5), dtype=np.int32, fmod=1, data="positive"),
     case("Range", 11, *(Fed(np.asarray(n, np.float32)) for n in (1, 7, 2))),
     case("GroupNormalization", 21, (2, 6, 5, 7), np.arange(6.0).astype("f"), np.ones(6, "f"), num_groups=3),
+    case("Col2Im", 18, (2, 18, 20), [8, 15], [2, 3], strides=[2, 3]),
     case("Dropout", 13, (2, 3, 5)),
     case("BatchNormalization", 15, (2, 3, 5), *(np.arange(1.0, 4, dtype=np.float32),) * 4, **ABOUT),
 ]  # fmt: skip
@@ -78,6 +79,30 @@ def conv_net(name: str = "images:0/in", op: str = "Relu") -> ModelProto:
         [onnx.numpy_helper.from_array(kernel, "w")],
     )
     return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
+
+
+@pytest.mark.parametrize("name", ["self", "class", "é 1", "1", "args", "a.b/c:0"])
+def test_any_name_is_kept(name: str) -> None:
+    """Also what Python, or TensorFlow's signatures, have for themselves."""
+    found = verdict(conv_net(name), {})
+    assert found.status == "passed", found.reason
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [["y", "x"], ["y", "z"], ["c", "y"], ["c"]],
+    ids=["an input", "the same twice", "a constant", "nothing but a constant"],
+)
+def test_odd_outputs(outputs: list[str]) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Identity", ["y"], ["z"])]
+    names = ("x", "unused", *outputs)
+    x, unused, *others = (
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, [5] if n == "c" else [2, 3]) for n in names
+    )
+    constant = onnx.numpy_helper.from_array(np.ones(5, np.float32), "c")
+    graph = helper.make_graph(nodes, "odd", [x, unused], others, [constant])
+    found = verdict(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)]), {})
+    assert found.status == "passed", found.reason
 
 
 def test_names_and_open_sizes_are_kept(tmp_path: Path) -> None:

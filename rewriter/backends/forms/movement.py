@@ -1,5 +1,6 @@
 """Operators that put elements elsewhere: by axes, in parts, around the edges."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,24 @@ def expand(node: Node, x: Value, shape: Value) -> Value:
     return tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x), tf.cast(shape, tf.int32)))
 
 
+def col2im(node: Node, x: Value, *_: Value) -> Value:
+    """Patches ``[N, C * kernel, places]`` side by side in an image ``[N, C, H, W]``."""
+    image, kernel = node.static(1).tolist(), node.static(2).tolist()
+    ones = [1] * len(kernel)
+    if node.attr("strides", ones) != kernel or any(node.attr("pads", [])) or set(node.attr("dilations", ones)) != {1}:
+        raise NoForm("its patches overlap, or have gaps or a padding")
+    axes = len(kernel)
+    places = [size // k for size, k in zip(image, kernel, strict=True)]
+    if [p * k for p, k in zip(places, kernel, strict=True)] != image:
+        raise NoForm("its patches do not fill the image")
+    channels = whole(dims(x)[1:2])[0] // math.prod(kernel)
+    parts = tf.reshape(x, [-1, channels, *kernel, *places])
+    order = [axis for k in range(axes) for axis in (2 + axes + k, 2 + k)]
+    return tf.reshape(tf.transpose(parts, [0, 1, *order]), [-1, channels, *image])
+
+
 ROWS: dict[str, Form] = {
+    "Col2Im": col2im,
     "Concat": concat,
     "Expand": expand,
     "Pad": pad,
