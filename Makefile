@@ -112,6 +112,9 @@ bench-size: $(VENV)/ready  ## large models, small ones and many; writes docs/siz
 zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs make models-zoo once)
 	$(VENV)/bin/python -m tests.tools.zoo
 
+zoo-tflite: $(INTEROP)/ready  ## every net as a TFLite file: right, Transposes, size
+	$(INTEROP)/bin/python -m tests.tools.tflite_zoo
+
 prices: $(VENV)/ready  ## time operators channels first and last; writes docs/prices.md
 	$(VENV)/bin/python -m tests.tools.prices
 

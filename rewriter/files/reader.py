@@ -64,6 +64,12 @@ def source_of(model: ModelProto | str | Path, on_read: OnRead | None = None) -> 
     return Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
 
 
+def once(model: ModelProto | str | Path) -> ModelProto | str | Path:
+    """What is no ONNX file is converted, so that who reads it several times does so once. Raises UsageError."""
+    is_path = not isinstance(model, ModelProto)
+    return load(model) if is_path and front_end_of(Path(model)) else model
+
+
 def convert(path: Path, front: FrontEnd, on_read: OnRead | None = None, asked: Asked = NOTHING) -> Converted:
     """A model of another framework as ONNX, with what that computes. Raises UsageError, and what ``on_read`` raises."""
     if not path.is_dir():

@@ -5,6 +5,20 @@ from collections.abc import Sequence
 from passes.layout import perm
 from rewriter.interface import InterfaceValue
 
+ONNXRUNTIME = (  # what is imported, how a file is loaded and run
+    "import onnxruntime",
+    "session = onnxruntime.InferenceSession({path})",
+    [
+        "names = [output.name for output in session.get_outputs()]",
+        "results = dict(zip(names, session.run(None, feed)))",
+    ],
+)
+LITERT = (
+    "from ai_edge_litert.interpreter import Interpreter",
+    "run = Interpreter({path}).get_signature_runner()",
+    ["results = run(**feed)"],
+)
+
 
 def snippet(path: str, inputs: Sequence[InterfaceValue], outputs: Sequence[InterfaceValue]) -> str:
     """Runs the model at ``path`` on ``arrays``, by name and as the original takes them, and gives what that gives.
@@ -13,16 +27,10 @@ def snippet(path: str, inputs: Sequence[InterfaceValue], outputs: Sequence[Inter
 
     Names come as Python writes strings, so that nothing in them is code.
     """
-    lines = [
-        "import numpy as np",
-        "import onnxruntime",
-        "",
-        f"session = onnxruntime.InferenceSession({path!a})",
-        "feed = {",
-    ]
+    package, load, run = LITERT if path.endswith(".tflite") else ONNXRUNTIME
+    lines = ["import numpy as np", package, "", load.format(path=ascii(path)), "feed = {"]
     lines += [_feed(value) for value in inputs]
-    lines += ["}", "names = [output.name for output in session.get_outputs()]"]
-    lines += ["results = dict(zip(names, session.run(None, feed)))"]
+    lines += ["}", *run]
     lines += [_result(value) for value in outputs if value.flipped]
     return "\n".join(lines) + "\n"
 

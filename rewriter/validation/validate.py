@@ -26,6 +26,7 @@ from onnx import ModelProto
 
 from rewriter.choices import number_fault
 from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.files.reader import once
 from rewriter.steps import step
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
@@ -95,6 +96,7 @@ def validate(
         raise CouldNotValidate("There is nothing to run: ask for at least one provider.")
     if fault := number_fault(runs, seed, rtol, atol):
         raise CouldNotValidate(f"The argument {fault}.")
+    original, rewritten = once(original), once(rewritten)
     with contextlib.ExitStack() as stack:
         models, known = [source(model, stack) for model in (original, rewritten)], layouts
         takes = frames_between(original, rewritten)

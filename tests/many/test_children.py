@@ -15,13 +15,14 @@ from tests.support.program import is_gone, start
 INTERNAL, INTERRUPTED = 4, 130
 
 PLANT = """
-import rewriter.cli
-rewrite = rewriter.cli._rewrite
-def dying(args, *more):
-    with rewriter.cli.step("planted"):
-        {deaths}.get(args.model.stem, lambda: None)()
-    return rewrite(args, *more)
-rewriter.cli._rewrite = dying
+from rewriter.conversion import Conversion
+from rewriter.steps import step
+rewrite = Conversion._rewritten
+def dying(self):
+    with step("planted"):
+        {deaths}.get(self.args.model.stem, lambda: None)()
+    return rewrite(self)
+Conversion._rewritten = dying
 """
 DEATHS = """{
     "abort": lambda: os.write(2, b"last words") and os.abort(), "exit": lambda: os._exit(0),

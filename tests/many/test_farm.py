@@ -110,7 +110,7 @@ def test_an_interrupt_is_none_of_a_model(models: Path, monkeypatch: pytest.Monke
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rewriter.cli._rewrite", interrupted)
+    monkeypatch.setattr("rewriter.conversion.Conversion._rewritten", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(rewrite_many(models))
     assert os.listdir(models.parent) == ["models"]

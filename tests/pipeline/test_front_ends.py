@@ -276,7 +276,7 @@ def test_a_model_of_another_framework_goes_the_usual_way(fake: Path, capfd: pyte
     assert validate(fake, result).ok
     assert rewrite(fake).report.changed
     assert all(asked.optimise for asked in ASKED)
-    assert len(ASKED) == 3
+    assert len(ASKED) == 3  # the command, validate, rewrite
 
 
 def test_verbose_shows_what_the_framework_logs(fake: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ def test_a_framework_that_is_not_installed(
     assert main([str(path), "--for", target, "--check"]) == 2
     text = capsys.readouterr().err
     assert text.startswith(f"error: --check: this needs {package} (")
-    assert text.endswith(f"): pip install '.[{EXTRAS[target]}]'\n")
+    assert text.endswith(f"): pip install 'onnx-layout-rewriter[{EXTRAS[target]}]'\n")
     assert [entry.name for entry in path.parent.iterdir()] == ["net.onnx"]
 
 
