@@ -50,8 +50,7 @@ def _here(run: Run, tasks: Tasks, done: Done, tick: Callable[[], None]) -> None:
 
 def _apart(run: Run, tasks: Tasks, done: Done, tick: Callable[[], None]) -> None:
     """Once for all, what runs need is imported, but for onnxruntime."""
-    from rewriter import comparison, pipeline  # noqa: F401
-    from rewriter.files import reader, writer  # noqa: F401
+    from rewriter import comparison, conversion  # noqa: F401
     from rewriter.report import document, page  # noqa: F401
 
     def ended(index: int, answer: Record | Ended, seconds: float) -> None:

@@ -21,7 +21,7 @@ from rewriter.weights.cli import main
 from rewriter.weights.letters import Array
 from tests.support.graphs import conv, model, random
 
-EXTRAS = {"pytorch": "torch", "tensorflow": "tensorflow", "tflite": "litert", "flax": "flax"}
+EXTRAS = {"pytorch": "torch", "tensorflow": "tensorflow", "tflite": "tensorflow", "flax": "flax"}
 Layer = Callable[[Array, Entry, Weights], Array]
 
 

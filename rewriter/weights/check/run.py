@@ -45,7 +45,7 @@ class Row(NamedTuple):
 ROWS = {
     "pytorch": Row("PyTorch", ("torch",), "torch", "pytorch"),
     "tensorflow": Row("TensorFlow", ("tensorflow", "keras"), "tensorflow", "tensorflow"),
-    "tflite": Row("LiteRT", ("tensorflow", "ai_edge_litert"), "litert", "tflite", SINGLE),
+    "tflite": Row("LiteRT", ("tensorflow", "ai_edge_litert"), "tensorflow", "tflite", SINGLE),
     "flax": Row("Flax", ("flax", "jax"), "flax", "flax"),
 }
 
