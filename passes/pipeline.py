@@ -30,6 +30,7 @@ from passes.normalize.fuse_group_norm import fuse_group_norm
 from passes.normalize.infer_shapes import Engines, infer_shapes
 from passes.normalize.inline_functions import inline_functions
 from passes.normalize.lower_functions import lower_functions
+from passes.normalize.means_of_rows import means_of_rows
 from passes.normalize.permuting_einsums import permuting_einsums
 from passes.normalize.preprocess import Preprocessed, WithFrames, preprocess
 from passes.normalize.raise_opset import raise_opset
@@ -205,6 +206,7 @@ PASSES = (
     Pass(READ, "measure", lambda work: transposed_bytes(work.graph, work.sizes), gives="bytes_before"),
     Pass(NORMALIZE, "dead_code", lambda work: dead_code(work.graph)),
     Pass(NORMALIZE, "lower_functions", lambda work: lower_functions(work.graph)),
+    Pass(NORMALIZE, "means_of_rows", lambda work: means_of_rows(work.graph)),
     Pass(NORMALIZE, "fuse_group_norm", _fuse_group_norm),
     Pass(PLAN, "find_roles", _find_roles, gives="roles"),
     Pass(PLAN, "preprocess", _preprocess, gives="with_frames"),

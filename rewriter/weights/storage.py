@@ -100,14 +100,9 @@ class Storage:
         return self.moves[id(layer.node)] if layer.kind in (*CONV_KINDS, *POOL_KINDS) else None
 
     def axis(self, layer: Layer) -> int:
-        """The axis that a layer normalises, counted from the last, where the plan has it in an image.
-
-        Three axes are an image in a model with 1-D convolutions only: tf2onnx writes means of sequences as pools.
-        """
+        """The axis that a layer normalises, counted from the last, where the plan has it in an image."""
         axis, p = layer.told["axis"], self.moves[id(layer.node)].outputs[0].axis_perm
-        has_rows = any(other.kind in CONV_KINDS and other.spatial == 1 for other in self.layers)
-        moves = is_image(p) and (len(p) > SEQUENCE_RANK or has_rows)
-        return p.index(axis % len(p)) - len(p) if moves else int(axis)
+        return p.index(axis % len(p)) - len(p) if is_image(p) else int(axis)
 
     def layout(self, use: Use) -> Layout:
         """How a constant is stored for its reader, as the plan has it and in the order that its target has.
