@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.support.graphs import ROOT
 
 FENCE = re.compile(r'^```(sh|python)(?: title="([^"]*)")?\n(.*?)^```$', re.M | re.S)
-ELSEWHERE = {"weights.md", "plugins.md"}  # tested by tests/weights and tests/interop, by tests/rules/test_plugin.py
+ELSEWHERE = {"weights.md", "plugins.md"}  # their Python: by tests/weights and tests/interop, tests/rules/test_plugin.py
 # Titles, and the modules that must be there; None: it is not to be had in any test.
 NEEDS = {
     "needs TensorFlow and tf2onnx": ("tensorflow", "tf2onnx"),
@@ -39,8 +39,9 @@ class Block(NamedTuple):
 def pages() -> dict[str, list[Block]]:
     """The blocks of each page, in order."""
     paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    return {path.name: blocks(path) for path in paths if path.name not in ELSEWHERE and blocks(path)}
+    return {path.name: found for path in paths if (found := blocks(path))}
 
 
 def blocks(path: Path) -> list[Block]:
-    return [Block(*found) for found in FENCE.findall(path.read_text())]
+    found = [Block(*parts) for parts in FENCE.findall(path.read_text())]
+    return [block for block in found if block.language == "sh" or path.name not in ELSEWHERE]
