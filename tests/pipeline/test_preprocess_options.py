@@ -69,7 +69,7 @@ def test_several_models(tmp_path: Path) -> None:
 
 
 def test_the_commands_of_the_page() -> None:
-    commands = re.findall(r"--preprocess (\S*[:,]\S+)", (ROOT / "docs/preprocess.md").read_text())
+    commands = re.findall(r"^  --preprocess (\S+)$", (ROOT / "docs/preprocess.md").read_text(), re.M)
     assert [*frames_of(commands)] == ["input", ""]
     first, second = (parse_frames("", text) for text in frames_of(commands).values())
     assert np.allclose([first.gain, first.shift], [second.gain, second.shift])
