@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import rewriter
 from rewriter import options
+from rewriter.backends import arguments as target
 from rewriter.child import imported
 from rewriter.choices import DIALECTS, EXTERNAL_DATA, LAYOUTS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
 from rewriter.command import OK, add_verbosity, finished
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from rewriter.comparison import Outcome
+    from rewriter.files.writer import Staged
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
@@ -56,10 +59,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     add_models(p)
-    p.add_argument("--to", required=True, choices=TARGETS, help="channels last (nhwc) or channels first (nchw)")
-    p.add_argument("-o", "--output", type=Path, metavar="PATH",
-                   help="default: MODEL's stem + .nhwc.onnx, .nchw.onnx; of several models a folder for all results, "
-                   "which have these names there")  # fmt: skip
+    p.add_argument("--to", choices=TARGETS,
+                   help="channels last (nhwc; so is -o PATH.tflite or PATH/) or channels first (nchw)")  # fmt: skip
+    target.add_output(p)
     how = p.add_argument_group("how to write the result")
     how.add_argument("--dialect", choices=DIALECTS,
                      help="write channels-last operators as model-local functions (default for nhwc), or keep to "
@@ -101,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def checked(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
     """The arguments of ``validate``, and the layouts of inputs and outputs. Raises UsageError."""
+    target.settle(args)
     if args.no_validate and (args.check_all or args.save_repro):
         raise UsageError("--check-all and --save-repro compare the models, which --no-validate forbids; leave one out")
     return options.validation_of(args), options.by_name("--layout", args.layout, options.layout)
@@ -143,16 +146,16 @@ def _proof(
 ) -> Proof:
     """Write the files, run them, and put them into their place, if they pass."""
     from rewriter import progress
-    from rewriter.files.writer import staged
     from rewriter.report.text import timed
 
     outcome, latency = None, list[Any]()
-    with staged(result.light, outputs["--output"] if steps.write else None, args.external_data) as files:
+    path = outputs["--output"] if steps.write else None
+    with _staged(args, result, path, checks, arrays) as files:
         if steps.check:
             from rewriter.comparison import show
 
             with progress.shown(console), step("validate"):
-                outcome = _validate(args, result, files.model, checks, arrays or {})
+                outcome = _validate(args, result, files, checks, arrays or {})
             show(console, outcome, args.save_repro, args.verbose)
         if outcome is not None and outcome.fault is not None:
             _write_reports(args, result, Proof(outcome), written=False)
@@ -164,6 +167,23 @@ def _proof(
         if steps.write:
             files.put()
     return Proof(outcome, latency)
+
+
+def _staged(
+    args: argparse.Namespace,
+    result: rewriter.RewriteResult,
+    path: Path | None,
+    checks: dict[str, Any],
+    arrays: dict[str, Any] | None,
+) -> AbstractContextManager[Staged]:
+    """The result's file, beside its place: as ONNX, or as the backend of ``-o`` writes it."""
+    if args.backend:
+        from rewriter.backends.command import staged as staged_elsewhere
+
+        return staged_elsewhere(args, result, checks, path, arrays)
+    from rewriter.files.writer import staged
+
+    return staged(result.light, path, args.external_data)
 
 
 def _rewrite(
@@ -181,7 +201,7 @@ def _rewrite(
         args.to,
         dialect=args.dialect,
         runtime=args.runtime,
-        weight_layout=args.weight_layout,
+        weight_layout=target.LAYOUT if args.backend else args.weight_layout,
         layouts=layouts,
         keep_io=args.keep_io,
         input_shapes=shapes,
@@ -210,7 +230,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
 def _validate(
     args: argparse.Namespace,
     result: rewriter.RewriteResult,
-    file: Path,
+    files: Staged,
     checks: dict[str, Any],
     arrays: dict[str, Any],
 ) -> Outcome:
@@ -221,7 +241,11 @@ def _validate(
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.layouts import of_perms
 
-    models = Models(args.model, file, of_perms(result.layouts), result.stored)
+    if args.backend:
+        from rewriter.backends.command import validated
+
+        return validated(args, result, files, checks, arrays)
+    models = Models(args.model, files.model, of_perms(result.layouts), result.stored)
     outcome = compare(args, models, checks, arrays)
     if outcome.fault is not None:
         refuse_invalid(open_model(args.model), InputRequest(1, args.seed, checks["input_shapes"], arrays))

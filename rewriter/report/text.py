@@ -89,7 +89,7 @@ def _verdict(result: ProviderResult) -> tuple[tuple[str, str], str]:
     if result.status == "unavailable":
         return (f"{result.name}: not validated.", "yellow"), result.reason
     if result.status == "failed" or result.max_abs is None:
-        return (f"{result.name}: {result.status}.", "red"), result.reason
+        return (f"{result.name}: {result.status}.", "green" if result.status == "passed" else "red"), result.reason
     head = (f"{result.name}: outputs unchanged.", "green")
     if not result.max_abs:
         return head, result.reason

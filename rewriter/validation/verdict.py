@@ -14,7 +14,13 @@ from rewriter.validation.noise import NOISE_FACTOR, NOISE_LIMIT, Noise
 from rewriter.validation.session import Feed, Level
 
 WHEN = "when the last bits of its input, the order of its sums or the provider change"
-Fault = Literal["differs from the original", "does not load in onnxruntime", "does not run in onnxruntime"]
+Fault = Literal[
+    "differs from the original",
+    "does not load in onnxruntime",
+    "does not run in onnxruntime",
+    "does not load in its runtime",
+    "does not run in its runtime",
+]
 DIFFERS: Fault = "differs from the original"
 
 

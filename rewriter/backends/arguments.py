@@ -1,0 +1,69 @@
+"""The options of the command line that ask for another runtime's file; nothing heavy is imported for them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rewriter.backends import BACKENDS, FOLDER, backend_name, backend_of
+from rewriter.choices import EXTERNAL_DATA, RUNTIMES
+from rewriter.errors import UsageError
+
+QUANTIZE = ("float16", "dynamic", "int8")
+LAYOUT = "hwio"  # of kernels, which TensorFlow's operators take
+ONNX_ONLY = {  # by the attribute of the arguments: the option, and what it is about
+    "dialect": "--dialect is about how channels-last operators are written in ONNX",
+    "bench": "--bench is about a race in onnxruntime",
+    "check_all": "--check-all is about values inside of two ONNX models",
+    "save_repro": "--save-repro is about values inside of two ONNX models",
+    "external_data": "--external-data is about files of ONNX's weights",
+    "providers": "--providers is about where onnxruntime runs the result",
+    "runtime": "--for is about what operators cost in another runtime",
+}
+UNSET = (None, False, RUNTIMES[0], EXTERNAL_DATA[0])
+
+
+class _Output(argparse.Action):
+    """``-o``; ``backend``: the module of what writes the file, by the end of its path as it was typed."""
+
+    def __call__(self, _: Any, namespace: argparse.Namespace, value: Any, __: str | None = None) -> None:
+        namespace.output, namespace.backend = Path(value), backend_name(value)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """``-o`` and ``--quantize``."""
+    parser.add_argument("-o", "--output", action=_Output, metavar="PATH",
+                        help="default: MODEL's stem + .nhwc.onnx, .nchw.onnx; of several models a folder for all "
+                        "results, which have these names there; PATH.tflite is a TFLite file, PATH/ a SavedModel, both "
+                        "channels last")  # fmt: skip
+    parser.add_argument("--quantize", choices=QUANTIZE,
+                        help="weights of a .tflite file as float16, as 8 bits (dynamic), or these and activations by "
+                        "their ranges on --inputs (int8)")  # fmt: skip
+    parser.set_defaults(backend=None)
+
+
+def settle(args: argparse.Namespace) -> None:
+    """Fill in what ``-o`` implies. Raises UsageError where it contradicts other options."""
+    if args.many:
+        if backend_name(str(args.output)):
+            raise UsageError(f"-o {args.output}: there are several models; convert them to it one at a time")
+        args.backend = None
+    if args.backend is None:
+        if args.to is None:
+            raise UsageError("the following arguments are required: --to")
+        if args.quantize:
+            raise UsageError("--quantize is for -o PATH.tflite")
+        return
+    where = f"-o {args.output}{FOLDER if args.backend == BACKENDS[FOLDER] else ''}"
+    if args.to == "nchw":
+        raise UsageError(f"{where} is channels last; leave out --to nchw")
+    args.to = "nhwc"
+    for option, what in ONNX_ONLY.items():
+        if getattr(args, option) not in UNSET:
+            raise UsageError(f"{where}: {what}; leave it out")
+    if args.quantize and args.backend == BACKENDS[FOLDER]:
+        raise UsageError(f"{where}: --quantize is for -o PATH.tflite")
+    if args.backend == BACKENDS[FOLDER] and args.output.exists() and not args.dry_run:
+        raise UsageError(f"{where} is there already; give a new folder")
+    backend_of(args.backend).require(args.output)

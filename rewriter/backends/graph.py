@@ -1,0 +1,174 @@
+"""An ONNX graph, operator by operator, as one function of TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+
+from passes.ir.declared import body_protos, opset_of
+from rewriter.backends.forms import form_of
+from rewriter.backends.forms.node import Dims, Form, Node, NoForm, Value
+from rewriter.backends.gelu import with_gelus
+from rewriter.errors import UsageError
+
+MOST_NAMES = 4  # nodes of one operator that a sentence lists
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The names of inputs and outputs: the model's own, by those that TensorFlow takes."""
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+class Tracer:
+    """Makes a function of TensorFlow of a model; ``refused``: the nodes that have no form, with reasons."""
+
+    def __init__(self, model: ModelProto) -> None:
+        self.graph, self.opset = model.graph, opset_of(model)
+        self.refused: list[tuple[NodeProto, str]] = []
+
+    @cached_property
+    def ends(self) -> Ends:
+        """The names of inputs and outputs."""
+        names = [value.name for value in (*self.inputs, *self.graph.output)]
+        taken = dict(zip(plain_names(names), names, strict=True))
+        first = list(taken.items())[: len(self.inputs)]
+        return Ends(dict(first), dict(list(taken.items())[len(first) :]))
+
+    @cached_property
+    def inputs(self) -> list[ValueInfoProto]:
+        """What is given to a run: all inputs but those with initializers."""
+        constant = {tensor.name for tensor in self.graph.initializer}
+        return [value for value in self.graph.input if value.name not in constant]
+
+    def specs(self) -> list[Any]:
+        """A ``tf.TensorSpec`` for each input. Raises UsageError for what is no tensor of known rank."""
+        return [_spec(value, name) for value, name in zip(self.inputs, self.ends.inputs, strict=True)]
+
+    def __call__(self, *inputs: Value) -> dict[str, Value]:
+        """The outputs, by the names that TensorFlow takes."""
+        values = dict(zip(self.ends.inputs.values(), inputs, strict=True))
+        results = self.run(self.graph, values)
+        return {name: tf.identity(result) for name, result in zip(self.ends.outputs, results, strict=True)}
+
+    def run(self, graph: GraphProto, outer: Mapping[str, Value]) -> list[Value]:
+        """The outputs of a graph, or of a body with the values around it."""
+        values = {**outer, **{tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}}
+        declared = {value.name: shape_of(value) for value in (*graph.value_info, *graph.output)}
+        producers = {name: node for node in graph.node for name in node.output}
+        for proto in with_gelus(graph):
+            node = Node(
+                proto,
+                self.opset,
+                [values[name] if name else None for name in proto.input],
+                [declared.get(name) for name in proto.output],
+                [producers.get(name) for name in proto.input],
+                partial(self._body, values),
+            )
+            values |= dict(zip(proto.output, self._results(node), strict=False))
+        return [values[value.name] for value in graph.output]
+
+    def _body(self, around: Mapping[str, Value], body: GraphProto, given: Mapping[str, Value]) -> list[Value]:
+        return self.run(body, {**around, **given})
+
+    def _results(self, node: Node) -> list[Value]:
+        """What a node gives; stand-ins for it, if there is no form of it, so that the others are still seen."""
+        try:
+            form = form_of(node.proto, node.opset)
+            while node.inputs and node.inputs[-1] is None:
+                node = Node(**{**vars(node), "inputs": node.inputs[:-1]})
+            results = _made(form, node)
+            if len(results) < len([name for name in node.proto.output if name]):
+                raise NoForm("its other outputs have none")
+            return [_declared(result, shape) for result, shape in zip(results, node.declared, strict=False)]
+        except (NoForm, ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
+            self.refused.append((node.proto, " ".join(str(error).split())))
+            return [tf.compat.v1.placeholder(tf.float32, shape) for shape in node.declared]
+
+
+def _made(form: Form, node: Node) -> list[Value]:
+    """What a form makes; of constants it is computed now."""
+    if not node.inputs or body_protos(node.proto) or not all(isinstance(x, np.ndarray | None) for x in node.inputs):
+        made = form(node, *node.inputs)
+        return list(made) if isinstance(made, list | tuple) else [made]
+    with tf.init_scope():  # where operators run at once
+        made = form(node, *node.inputs)
+    return [np.asarray(result) for result in (made if isinstance(made, list | tuple) else [made])]
+
+
+def traced(model: ModelProto, source: str) -> tuple[Any, Any, Ends]:
+    """A ``tf.Module``, its function on the model's inputs, and names. Raises UsageError, listing what has no form."""
+    tracer, module = Tracer(model), tf.Module()
+    module.f = tf.function(tracer, autograph=False)
+    try:
+        concrete = module.f.get_concrete_function(*tracer.specs())
+    except (ValueError, TypeError) as error:
+        if not tracer.refused:
+            raise UsageError(f"{source}: TensorFlow does not take the graph ({error})") from error
+    if tracer.refused:
+        raise UsageError(f"{source}: no form in TensorFlow of {'; '.join(listed(tracer.refused))}")
+    return module, concrete, tracer.ends
+
+
+def listed(refused: Iterable[tuple[NodeProto, str]]) -> Iterator[str]:
+    """Operators with their nodes, those that were refused for the same reason together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for node, reason in refused:
+        operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+        groups.setdefault((operator, reason), []).append(node.name or node.output[0])
+    for (operator, reason), names in groups.items():
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        yield f"{operator} ({', '.join(names[:MOST_NAMES])}{more}{f': {reason}' if reason else ''})"
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """The names as TensorFlow takes them: letters, digits and underscores, all different."""
+    taken: list[str] = []
+    for name in names:
+        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+        plain = plain if re.match(r"[A-Za-z]", plain) else f"x{plain}"
+        while plain in taken:
+            plain += "_"
+        taken.append(plain)
+    return taken
+
+
+def shape_of(value: ValueInfoProto) -> Dims | None:
+    """The declared shape; ``None`` where there is none."""
+    kind = value.type.tensor_type
+    if not kind.HasField("shape"):
+        return None
+    return tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim)
+
+
+def _spec(value: ValueInfoProto, name: str) -> Any:
+    shape = shape_of(value)
+    if not value.type.HasField("tensor_type") or shape is None:
+        raise UsageError(f"input {value.name!r} is no tensor of known rank, as TensorFlow's signatures need")
+    return tf.TensorSpec(shape, dtype_of(value.type.tensor_type.elem_type), name)
+
+
+def dtype_of(elem_type: int) -> Any:
+    """TensorFlow's type for ONNX's. Raises NoForm where there is none."""
+    try:
+        return tf.as_dtype(helper.tensor_dtype_to_np_dtype(elem_type))
+    except (TypeError, KeyError):
+        raise NoForm("its element type is none of TensorFlow's") from None
+
+
+def _declared(result: Value, shape: Dims | None) -> Value:
+    """The result, with what the file knows of its shape besides. Raises NoForm, and ValueError where the two differ."""
+    if shape is not None and 0 in shape:
+        raise NoForm("it has no elements, as LiteRT needs them")
+    if shape is not None and not isinstance(result, np.ndarray):
+        result.set_shape(shape)
+    return result

@@ -1,0 +1,129 @@
+"""TFLite files: TensorFlow's own converter makes them, LiteRT's interpreter runs them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from passes.layout.edit import Array
+from rewriter.backends.base import Backend, Job, Run, Written
+from rewriter.backends.packages import require, silence
+from rewriter.errors import RunFailed, UsageError
+from rewriter.steps import step
+from rewriter.validation.session import Feed, Level
+
+SIGNATURE = "serving_default"
+IDENTIFIER = b"TFL3"
+MOST_LETTERS = 300  # of what the converter says
+RESOLVERS: Mapping[Level, str] = {"disabled": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "default": "AUTO"}
+
+
+class TFLite(Backend):
+    """A .tflite file with builtin operators only, and the signature ``serving_default``."""
+
+    name = "litert"
+    quantizes = ("float16", "dynamic", "int8")
+
+    def require(self, path: Path) -> None:
+        """TensorFlow converts and, without ``ai_edge_litert``, runs."""
+        require(path)
+
+    def write(self, job: Job, folder: Path, quantize: str | None) -> Written:
+        """As float32, and if that is asked for quantised besides."""
+        from rewriter.backends.graph import traced
+
+        with silence(job.quiet):
+            module, concrete, ends = traced(job.model, job.source)
+            names = {**ends.inputs, **ends.outputs}
+            plain = {own: name for name, own in ends.inputs.items()}
+            exact = folder / "exact.tflite"
+            exact.write_bytes(named(converted(module, concrete, job.source), names))
+            if quantize is None:
+                return Written(exact, exact)
+            small = folder / "quantized.tflite"
+            feeds = ({plain[name]: array for name, array in feed.items()} for feed in job.samples())
+            small.write_bytes(named(converted(module, concrete, job.source, quantize, [*feeds]), names))
+        return Written(small, exact)
+
+    def load(self, file: Path, level: Level) -> Run:
+        """By signature, so that names count and open sizes are those of the inputs."""
+        package = interpreters()
+        kind = getattr(package.OpResolverType, RESOLVERS[level])
+        try:
+            interpreter = package.Interpreter(model_path=str(file), experimental_op_resolver_type=kind)
+            runner = interpreter.get_signature_runner(SIGNATURE)
+        except (ValueError, RuntimeError) as error:
+            raise RunFailed(_short(error)) from error
+
+        def run(feed: Feed) -> dict[str, Array]:
+            try:
+                with silence(quiet=True):
+                    results: dict[str, Array] = runner(**feed)
+            except (ValueError, RuntimeError) as error:
+                raise RunFailed(_short(error)) from error
+            return results
+
+        return run
+
+
+def interpreters() -> Any:
+    """The module with LiteRT's Interpreter, TensorFlow's own where that is not installed."""
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError:
+        from tensorflow.lite.python import interpreter
+    return interpreter
+
+
+def converted(
+    module: Any, concrete: Any, source: str, quantize: str | None = None, samples: Sequence[Feed] = ()
+) -> bytes:
+    """The file that TensorFlow's converter makes of a function. Raises UsageError where it refuses."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    if quantize is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantize == "int8":
+        converter.representative_dataset = lambda: _single(samples)
+    try:
+        with step(f"TensorFlow converts to {quantize or 'float32'}"):
+            made: bytes = converter.convert()
+    except Exception as error:  # the converter's errors have no narrower base
+        raise UsageError(f"{source}: TensorFlow's converter refuses the graph ({_short(error)})") from error
+    return made
+
+
+def _single(samples: Sequence[Feed]) -> Iterator[tuple[str, Feed]]:
+    yield from ((SIGNATURE, feed) for feed in samples)
+
+
+def named(file: bytes, names: Mapping[str, str]) -> bytes:
+    """The file with inputs and outputs, in its signature and graph, called as they are in the model."""
+    if all(name == own for name, own in names.items()):
+        return file
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(file, 0)
+    for signature in model.signatureDefs:
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+        for end in (*signature.inputs, *signature.outputs):
+            own = names[end.name.decode()].encode()
+            end.name = tensors[end.tensorIndex].name = own
+    builder = flatbuffers.Builder(len(file))
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _short(error: Exception) -> str:
+    """What a library says, on one line: of operators that have no kernel only these."""
+    text = " ".join(str(error).split())
+    if lacking := sorted(set(re.findall(r"'(tf\.\w+)' op is neither", text))):
+        return f"TFLite has no kernel for {', '.join(lacking)} of these types or shapes"
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} …"
+
+
+BACKEND = TFLite()

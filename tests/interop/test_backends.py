@@ -1,0 +1,173 @@
+"""TFLite files and SavedModels: each row of the table of forms, and whole nets, run by LiteRT against onnxruntime."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import tensorflow as tf
+from onnx import ModelProto, TensorProto, helper
+
+from rewriter.backends.forms import TABLE
+from rewriter.backends.tflite import BACKEND
+from rewriter.cli import main
+from rewriter.errors import CouldNotValidate, UsageError
+from tests.interop.in_backend import verdict
+from tests.rules.cases import CASES, Case, case
+from tests.rules.cases.case import ABOUT, Fed
+from tests.tools.tflite_zoo import operators
+
+MODELS = Path("models")
+RESNET = MODELS / "torch_resnet.onnx"
+OWN = [
+    case("Mod", 13, (2, 6, 5), (2, 6, 5), dtype=np.int32, fmod=1, data="positive"),
+    case("Range", 11, *(Fed(np.asarray(n, np.float32)) for n in (1, 7, 2))),
+    case("GroupNormalization", 21, (2, 6, 5, 7), np.arange(6.0).astype("f"), np.ones(6, "f"), num_groups=3),
+    case("Dropout", 13, (2, 3, 5)),
+    case("BatchNormalization", 15, (2, 3, 5), *(np.arange(1.0, 4, dtype=np.float32),) * 4, **ABOUT),
+]  # fmt: skip
+WITHOUT = {"Constant", "If", "Loop"}  # the first is in bodies only, the others are in these nets
+CONTROL = ("torch_if", "torch_loop", "keras_loop", "keras_lstm", "keras_bilstm")
+ROWS = sorted({op for _, op in TABLE} - WITHOUT)
+
+
+@pytest.mark.parametrize("op", ROWS)
+def test_every_row_is_right(op: str) -> None:
+    """Each way to write the operator is right, or refused; one at least is right."""
+    cases = [row for row in (*CASES, *OWN) if row.op == op]
+    assert "passed" in {outcome(row) for row in cases}
+
+
+def outcome(row: Case) -> str:
+    """``passed``, or ``refused``, before or after the original was run."""
+    try:
+        found = verdict(row.model(), row.feeds())
+    except (UsageError, CouldNotValidate):
+        return "refused"
+    assert found.status == "passed", f"{row.label}: {found.reason}"
+    return found.status
+
+
+@pytest.mark.parametrize("net", sorted(path.stem for path in MODELS.glob("*.onnx")))
+def test_committed_nets(net: str, tmp_path: Path) -> None:
+    """Right at float32, and no Transpose in any of them, as in their plans."""
+    file = tmp_path / f"{net}.tflite"
+    assert main([str(MODELS / f"{net}.onnx"), "-o", str(file), "--runs", "2", "-q"]) == 0
+    assert operators(file.read_bytes())["TRANSPOSE"] == 0
+
+
+@pytest.mark.parametrize("net", CONTROL)
+def test_control_flow(net: str, tmp_path: Path) -> None:
+    assert main([str(MODELS / "kinds" / f"{net}.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 0
+
+
+def conv_net(name: str = "images:0/in", op: str = "Relu") -> ModelProto:
+    """Conv and another operator, with names that TensorFlow does not take."""
+    kernel = np.random.default_rng(0).standard_normal((5, 3, 3, 2)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", [name, "w"], ["c"], "first", pads=[1, 0, 2, 1]),
+            helper.make_node(op, ["c"], ["scores:0"], "the last"),
+        ],
+        "net",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3, 11, 13])],
+        [helper.make_tensor_value_info("scores:0", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(kernel, "w")],
+    )
+    return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
+
+
+def test_names_and_open_sizes_are_kept(tmp_path: Path) -> None:
+    onnx.save(conv_net(), tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 0
+    run = BACKEND.load(tmp_path / "net.tflite", "default")
+    for batch in (1, 3):
+        (result,) = run({"images:0/in": np.ones((batch, 11, 13, 3), np.float32)}).items()
+        assert (result[0], result[1].shape) == ("scores:0", (batch, 12, 13, 5))
+
+
+def test_saved_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(conv_net(), tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "-o", f"{tmp_path}/saved/"]) == 0
+    assert "'images:0/in' is 'images_0_in'" in " ".join(capsys.readouterr().out.split())
+    signature = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    assert signature(images_0_in=tf.ones((2, 11, 13, 3)))["scores_0"].shape == (2, 12, 13, 5)
+    assert main([str(tmp_path / "net.onnx"), "-o", f"{tmp_path}/saved/"]) == 2, "a folder that is there"
+
+
+@pytest.mark.parametrize("mode", BACKEND.quantizes)
+def test_quantized(mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is smaller, what it costs is told, and whether ranges were measured on random numbers."""
+    plain, small = tmp_path / "plain.tflite", tmp_path / "small.tflite"
+    assert main([str(RESNET), "-o", str(plain), "-q"]) == 0
+    assert main([str(RESNET), "-o", str(small), "--quantize", mode, "-v"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"As {mode}, output output is off by" in told
+    assert "the largest element is the same in" in told
+    assert ("random inputs" in told) == (mode == "int8")
+    assert small.stat().st_size < 0.7 * plain.stat().st_size
+
+
+def test_int8_on_real_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = np.random.default_rng(1).standard_normal((8, 3, 48, 56)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", input=data)
+    arguments = [str(RESNET), "-o", str(tmp_path / "net.tflite"), "--quantize", "int8"]
+    assert main([*arguments, "--inputs", str(tmp_path / "data.npz"), "-v"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "random inputs" not in told
+    assert "of 8 rows" in told
+
+
+def test_what_has_no_form_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(conv_net(op="Asin"), tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
+    assert capsys.readouterr().err.endswith("no form in TensorFlow of Asin (the last)\n")
+    assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
+
+
+@pytest.mark.parametrize("quantize", [None, "float16"])
+def test_a_wrong_form_is_caught(
+    quantize: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written, quantised or not; off by a thousandth is wrong, whatever quantising is allowed."""
+    monkeypatch.setitem(TABLE, ("", "Relu"), lambda _, x: tf.nn.relu(x) * 1.001)
+    onnx.save(conv_net(), tmp_path / "net.onnx")
+    options = ["--quantize", quantize] if quantize else []
+    assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q", *options]) == 1
+    assert "the result differs from the original; nothing was written" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_what_the_converter_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = conv_net()
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    kernel = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.float64)
+    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(kernel, "w"))
+    onnx.save(model, tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
+    assert "TFLite has no kernel for tf.Conv2D" in capsys.readouterr().err
+
+
+def test_gelu_is_one_operator() -> None:
+    """In whatever order it is multiplied; without it Erf is a series."""
+    for order in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):
+        found = verdict(gelu_net(order), {})
+        assert found.status == "passed", found.reason
+
+
+def gelu_net(order: tuple[int, ...]) -> ModelProto:
+    """``x``, 0.5 and ``1 + erf(x / sqrt(2))``, multiplied in this order."""
+    factors = [["x", "half", "plus"][place] for place in order]
+    nodes = [
+        helper.make_node("Div", ["x", "root"], ["d"]),
+        helper.make_node("Erf", ["d"], ["e"]),
+        helper.make_node("Add", ["one", "e"], ["plus"]),
+        helper.make_node("Mul", factors[:2], ["m"]),
+        helper.make_node("Mul", ["m", factors[2]], ["y"]),
+    ]
+    numbers = {"root": 2**0.5, "one": 1.0, "half": 0.5}
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3, 5]) for name in "xy")
+    constants = [onnx.numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in numbers.items()]
+    graph = helper.make_graph(nodes, "gelu", [x], [y], constants)
+    return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
