@@ -1,7 +1,8 @@
 # Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`),
 # .venv-interop (these and Flax, LiteRT; only `make interop`), .venv-openvino (only `make prices-openvino` and `make
 # zoo-latency-openvino`), .venv-lowest (only `make test-lowest`), .venv-cuda and .venv-openvino-ep (other builds of
-# onnxruntime; only `make cuda` and `make providers`).
+# onnxruntime; only `make cuda` and `make providers`), .venv-elsewhere-NAME (one for each runtime or converter of `make
+# runtimes`).
 PYTHON ?= python3
 VENV := .venv
 EXPORT := .venv-export
@@ -11,6 +12,7 @@ LOWEST := .venv-lowest
 CUDA := .venv-cuda
 OPENVINO_EP := .venv-openvino-ep
 DOCS := .venv-docs
+ELSEWHERE := $(addprefix .venv-elsewhere-,opencv ncnn iree onnx2tf litert-torch web)
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
@@ -19,7 +21,7 @@ LINES ?= 2000
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lowest check report-check interop providers cuda models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators options docs bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
+.PHONY: help run test test-lowest check report-check interop providers cuda runtimes models models-full models-zoo models-kinds conformance fuzz fuzz-files kills faults mutants operators options docs bench bench-size prices prices-openvino zoo zoo-latency zoo-latency-openvino clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -54,6 +56,10 @@ providers: $(OPENVINO_EP)/ready  ## the tests of providers, with OpenVINO's as t
 
 cuda: $(CUDA)/ready  ## on a machine with an NVIDIA GPU: validate, time, count; writes docs/cuda.md (ARGS=--committed)
 	$(CUDA)/bin/python -m tests.tools.cuda $(ARGS)
+
+runtimes: $(VENV)/ready $(INTEROP)/ready $(OPENVINO)/ready  ## our files in other runtimes; writes docs/runtimes.md (15 GB of disk)
+	-$(MAKE) -k $(addsuffix /ready,$(ELSEWHERE)) # what does not install is left out
+	$(INTEROP)/bin/python -m tests.tools.elsewhere
 
 models: $(EXPORT)/ready  ## re-export the small models in models/
 	$(EXPORT)/bin/python models/export.py
@@ -118,7 +124,7 @@ zoo-latency-openvino: $(OPENVINO)/ready  ## the same in OpenVINO; writes docs/zo
 	$(OPENVINO)/bin/python -m tests.tools.latency --for openvino
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) $(CUDA) $(OPENVINO_EP) $(DOCS) .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(EXPORT) $(INTEROP) $(LOWEST) $(OPENVINO) $(CUDA) $(OPENVINO_EP) $(DOCS) $(ELSEWHERE) .mypy_cache .ruff_cache .pytest_cache \
 		*.egg-info build
 
 $(VENV)/ready: pyproject.toml
@@ -139,6 +145,16 @@ $(DOCS)/ready: pyproject.toml
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -c '$(EXTRA)' docs > $(DOCS)/packages.txt
 	$(DOCS)/bin/python -m pip install -q --disable-pip-version-check -r $(DOCS)/packages.txt
+	touch $@
+
+.venv-elsewhere-web/ready:
+	npm install --silent --prefix $(@D) onnxruntime-web@1.30.0
+	touch $@
+
+.venv-elsewhere-%/ready: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -c '$(EXTRA)' elsewhere-$* > $(@D)/packages.txt
+	$(@D)/bin/python -m pip install -q --disable-pip-version-check -r $(@D)/packages.txt
 	touch $@
 
 $(LOWEST)/ready: pyproject.toml
