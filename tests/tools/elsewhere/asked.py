@@ -23,7 +23,8 @@ QUIET = {
 NOISE = (
     r"\[?/?\S*\.(cpp|cc|cu|h|hpp|py|mlir|js):\d+(:\d+)?:?",  # where in its sources a library stands
     r"Exception from\s+|Check '.*?' failed at\s+|\[ONNXRuntimeError\]",
-    r"OpenCV\(\S+\)|(error: )?\(-\d+:[^)]*\)|in function '\w+'",
+    r'Node \[\S+\]:\(\S+\) parse error:|"onnx_node!\S+"|\s>\s*$|: %\d+ = .*',  # names of nodes
+    r"OpenCV\(\S+\)|(error: )?\(-\d+:[^)]*\)|in function '[^']*'",
 )
 
 

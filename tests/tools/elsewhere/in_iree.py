@@ -1,5 +1,6 @@
 """IREE: the file is imported, compiled for this machine's processor and run in one thread."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ def ran(what: str, command: list[Any]) -> None:
     """Runs a tool. Raises ValueError with its first error."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = done.stderr.splitlines()
-        errors = [line.split("error: ", 1)[1] for line in lines if "error: " in line] or lines[-1:]
-        raise ValueError(f"IREE does not {what} it: {errors[0] if errors else f'code {done.returncode}'}")
+        why = re.search(r"error: (.*)", done.stderr)
+        operator = re.search(r'name = "(onnx\.\w+)"', why[1] if why else "")
+        said = re.sub(r"to be \d+, but found \d+", "of another size", why[1] if why else done.stderr)
+        raise ValueError(f"IREE does not {what} {operator[1] if operator else 'it'}: {said}")

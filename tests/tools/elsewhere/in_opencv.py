@@ -1,4 +1,4 @@
-"""OpenCV's DNN module, which reads TFLite files, too."""
+"""OpenCV's DNN module, which reads TFLite files, too, and turns these: images go in channels first."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ class Loaded(loaded.Loaded):
 
     def __init__(self, path: Path) -> None:
         self._net = READERS[path.suffix](str(path))
+        self._turns = path.suffix == ".tflite"
 
     def run(self, array: Any) -> Any:
-        self._net.setInput(array)
+        self._net.setInput(array.transpose(0, 3, 1, 2).copy() if self._turns and array.ndim == 4 else array)
         return self._net.forward()

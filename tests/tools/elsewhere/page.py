@@ -1,7 +1,7 @@
 """docs/runtimes.md, of what was found."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.tools.elsewhere.asked import RUNTIMES, Runtime
@@ -30,35 +30,35 @@ The others are of full size. Open sizes were set.
 *Right*: the output is within 1e-4 of its scale of what onnxruntime computes of the original, not optimised.
 **Figures**: in the first column of a runtime milliseconds of processor time, in the others the time over that of the
 first, the median of rounds in which all files of the net that are right run in turn; **bold** above 1.02. Where the
-first has none, the others' are milliseconds, too. A number in brackets: why not, below the table. The onnx and the
-function dialect are those of `--to nhwc`: inputs and outputs that are images are channels last.
+first has none, the others' are milliseconds, too; "right" was not timed. A number in brackets: why not, below the
+table. The onnx and the function dialect are those of `--to nhwc`: inputs and outputs that are images are channels last.
 """
 
 
 def page(found: Found, made: Made, processor: str) -> str:
     """The text of the page."""
-    parts = [HEAD.format(processor=processor), *summary(found), "\n## Each runtime"]
+    parts = [HEAD.format(processor=processor), *summary(found, made), "\n## Each runtime"]
     for runtime in RUNTIMES:
         parts += table(runtime, found[runtime.name], made)
     return "\n".join([*parts, *converters(found["litert"], made)]) + "\n"
 
 
-def summary(found: Found) -> Iterator[str]:
+def summary(found: Found, made: Made) -> Iterator[str]:
     """How many are right, and the median of their ratios."""
     forms = [form for form in LABELS if any(form in runtime.reads for runtime in RUNTIMES)]
     yield "\n## How many are right, and their median\n"
     yield "| runtime | " + " | ".join(LABELS[form] for form in forms) + " |"
     yield "|---" * (len(forms) + 1) + "|"
     for runtime in RUNTIMES:
-        nets = found[runtime.name].values()
-        cells = [counted(runtime, form, [*nets]) if form in runtime.reads else "" for form in forms]
+        nets = found[runtime.name]
+        cells = [counted(runtime, form, nets, made) if form in runtime.reads else "" for form in forms]
         yield f"| {runtime.name} | " + " | ".join(cells) + " |"
 
 
-def counted(runtime: Runtime, form: str, nets: Sequence[Mapping[str, Any]]) -> str:
-    """ "9 of 10, 0.98"."""
-    asked = [net for net in nets if form in net]
-    right = [net for net in asked if is_right(net[form])]
+def counted(runtime: Runtime, form: str, nets: Mapping[str, Mapping[str, Any]], made: Made) -> str:
+    """Such as "9 of 10, 0.98"; a net that its converter refuses is not right."""
+    asked = [net for name, net in nets.items() if made[name][form].get("refused") != "-"]
+    right = [net for net in asked if form in net and is_right(net[form])]
     ratios = [value for net in right if form != runtime.reads[0] and (value := ratio(runtime, net, form))]
     return f"{len(right)} of {len(asked)}" + (f", {statistics.median(ratios):.2f}" if ratios else "")
 
