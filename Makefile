@@ -1,7 +1,8 @@
 # Everything is installed into .venv (tool and tests), .venv-export (PyTorch, TensorFlow; only `make models`),
 # .venv-interop (these and Flax, LiteRT; only `make interop`), .venv-qonnx (only `make qonnx`), .venv-openvino (only
-# `make prices-openvino` and `make zoo-latency-openvino`), .venv-lowest (only `make test-lowest`), .venv-cuda and
-# .venv-openvino-ep (other builds of onnxruntime; only `make cuda` and `make providers`).
+# `make prices-openvino` and `make zoo-latency-openvino`), .venv-lowest (only `make test-lowest`), .venv-docs (only `make
+# docs`), .venv-cuda and .venv-openvino-ep (other builds of onnxruntime; only `make cuda` and `make providers`),
+# .venv-elsewhere-NAME (one for each runtime or converter of `make runtimes`).
 PYTHON ?= python3
 VENV := .venv
 EXPORT := .venv-export
@@ -12,6 +13,7 @@ LOWEST := .venv-lowest
 CUDA := .venv-cuda
 OPENVINO_EP := .venv-openvino-ep
 DOCS := .venv-docs
+ELSEWHERE := $(addprefix .venv-elsewhere-,opencv ncnn iree onnx2tf litert-torch web)
 MODEL ?= models/torch_resnet.onnx
 TO ?= nhwc
 GRAPHS ?= 1000
@@ -61,6 +63,10 @@ providers: $(OPENVINO_EP)/ready  ## the tests of providers, with OpenVINO's as t
 
 cuda: $(CUDA)/ready  ## on a machine with an NVIDIA GPU: validate, time, count; writes docs/cuda.md (ARGS=--committed)
 	$(CUDA)/bin/python -m tests.tools.cuda $(ARGS)
+
+runtimes: $(VENV)/ready $(INTEROP)/ready $(OPENVINO)/ready  ## our files in other runtimes; writes docs/runtimes.md (15 GB of disk)
+	-$(MAKE) -k $(addsuffix /ready,$(ELSEWHERE)) # what does not install is left out
+	$(INTEROP)/bin/python -m tests.tools.elsewhere
 
 models: $(EXPORT)/ready  ## re-export the small models in models/
 	$(EXPORT)/bin/python models/export.py
@@ -153,6 +159,16 @@ $(DOCS)/ready: pyproject.toml
 $(QONNX)/ready: pyproject.toml
 	$(PYTHON) -m venv $(QONNX)
 	$(QONNX)/bin/python -m pip install -q --disable-pip-version-check -e '.[qonnx]'
+	touch $@
+
+.venv-elsewhere-web/ready:
+	npm install --silent --prefix $(@D) onnxruntime-web@1.30.0
+	touch $@
+
+.venv-elsewhere-%/ready: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -c '$(EXTRA)' elsewhere-$* > $(@D)/packages.txt
+	$(@D)/bin/python -m pip install -q --disable-pip-version-check -r $(@D)/packages.txt
 	touch $@
 
 $(LOWEST)/ready: pyproject.toml

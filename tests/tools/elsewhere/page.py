@@ -1,0 +1,144 @@
+"""docs/runtimes.md, of what was found."""
+
+import statistics
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.tools.elsewhere.asked import RUNTIMES, Runtime
+
+RIGHT = 1e-4  # of the output's scale
+Found = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Made = Mapping[str, Mapping[str, Mapping[str, Any]]]
+LABELS = {
+    "original": "original",
+    "onnx": "onnx dialect",
+    "function": "function dialect",
+    "tflite": "our .tflite",
+    "saved": "our SavedModel",
+    "onnx2tf": "onnx2tf's .tflite",
+    "onnx2tf-saved": "onnx2tf's SavedModel",
+    "litert-torch": "litert-torch's .tflite",
+}
+CONVERTERS = ("tflite", "onnx2tf", "litert-torch")
+HEAD = """# In other runtimes
+
+Written by `make runtimes` (tests/tools/elsewhere), on {processor}. Each runtime has an environment
+of its own (`.venv-elsewhere-NAME`) and runs each file in a process of its own, in float32 and on one thread. The first
+ten nets are those of [models/](../models/README.md) that are committed, and small: much of what these take is the call.
+The others are of full size. Open sizes were set.
+
+*Right*: the output is within 1e-4 of its scale of what onnxruntime computes of the original, not optimised.
+**Figures**: in the first column of a runtime milliseconds of processor time, in the others the time over that of the
+first, the median of rounds in which all files of the net that are right run in turn; **bold** above 1.02. Where the
+first has none, the others' are milliseconds, too; "right" was not timed. A number in brackets: why not, below the
+table. The onnx and the function dialect are those of `--to nhwc`: inputs and outputs that are images are channels last.
+"""
+
+
+def page(found: Found, made: Made, processor: str) -> str:
+    """The text of the page."""
+    parts = [HEAD.format(processor=processor), *summary(found, made), "\n## Each runtime"]
+    for runtime in RUNTIMES:
+        parts += table(runtime, found[runtime.name], made)
+    return "\n".join([*parts, *converters(found["litert"], made)]) + "\n"
+
+
+def summary(found: Found, made: Made) -> Iterator[str]:
+    """How many are right, and the median of their ratios."""
+    forms = [form for form in LABELS if any(form in runtime.reads for runtime in RUNTIMES)]
+    yield "\n## How many are right, and their median\n"
+    yield "| runtime | " + " | ".join(LABELS[form] for form in forms) + " |"
+    yield "|---" * (len(forms) + 1) + "|"
+    for runtime in RUNTIMES:
+        nets = found[runtime.name]
+        cells = [counted(runtime, form, nets, made) if form in runtime.reads else "" for form in forms]
+        yield f"| {runtime.name} | " + " | ".join(cells) + " |"
+
+
+def counted(runtime: Runtime, form: str, nets: Mapping[str, Mapping[str, Any]], made: Made) -> str:
+    """Such as "9 of 10, 0.98"; a net that its converter refuses is not right."""
+    asked = [net for name, net in nets.items() if made[name][form].get("refused") != "-"]
+    right = [net for net in asked if form in net and is_right(net[form])]
+    ratios = [value for net in right if form != runtime.reads[0] and (value := ratio(runtime, net, form))]
+    return f"{len(right)} of {len(asked)}" + (f", {statistics.median(ratios):.2f}" if ratios else "")
+
+
+def table(runtime: Runtime, nets: Mapping[str, Mapping[str, Any]], made: Made) -> Iterator[str]:
+    """One runtime: a row for each net."""
+    about = next((net["about"] for net in nets.values() if "about" in net), runtime.name)
+    yield f"\n### {about}\n"
+    if not nets:
+        yield "Not installed here."
+        return
+    notes: list[str] = []
+    yield "| net | " + " | ".join(LABELS[form] for form in runtime.reads) + " |"
+    yield "|---" + "|--:" * len(runtime.reads) + "|"
+    for name, net in nets.items():
+        cells = [cell(runtime, net, form, made[name].get(form, {}), notes) for form in runtime.reads]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+    yield ""
+    yield from (f"{place}. {note}" for place, note in enumerate(notes, 1))
+
+
+def cell(runtime: Runtime, net: Mapping[str, Any], form: str, file: Mapping[str, Any], notes: list[str]) -> str:
+    """A figure, "wrong", or the number of a note."""
+    if why := file.get("refused"):
+        return "-" if why == "-" else noted(f"No such file: {why}", notes)
+    told = net[form]
+    if isinstance(told["runs"], str):
+        return noted(told["runs"], notes)
+    if not is_right(told):
+        return f"**wrong** ({told['runs']:.0e})"
+    value = ratio(runtime, net, form)
+    if value is None:
+        return milliseconds(told)
+    return f"**{value:.2f}**" if value > 1.02 else f"{value:.2f}"
+
+
+def noted(text: str, notes: list[str]) -> str:
+    """The number of a note, the same for the same words."""
+    if text not in notes:
+        notes.append(text)
+    return f"({notes.index(text) + 1})"
+
+
+def is_right(told: Mapping[str, Any]) -> bool:
+    return not isinstance(told["runs"], str) and told["runs"] <= RIGHT
+
+
+def ratio(runtime: Runtime, net: Mapping[str, Any], form: str) -> float | None:
+    """The median over rounds of a form's time over the first one's; None for the first, and where that has none."""
+    first = net.get(runtime.reads[0], {}).get("times")
+    times = net[form].get("times")
+    if form == runtime.reads[0] or not first or not times:
+        return None
+    return float(statistics.median(time / base for time, base in zip(times, first, strict=True)))
+
+
+def milliseconds(told: Mapping[str, Any]) -> str:
+    times = told.get("times")
+    return f"{statistics.median(times) * 1000:.3g} ms" if times else "right"
+
+
+def converters(nets: Mapping[str, Mapping[str, Any]], made: Made) -> Iterator[str]:
+    """Three ways to a .tflite file, beside each other in LiteRT."""
+    yield "\n## Ways to a .tflite file\n"
+    yield "Error as a fraction of the output's scale / Transposes in the file / kB / milliseconds in LiteRT. Inputs lie"
+    yield "alike in all three: channels last where they are images (`-kat` keeps the others from onnx2tf)."
+    yield "onnx2tf is given random images for the photographs that it would download, and no file of corrections by"
+    yield "hand; litert-torch is given the module that the ONNX file was exported of, if there is one.\n"
+    yield "| net | " + " | ".join(LABELS[form] for form in CONVERTERS) + " |"
+    yield "|---" * (len(CONVERTERS) + 1) + "|"
+    for name, net in nets.items():
+        cells = [way(net.get(form), made[name][form]) for form in CONVERTERS]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def way(told: Mapping[str, Any] | None, file: Mapping[str, Any]) -> str:
+    """What one converter made of a net."""
+    if told is None:
+        return str(file["refused"])
+    if isinstance(told["runs"], str):
+        return told["runs"]
+    right = f"{told['runs']:.0e}" if is_right(told) else f"**wrong** ({told['runs']:.0e})"
+    return f"{right} / {file['transposes']} / {file['bytes'] / 1000:.0f} / {milliseconds(told).removesuffix(' ms')}"

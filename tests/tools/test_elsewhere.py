@@ -1,0 +1,119 @@
+"""`make runtimes`, as far as onnxruntime alone goes: files, a runtime in a process of its own, and the page."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.tools.elsewhere import __main__ as command
+from tests.tools.elsewhere import asked, files, page
+from tests.tools.elsewhere.asked import RUNTIMES, Runtime, Unable, called, sentence
+from tests.tools.elsewhere.nets import COMMITTED, Net
+
+NET = next(net for net in COMMITTED if net.stem == "torch_vocoder")
+ONNXRUNTIME = RUNTIMES[0]
+
+
+def planted(net: Net, folder: Path) -> tuple[Path, files.Layouts]:
+    """A channels-last file that is wrong in one weight."""
+    file, layouts = files.ours("onnx")(net, folder)
+    model = onnx.load(file)
+    weight = next(one for one in model.graph.initializer if len(one.dims) > 2)
+    weight.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(weight), weight.name))
+    onnx.save(model, folder / "planted.onnx")
+    return folder / "planted.onnx", layouts
+
+
+def foreign(net: Net, folder: Path) -> tuple[Path, files.Layouts]:
+    """A file that no runtime reads."""
+    (folder / "foreign.onnx").write_bytes(b"no model")
+    return folder / "foreign.onnx", {}
+
+
+def unable(net: Net, folder: Path) -> tuple[Path, files.Layouts]:
+    raise Unable("the converter says why")
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The page of one net in onnxruntime."""
+    makers = {name: files.MAKERS[name] for name in ("original", "function")}
+    monkeypatch.setattr(files, "MAKERS", {**makers, "onnx": planted, "tflite": foreign, "saved": unable})
+    monkeypatch.setattr(files, "transposes", lambda file: 0)  # which cannot read what is none
+    for module in (files, command):
+        monkeypatch.setattr(module, "BUILD", tmp_path)
+    monkeypatch.setattr(command, "NETS", [NET])
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "SECONDS", 0.001)
+    mine = Runtime("onnxruntime", "", ("original", "onnx", "function", "tflite", "saved"))
+    for module in (command, page):
+        monkeypatch.setattr(module, "RUNTIMES", [mine, Runtime("litert", "nowhere", ("tflite",))])
+    monkeypatch.setattr(Runtime, "python", Path(sys.executable))
+    monkeypatch.setattr(Runtime, "is_installed", property(lambda self: self is mine))
+    (tmp_path / "docs").mkdir()
+    command.main([])
+    return (tmp_path / "docs/runtimes.md").read_text()
+
+
+def test_a_net_in_a_runtime(told: str) -> None:
+    row = next(line for line in told.splitlines() if line.startswith("| torch_vocoder"))
+    name, original, wrong, function, refused, none = (cell.strip() for cell in row.strip("|").split("|"))
+    assert (name, refused, none) == ("torch_vocoder", "(1)", "(2)")
+    assert original.endswith(" ms")
+    assert wrong.startswith("**wrong**")
+    assert 0.1 < float(function.strip("*")) < 10
+    assert "No such file: the converter says why" in told
+    assert "Not installed here." in told
+    assert "| onnxruntime | 1 of 1 | 0 of 1 | 1 of 1, " in told
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", r"its process dies \(SIGSEGV\)"),
+        ("raise ValueError('no such operator. Look elsewhere')", "^ValueError: no such operator$"),
+        ("import time; time.sleep(60)", "nothing in 1 s"),
+        ("print('ERROR: this'); print('(that is all)'); exit(3)", "^ERROR: this$"),
+    ],
+)
+def test_what_a_process_says_when_it_fails(script: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "PATIENCE", 1)
+    with pytest.raises(Unable, match=why):
+        called([sys.executable, "-c", script])
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("OpenCV(5.0.0) /io/dnn/importer.cpp:10: error: (-2:Unspecified error) in function 'f' > no", "no"),
+        ("Could not open '/home/me/models/a.tflite'.", "Could not open 'a.tflite'."),
+        ("Exception from src/core.cpp:10:\nCheck 'a == b' failed at src/b.cpp:20:\nno | conversion", "no / conversion"),
+        ("a" * 500, "a" * asked.LONGEST + " …"),
+    ],
+)
+def test_a_sentence_names_no_place(text: str, want: str) -> None:
+    assert sentence(text) == want
+
+
+def test_an_output_may_be_channels_last_and_nothing_else() -> None:
+    want = np.arange(2 * 3 * 5 * 7, dtype=np.float32).reshape(2, 3, 5, 7)
+    assert files.error(want.transpose(0, 2, 3, 1), want) == 0
+    assert files.error(want.transpose(0, 3, 2, 1), want) == np.inf
+    assert files.error(want + 1, want) == pytest.approx(1 / (want.size - 1))
+
+
+@pytest.mark.parametrize("net", COMMITTED, ids=lambda net: net.stem)
+def test_committed_nets_fit_their_shapes(net: Net) -> None:
+    model = files.fixed(onnx.load(net.path), net.shape)
+    assert [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim] == [*net.shape]
+    assert all(value.name in {"input", "output"} for value in (*model.graph.input, *model.graph.output))
+
+
+def test_each_runtime_has_its_file() -> None:
+    folder = Path(asked.__file__).parent
+    names: Sequence[str] = [path.stem.removeprefix("in_") for path in folder.glob("in_*.py")]
+    assert sorted(names) == sorted(runtime.name for runtime in RUNTIMES)
+    assert {form for runtime in RUNTIMES for form in runtime.reads} == set(files.MAKERS)
