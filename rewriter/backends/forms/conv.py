@@ -1,11 +1,17 @@
 """Convolutions on channels-last tensors. Kernels come as ``HWIO`` (``I`` of one group), transposed ones likewise."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import tensorflow as tf
 
 from rewriter.backends.forms.node import Form, Node, NoForm, Value, dims, known, rank, sizes, whole
 from rewriter.backends.forms.windows import padded, windows
-from rewriter.weights.windows import Windows, cut_behind, spread, transpose_pads_of
+from rewriter.weights.frameworks.tensorflow import TensorFlow
+from rewriter.weights.windows import Windows, spread, transpose_pads_of
+
+TENSORFLOW = TensorFlow()
 
 
 def conv(node: Node, x: Value, kernel: Value, bias: Value | None = None) -> Value:
@@ -64,25 +70,29 @@ def in_groups(x: Value, kernel: Value, groups: int, kernel_axis: int = -1) -> li
 
 
 def conv_transpose(node: Node, x: Value, kernel: Value, bias: Value | None = None) -> Value:
-    """All of the result (VALID), cut by the padding; a dilated kernel is one with zeros between.
+    """SAME where that cuts as much, else all of the result, cut apart; a dilated kernel is one with zeros between.
 
-    Kernels are ``HWIO``, ``O`` of one group; TensorFlow's are ``HWOI``.
+    Kernels are ``HWIO``, ``O`` of one group; TensorFlow's are ``HWOI``. TFLite adds a bias in the operator itself, so
+    that it comes before the cut, but not before zeros that end the result.
     """
     shape = whole(dims(kernel), "the shape of its kernel")
-    spatial = len(shape) - 2
     at, extra = _transposed_windows(node, x, shape)
     pads = transpose_pads_of(node.attrs, at, extra)
     if pads is None:
         raise NoForm("its padding depends on a size that is not known")
-    groups = node.attr("group", 1)
+    told = TENSORFLOW.conv_transpose_padding(replace(at, pads=pads), extra)
+    sizes_told, groups = told["output_size"], node.attr("group", 1)
     kernel = _dilated(_turned(kernel), at.dilations)
-    parts = [_transposed(one, w, at) for one, w in in_groups(x, kernel, groups)]
+    spans = list(zip(sizes_told["scale"], sizes_told["offset"], strict=True))
+    parts = [_transposed(one, w, spans, told["padding"]) for one, w in in_groups(x, kernel, groups)]
     y = tf.concat(parts, -1) if groups > 1 else parts[0]
-    cut, more = cut_behind(pads, extra)
+    early = bias is not None and "pad" not in told
+    y = tf.nn.bias_add(y, bias) if early else y
+    cut = told.get("crop", [])
     y = y[(slice(None), *(slice(before, -after or None) for before, after in cut))] if any(map(any, cut)) else y
-    y = padded(y, more)
-    assert rank(y) == spatial + 2
-    return y if bias is None else tf.nn.bias_add(y, bias)
+    y = padded(y, told["pad"][1:-1]) if "pad" in told else y
+    assert rank(y) == len(shape)
+    return y if bias is None or early else tf.nn.bias_add(y, bias)
 
 
 def _transposed_windows(node: Node, x: Value, shape: list[int]) -> tuple[Windows, list[int]]:
@@ -111,17 +121,15 @@ def _dilated(kernel: Value, dilations: list[int]) -> Value:
     return wide
 
 
-def _transposed(x: Value, kernel: Value, at: Windows) -> Value:
-    """All of the result: ``(size - 1) * stride + extent`` elements along each axis of space."""
-    if len(at.kernel) == 1:
-        wide = Windows([1, *at.kernel], [1, *at.strides], [1, *at.dilations], [(0, 0), *at.pads])
-        return tf.squeeze(_transposed(tf.expand_dims(x, 1), kernel[None], wide), 1)
+def _transposed(x: Value, kernel: Value, spans: Sequence[tuple[int, int]], padding: str) -> Value:
+    """``scale * size + offset`` elements along each axis of space (``spans``); the scale is the stride."""
+    if len(spans) == 1:
+        return tf.squeeze(_transposed(tf.expand_dims(x, 1), kernel[None], [(1, 0), *spans], padding), 1)
     batch, *space, _ = sizes(x)
-    results = [(n - 1) * step + extent for n, step, extent in zip(space, at.strides, kernel.shape, strict=False)]
+    results = [n * scale + offset for n, (scale, offset) in zip(space, spans, strict=True)]
     shape = tf.stack([batch, *results, dims(kernel)[-2]])
-    if len(at.kernel) == 2:
-        return tf.nn.conv2d_transpose(x, kernel, shape, at.strides, "VALID")
-    return tf.nn.conv3d_transpose(x, kernel, shape, at.strides, "VALID")
+    run = tf.nn.conv2d_transpose if len(spans) == 2 else tf.nn.conv3d_transpose
+    return run(x, kernel, shape, [scale for scale, _ in spans], padding)
 
 
 LAST: dict[str, Form] = {"Conv": conv, "ConvTranspose": conv_transpose}
