@@ -97,8 +97,8 @@ kills: $(VENV)/ready  ## real runs, killed at 200 random moments, and at 60 whil
 faults: $(VENV)/ready  ## plant faults in rules; are they found, and where they are?
 	$(VENV)/bin/python -m tests.tools.faults
 
-mutants: $(VENV)/ready  ## plant 120 faults in the tool, one at a time; which do its tests not notice? (an hour; goes on if ended)
-	$(VENV)/bin/python -m tests.tools.mutants
+mutants: $(VENV)/ready $(INTEROP)/ready  ## plant 130 faults in the tool, one at a time; which do its tests not notice? (an hour; goes on if ended; ARGS="20 rewriter/weights")
+	$(VENV)/bin/python -m tests.tools.mutants $(ARGS)
 
 operators: $(VENV)/ready  ## write docs/operators.md from the registry
 	$(VENV)/bin/python -m tests.tools.make_operators

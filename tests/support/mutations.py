@@ -1,7 +1,7 @@
 """Small faults in Python sources, found by the syntax tree: each changes one line, as a slip of the pen would."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -121,7 +121,7 @@ def text(node: ast.AST) -> str:
     return ast.unparse(node)
 
 
-def drawn(root: Path, folders: tuple[str, ...], count: int, seed: int) -> list[Mutation]:
+def drawn(root: Path, folders: Sequence[str], count: int, seed: int) -> list[Mutation]:
     """As many mutations, spread over all files in proportion to their lines; of a file always the same ones."""
     files = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
     found = [Found(path.relative_to(root).as_posix(), path.read_text()) for path in files]

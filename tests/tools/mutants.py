@@ -1,7 +1,9 @@
-"""Is a fault in the tool noticed by its tests? ``python -m tests.tools.mutants`` plants 120, one at a time.
+"""Is a fault in the tool noticed by its tests? ``python -m tests.tools.mutants`` plants 130, one at a time.
 
-Each stands in a copy of the tree; the tests that reach the place (``mutant_table.py``) run until one fails. The draw is
-seeded: a tree has always the same ones. Results are kept in ``build/mutants.jsonl``, and a run that was ended goes on.
+116 are drawn, the others stand in ``mutant_table.py``; ``python -m tests.tools.mutants 20 rewriter/weights`` draws so
+many from there, besides those of the table. Each stands in a copy of the tree; the tests that reach the place run until
+one fails. The draw is seeded: a tree has always the same ones. Results are kept in ``build/mutants.jsonl``, and a run
+that was ended goes on.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -20,11 +22,13 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 from tests.support.mutations import Mutation, drawn
-from tests.tools.mutant_table import EQUIVALENT, OPERATORS, SURVIVED_ONCE, commands
+from tests.tools.mutant_table import BY_HAND, EQUIVALENT, OPERATORS, SURVIVED_ONCE, commands
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "mutants.jsonl"
-COUNT, SEED = 120, 12
+COUNT, SEED = 116, 12  # of those that are drawn
+FOLDERS = ("passes", "rewriter")
+INTEROP = "tests/interop"  # its tests need the frameworks
 SECONDS = 900  # of one command; a hang is noticed, too
 NO_TESTS = 5  # pytest's exit status
 SURVIVED, EQUAL = "survived", "equivalent"
@@ -58,14 +62,15 @@ class Tree:
         for name in (name for name in listed.stdout.splitlines() if (ROOT / name).is_file()):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-        self.environment = {**os.environ, "PYTHONPATH": str(folder)}
+        # Nothing compiled is kept: of two mutations of one file, the one would be taken for the other.
+        self.environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         self.passing: dict[str, bool] = {}
         self._check()
 
     def _check(self) -> None:
         """The copy is what is imported, whatever is installed."""
         code = "import passes, rewriter; print(passes.__file__, rewriter.__file__)"
-        found = self._run("-c", code).stdout.split()
+        found = self._run(sys.executable, "-c", code).stdout.split()
         if len(found) != 2 or not all(Path(path).is_relative_to(self.folder) for path in found):
             raise RuntimeError(f"{found} is imported, not what is in {self.folder}")
 
@@ -75,7 +80,6 @@ class Tree:
         killed = SURVIVED
         for tests in self._commands(mutation):
             path.write_text(mutation.planted(source))
-            os.utime(path, (0, 0))  # no second of today: what was compiled of the original is not taken for it
             failed = self._failing(tests)
             path.write_text(source)
             if failed and self._passes(failed):
@@ -92,8 +96,9 @@ class Tree:
 
     def _failing(self, tests: list[str]) -> str:
         """The test that fails first, or what else ends the run; nothing if all pass."""
+        python = str(ROOT / ".venv-interop/bin/python") if tests[0].startswith(INTEROP) else sys.executable
         try:
-            ran = self._run("-m", "pytest", "-x", "-p", "no:cacheprovider", "--tb=no", *tests)
+            ran = self._run(python, "-m", "pytest", "-x", "-p", "no:cacheprovider", "--tb=no", *tests)
         except subprocess.TimeoutExpired:
             return f"no end of {' '.join(tests)}"
         if ran.returncode == NO_TESTS:
@@ -109,10 +114,10 @@ class Tree:
             self.passing[failed] = not self._failing([failed])
         return self.passing.get(failed, True)
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *arguments], cwd=self.folder, env=self.environment, timeout=SECONDS, capture_output=True,
-            text=True, errors="replace",
+            command, cwd=self.folder, env=self.environment, timeout=SECONDS, capture_output=True, text=True,
+            errors="replace",
         )  # fmt: skip
 
 
@@ -122,11 +127,12 @@ def operators(path: str) -> str:
     return " or ".join(sorted({f"{row.op}-" for row in rows}))
 
 
-def mutations() -> list[Mutation]:
-    """Those that survived once, and as many others as make ``COUNT``."""
-    first = [Mutation(path, _number(path, line), line, what, becomes) for path, line, what, becomes in SURVIVED_ONCE]
+def mutations(count: int = COUNT, folders: Sequence[str] = FOLDERS) -> list[Mutation]:
+    """Those of the table that stand in these folders, and ``count`` that are drawn from there."""
+    rows = [row for row in (*SURVIVED_ONCE, *BY_HAND) if any(Path(row[0]).is_relative_to(f) for f in folders)]
+    first = [Mutation(path, _number(path, line), line, what, becomes) for path, line, what, becomes in rows]
     first = [Mutation(m.path, m.number, m.line, m.what, _indented(m)) for m in first]
-    return [*first, *drawn(ROOT, ("passes", "rewriter"), COUNT - len(first), SEED)]
+    return [*first, *drawn(ROOT, folders, count, SEED)]
 
 
 def _number(path: str, line: str) -> int:
@@ -171,11 +177,15 @@ def row(result: Result) -> str:
 def main() -> int:
     """Run what has no result yet, and print all; 0 if all were killed or are named as equivalent."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("count", type=int, nargs="?", default=COUNT, help=f"how many to draw ({COUNT})")
+    parser.add_argument("folders", nargs="*", default=FOLDERS, help="from where (passes, rewriter)")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--most", type=int, default=COUNT, help="how many to run now; the next run goes on")
+    parser.add_argument("--most", type=int, help="how many to run now; the next run goes on")
     parser.add_argument("--again", action="store_true", help="those that survived, too")
     args = parser.parse_args()
-    every, done = mutations(), known()
+    if unknown := [folder for folder in args.folders if not (ROOT / folder).is_dir()]:
+        parser.error(f"{unknown[0]}: no folder of the tool")
+    every, done = mutations(args.count, args.folders), known()
     keys = {m: (m.path, m.line, m.what, m.becomes.strip()) for m in every}
     open_ = [m for m in every if keys[m] not in done or (args.again and done[keys[m]].killed == SURVIVED)]
     run(open_[: args.most], args.jobs)

@@ -57,6 +57,23 @@ def test_an_order_that_is_not_kept_is_told(target: str) -> None:
     assert all("Flatten (or Unflatten) of HWC: 'rows', 'columns', 'bias', ...; a net that" in note for note in notes)
 
 
+def test_a_batch_normalisation_between_a_map_and_its_rows() -> None:
+    """Its vectors and the rows behind it have the map's order."""
+    names = ("gamma", "beta", "mean", "var")
+    held = {name: random(C * H * W) + i for i, name in enumerate(names)}
+    nodes = [
+        node("Conv", ["x", "w1"], ["c"]),
+        node("Flatten", ["c"], ["f"]),
+        node("BatchNormalization", ["f", *names], ["n"]),
+        node("MatMul", ["n", "rows"], ["y"]),
+    ]
+    constants = {**held, "w1": WEIGHTS["w1"], "rows": WEIGHTS["rows"]}
+    tensors = export_weights(model(nodes, {"x": [2, 3, H + 2, W + 1]}, {"y": None}, constants), "tensorflow").tensors
+    for name in (*names, "rows"):
+        expected = constants[name].reshape(C, H * W, -1).swapaxes(0, 1).reshape(constants[name].shape)
+        np.testing.assert_array_equal(tensors[name], expected)
+
+
 def test_for_pytorch_from_a_file_of_keras() -> None:
     (note,) = export_weights(COMMITTED["keras_flatten"], "pytorch").manifest.notes[-1:]
     assert "of CHW" in note

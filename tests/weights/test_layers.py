@@ -59,6 +59,14 @@ def test_depthwise(target: str) -> None:
     assert export.manifest.layers["layer"].kind == "depthwise_conv"
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_groups_of_several_channels(target: str) -> None:
+    export = one_layer("Conv", {"w": random(9, 2, 3, 2)}, [2, 6, 5, 7], target, group=3)
+    layer = export.manifest.layers["layer"]
+    assert (layer.kind, layer.settings["groups"]) == ("conv", 3)
+    assert export.tensors["w"].shape == shape(ROWS[target].conv, O=9, I=2)
+
+
 def test_one_input_channel_is_not_depthwise() -> None:
     export = one_layer("Conv", {"w": random(6, 1, 3, 3)}, [2, 1, 5, 7], "tensorflow")
     assert export.manifest.layers["layer"].kind == "conv"

@@ -5,7 +5,7 @@ import pytest
 
 from rewriter.weights import TARGETS, export_weights
 from rewriter.weights.norms import kind_of
-from tests.support.graphs import Array, ints, model, node, random
+from tests.support.graphs import KINDS, Array, ints, model, node, random
 
 SHAPE = [2, 6, 5, 7]
 
@@ -42,6 +42,12 @@ def test_group_norm() -> None:
 
 def test_groups_that_are_scaled_themselves_are_none() -> None:
     assert "group_norm" not in group_norm(np.full(3, 2, np.float32))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_moments_of_keras(target: str) -> None:
+    kinds = [layer.kind for layer in export_weights(KINDS["keras_group_norm"], target).manifest.layers.values()]
+    assert "group_norm" in kinds
 
 
 @pytest.mark.parametrize(("opset", "count"), [(18, 3), (21, 6)])

@@ -97,6 +97,11 @@ POOLS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"average": True, "to": "flax", "padding": 1}, {"padding": [(1, 1)], "count_include_pad": False}),
     ({"average": False, "to": "flax", "ceil_mode": True, "size": [8]}, {"padding": [(0, 1)]}),
     ({"average": False, "to": "pytorch", "ceil_mode": True}, {"padding": [0], "ceil_mode": True}),
+    # a second window would start in the padding behind
+    (
+        {"average": False, "to": "flax", "ceil_mode": True, "size": [4], "stride": 5, "padding": 1},
+        {"padding": [(1, 1)]},
+    ),
 ]
 
 

@@ -51,6 +51,14 @@ def test_a_constant_node() -> None:
     assert export.tensors["k"].shape == (3, 2, 3, 10)
 
 
+def test_a_vector_in_a_constant_node_is_a_weight_and_a_number_is_none() -> None:
+    constants = {"vector": random(7), "number": np.asarray(2, np.float32)}
+    nodes = [node("Constant", [], [name], value=onnx.numpy_helper.from_array(a)) for name, a in constants.items()]
+    nodes += [conv(), node("Mul", ["c", "vector"], ["m"]), node("Mul", ["m", "number"], ["y"])]
+    export = export_weights(model(nodes, {"x": IMAGE}, {"y": None}, {"w": random(10, 3, 3, 3)}), "pytorch")
+    assert set(export.tensors) == {"w", "vector"}
+
+
 def test_a_kernel_of_two_layers_is_written_once() -> None:
     proto = model([conv("x", "c"), conv("c", "y")], {"x": IMAGE}, {"y": None}, {"w": random(3, 3, 3, 3)})
     export = export_weights(proto, "tensorflow")

@@ -85,6 +85,7 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     assert "for tensorflow: 8 tensors, 4 layers" in out
     assert "conv1.weight" in out
     assert "reordered" in out
+    assert out.isascii()  # no lines around columns
 
 
 def test_names_are_printed_whole(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,25 +56,21 @@ def windows(entry: Entry, given: Collections) -> dict[str, Any]:
     return {
         "kernel_size": entry["kernel_size"],
         "strides": entry["strides"],
-        "padding": pairs(entry),
+        "padding": entry["padding"],
         "kernel_dilation": entry["dilations"],
         "use_bias": "bias" in given["params"],
     }
 
 
-def pairs(entry: Entry) -> list[tuple[int, ...]]:
-    return [tuple(pair) for pair in entry["padding"]]
-
-
 def average_pool(x: Any, entry: Entry, _: Collections) -> Any:
-    window = tuple(entry["kernel_size"]), tuple(entry["strides"]), pairs(entry)
+    window = tuple(entry["kernel_size"]), tuple(entry["strides"]), entry["padding"]
     return nn.avg_pool(x, *window, count_include_pad=entry["count_include_pad"])
 
 
 def max_pool(x: Any, entry: Entry, _: Collections) -> Any:
     if max(entry["dilations"]) > 1:
         raise NotRun("flax.linen.max_pool has no dilation")
-    return nn.max_pool(x, tuple(entry["kernel_size"]), tuple(entry["strides"]), pairs(entry))
+    return nn.max_pool(x, tuple(entry["kernel_size"]), tuple(entry["strides"]), entry["padding"])
 
 
 def dense(x: Any, entry: Entry, given: Collections) -> Any:
