@@ -14,10 +14,9 @@ from rewriter.choices import DIALECTS, EXTERNAL_DATA, LAYOUTS, RUNTIMES, TARGETS
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError
 from rewriter.files.json_file import check_json, is_stdout
-from rewriter.files.outputs import check_folder, check_outputs, refuse_read
+from rewriter.files.outputs import check_folder, check_outputs, output_of, refuse_read
 from rewriter.many.arguments import add_models
 from rewriter.many.command import convert_all
-from rewriter.many.tasks import output_of
 from rewriter.preprocess import frames_of
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """What a run may write: nothing that it reads, no other model's weights, no device, nothing that cannot be written."""
 
+import argparse
 import json
 import os
 import stat
@@ -19,6 +20,12 @@ Identity = tuple[int, int]  # device and inode: the same for all names and links
 def result_path(model: Path, to: str) -> Path:
     """Where the result of a model goes, if nothing else is said."""
     return beside(model, f".{to}.onnx")
+
+
+def output_of(args: argparse.Namespace) -> Path:
+    """Where the result of a command goes."""
+    path: Path = args.output or result_path(args.model, args.to)
+    return path
 
 
 def beside(model: Path, ending: str) -> Path:
