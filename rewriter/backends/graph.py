@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from rewriter.backends.forms import form_of
 from rewriter.backends.forms.node import Dims, Form, Node, NoForm, Value
 from rewriter.backends.gelu import with_gelus
 from rewriter.errors import UsageError
+from rewriter.plain_names import plain_names
 
 MOST_NAMES = 4  # nodes of one operator that a sentence lists
 
@@ -129,18 +128,6 @@ def listed(refused: Iterable[tuple[NodeProto, str]]) -> Iterator[str]:
     for (operator, reason), names in groups.items():
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         yield f"{operator} ({', '.join(names[:MOST_NAMES])}{more}{f': {reason}' if reason else ''})"
-
-
-def plain_names(names: Sequence[str]) -> list[str]:
-    """The names as TensorFlow takes them: letters, digits and underscores, no words of Python's, all different."""
-    taken: list[str] = []
-    for name in names:
-        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
-        plain = f"x{plain}" if not re.match(r"[A-Za-z]", plain) or iskeyword(plain) or plain == "self" else plain
-        while plain in taken:
-            plain += "_"
-        taken.append(plain)
-    return taken
 
 
 def shape_of(value: ValueInfoProto) -> Dims | None:

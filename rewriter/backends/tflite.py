@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from passes.layout.edit import Array
 from rewriter.backends.base import Backend, Job, Run, Written
@@ -23,6 +23,7 @@ class TFLite(Backend):
     """A .tflite file with builtin operators only, and the signature ``serving_default``."""
 
     name = "litert"
+    levels: ClassVar[Mapping[Level, str]] = {"disabled": "without XNNPACK", "default": "with XNNPACK"}
     quantizes = ("float16", "dynamic", "int8")
 
     def require(self, path: Path) -> None:

@@ -18,6 +18,7 @@ from rewriter.errors import CouldNotValidate, UsageError
 from tests.interop.in_backend import verdict
 from tests.rules.cases import CASES, Case, case
 from tests.rules.cases.case import ABOUT, Fed
+from tests.support.engines import default
 from tests.tools.tflite_zoo import operators
 
 MODELS = Path("models")
@@ -146,6 +147,29 @@ def test_int8_on_real_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "of 8 rows" in told
 
 
+def test_int8_on_more_rows_than_a_batch(tmp_path: Path) -> None:
+    """Of a model of batch 1 every row is a sample; ``--runs`` says how many of them are compared."""
+    model, file, report = conv_net("x"), tmp_path / "net.tflite", tmp_path / "report.json"
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(model, tmp_path / "net.onnx")
+    data = np.random.default_rng(1).standard_normal((40, 3, 11, 13)).astype(np.float32)
+    data[39] *= 20  # only who measures on the last row leaves room for it
+    np.savez(tmp_path / "data.npz", x=data)
+    arguments = [str(tmp_path / "net.onnx"), "-o", str(file), "--quantize", "int8", "--rtol", "0.9", "--runs", "5"]
+    assert main([*arguments, "--inputs", str(tmp_path / "data.npz"), "--json", str(report), "-q"]) == 0
+    assert len(json.loads(report.read_text())["validation"]["providers"][0]["shapes"]) == 5
+    run = BACKEND.load(file, "default")
+    small, large = (np.abs(run({"x": np.moveaxis(data[row:][:1], 1, -1)})["scores:0"]).max() for row in (0, 39))
+    assert large > 10 * small
+
+
+def test_a_batch_normalisation_is_one_operator(tmp_path: Path) -> None:
+    """Of a densenet, where none is behind a convolution that it could be folded into."""
+    file = tmp_path / "net.tflite"
+    assert main([str(MODELS / "torch_densenet.onnx"), "-o", str(file), "-q"]) == 0
+    assert not {"MUL", "ADD"} & set(operators(file.read_bytes()))
+
+
 def test_what_has_no_form_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(conv_net(op="Asin"), tmp_path / "net.onnx")
     assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
@@ -164,6 +188,12 @@ def test_a_wrong_form_is_caught(
     assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q", *options]) == 1
     assert "the result differs from the original; nothing was written" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_verdicts_say_which_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE, ("", "Relu"), lambda _, x: tf.nn.relu(x) * 1.001)
+    reason = verdict(conv_net(), {}).reason
+    assert ", with XNNPACK, off by" in reason or ", without XNNPACK, off by" in reason
 
 
 def test_what_the_converter_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,5 +247,18 @@ def test_the_report_shows_how_the_file_is_run(tmp_path: Path) -> None:
     space: dict[str, Any] = {"arrays": {"input": np.ones((1, 3, 48, 56), np.float32)}}
     exec(data["snippet"].replace("'net.tflite'", repr(str(file))), space)
     assert space["results"]["output"].shape == (1, 13)
-    assert data["validation"]["providers"][0]["name"] == "litert"
+    (result,) = data["validation"]["providers"]
+    assert result["name"] == "litert"
     assert not [note for note in data["rewrite"]["notes"] if "OpenVINO" in note]
+
+
+def test_the_report_shows_how_a_saved_model_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the names that TensorFlow takes, to those of the model."""
+    monkeypatch.chdir(tmp_path)
+    onnx.save(conv_net(), tmp_path / "net.onnx")
+    assert main([*["net.onnx", "-o", "saved/", "--json", "report.json", "--keep-io", "-q"]]) == 0
+    x = np.random.default_rng(0).standard_normal((1, 3, 11, 13)).astype(np.float32)
+    space: dict[str, Any] = {"arrays": {"images:0/in": x}}
+    exec(json.loads(Path("report.json").read_text())["snippet"], space)
+    (right,) = default(onnx.load("net.onnx"), space["arrays"])
+    assert np.allclose(space["results"]["scores:0"], right, atol=1e-5)
