@@ -10,8 +10,10 @@ import pytest
 import tensorflow as tf
 from onnx import ModelProto, TensorProto, helper
 
+from rewriter.backends import tflite
 from rewriter.backends.forms import TABLE
-from rewriter.backends.tflite import BACKEND
+from rewriter.backends.graph import traced
+from rewriter.backends.tflite import BACKEND, converted
 from rewriter.backends.validate import LOSS
 from rewriter.cli import main
 from rewriter.errors import CouldNotValidate, UsageError
@@ -196,15 +198,45 @@ def test_verdicts_say_which_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ", with XNNPACK, off by" in reason or ", without XNNPACK, off by" in reason
 
 
-def test_what_the_converter_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = conv_net()
-    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
-    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
-    kernel = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.float64)
-    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(kernel, "w"))
-    onnx.save(model, tmp_path / "net.onnx")
+def of_type(model: ModelProto, kind: int) -> ModelProto:
+    """The float32 model in another type, weights too."""
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = kind
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(dtype), tensor.name))
+    return model
+
+
+@pytest.mark.parametrize("kind", [TensorProto.DOUBLE, TensorProto.FLOAT16])
+def test_types_without_kernels_are_listed(kind: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All nodes at once, before the converter runs; a SavedModel takes them."""
+    onnx.save(of_type(conv_net(), kind), tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
+    told, name = capsys.readouterr().err, helper.tensor_dtype_to_np_dtype(kind).name
+    assert f"(first: TFLite has no {name} of it: make the model float32); Relu (the last: " in told
+    assert main([str(tmp_path / "net.onnx"), "-o", f"{tmp_path}/saved/", "--no-validate", "-q"]) == 0
+
+
+def test_what_the_converter_refuses_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tflite, "NO_KERNELS", set())
+    onnx.save(of_type(conv_net(), TensorProto.DOUBLE), tmp_path / "net.onnx")
     assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
     assert "TFLite has no kernel for tf.Conv2D" in capsys.readouterr().err
+
+
+def test_a_constant_matrix_on_the_left_turns_nothing() -> None:
+    """As it is where tokens are mixed."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [5, 7])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [6, 7])
+    constant = onnx.numpy_helper.from_array(np.ones((6, 5), np.float32), "c")
+    graph = helper.make_graph([helper.make_node("MatMul", ["c", "x"], ["y"])], "net", [x], [y], [constant])
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
+    module, concrete, _ = traced(model, "net")
+    assert operators(converted(module, concrete, "net"))["TRANSPOSE"] == 0
+    assert verdict(model, {}).status == "passed"
 
 
 def test_gelu_is_one_operator() -> None:

@@ -163,7 +163,7 @@ def rows(paths: Sequence[str]) -> Iterator[str]:
     """A row for each file, as they come."""
     known = classifiers()
     for path in paths or known:
-        yield row(known[str(Path(path).resolve())])
+        yield row(known[str(Path(path).absolute())])
 
 
 def main(arguments: Sequence[str]) -> None:
