@@ -121,6 +121,9 @@ zoo: $(VENV)/ready  ## count Transposes over the zoo; writes docs/zoo.md (needs 
 zoo-tflite: $(INTEROP)/ready  ## every net as a TFLite file: right, Transposes, size
 	$(INTEROP)/bin/python -m tests.tools.tflite_zoo
 
+int8-tflite: $(INTEROP)/ready  ## what classifiers keep of their top-1 as int8 TFLite files
+	$(INTEROP)/bin/python -m tests.tools.tflite_int8
+
 prices: $(VENV)/ready  ## time operators channels first and last; writes docs/prices.md
 	$(VENV)/bin/python -m tests.tools.prices
 

@@ -88,7 +88,7 @@ def export_keras(net: Net) -> tuple[onnx.ModelProto, Forward]:
     import tensorflow as tf
     import tf2onnx
 
-    model = _keras(net)
+    model = keras_model(net)
     spec = [None if axis in net.dynamic else d for axis, d in enumerate(net.shape)]
 
     @tf.function(input_signature=[tf.TensorSpec(spec, net.dtype, name="input")])
@@ -104,7 +104,7 @@ def export_tflite(net: Net) -> tuple[onnx.ModelProto, Forward]:
     import tensorflow as tf
     import tf2onnx
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(_keras(net))
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras_model(net))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample(net, net.shape, seed)] for seed in range(8))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -126,7 +126,7 @@ def export_tflite(net: Net) -> tuple[onnx.ModelProto, Forward]:
     return exported, forward
 
 
-def _keras(net: Net) -> Any:
+def keras_model(net: Net) -> Any:
     """The net's Keras model, with random weights."""
     import keras
     import tf2onnx

@@ -173,7 +173,8 @@ class Conversion:
         from rewriter.report.page import page
 
         verdict, search = (proof.outcome.verdict, proof.outcome.search) if proof.outcome else (None, None)
-        data = document(args.model, output_of(args), written, self.result.report, verdict, search, proof.latency)
+        report, backend = self.result.report, args.backend
+        data = document(args.model, output_of(args), written, report, verdict, search, proof.latency, backend)
         if args.told:
             args.told(data)
         if args.report:

@@ -25,10 +25,12 @@ def add_validation(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     check.add_argument("--rtol", type=float, help="error allowed, relative to an output's scale (default: by type)")
     check.add_argument("--atol", type=float, help="absolute error allowed besides")
     check.add_argument("--seed", type=int, default=0, help="of the random inputs (default: %(default)s)")
-    check.add_argument("--runs", type=int, default=3, help="number of random inputs (default: %(default)s)")
+    check.add_argument("--runs", type=int, default=3,
+                       help="random inputs, or at most of those given (default: %(default)s)")  # fmt: skip
     check.add_argument("--input-shape", action="append", default=[], metavar="NAME=1,3,224,224",
                        help="sizes for dynamic dims, repeatable")  # fmt: skip
-    check.add_argument("--inputs", type=Path, metavar="FILE.npz", help="real data, by input name, original layout")
+    check.add_argument("--inputs", type=Path, metavar="FILE.npz",
+                       help="real data, by input name, original layout; a run for each fixed batch")  # fmt: skip
     check.add_argument("--check-all", action="store_true",
                        help="compare every value inside, too; done anyway if outputs differ, to say where")  # fmt: skip
     check.add_argument("--save-repro", type=Path, metavar="DIR",

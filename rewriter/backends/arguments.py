@@ -62,7 +62,7 @@ def settle(args: argparse.Namespace) -> None:
     """Fill in what ``-o`` implies. Raises UsageError where it contradicts other options."""
     if args.many:
         if backend_name(str(args.output)):
-            raise UsageError(f"-o {args.output}: there are several models; convert them to it one at a time")
+            raise UsageError(f"-o {args.output} is the file of one model; give each of the models a command of its own")
         args.backend = None
     if args.backend is None:
         if args.to is None:

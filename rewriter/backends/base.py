@@ -44,6 +44,7 @@ class Backend(ABC):
     """A runtime's file."""
 
     name: ClassVar[str]  # of what runs the file, in verdicts
+    levels: ClassVar[Mapping[Level, str]]  # the kernels that it has, and what verdicts call them
     is_folder: ClassVar[bool] = False
     quantizes: ClassVar[Sequence[str]] = ()  # what --quantize may be
 
@@ -57,4 +58,4 @@ class Backend(ABC):
 
     @abstractmethod
     def load(self, file: Path, level: Level) -> Run:
-        """What runs the file, to outputs by name; ``disabled``: with plain kernels. Both raise RunFailed."""
+        """What runs the file, to outputs by name, at one of ``levels``. Both raise RunFailed."""

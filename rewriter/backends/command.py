@@ -26,7 +26,7 @@ from rewriter.validation.providers import CPU
 from rewriter.validation.session import Feed, Session, source
 from rewriter.validation.verdict import ValidationReport
 
-SAMPLES = 32  # made up, to measure ranges on
+SAMPLES = 32  # made up, to measure ranges on; of those given all
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def _samples(args: argparse.Namespace, original: Path | ModelProto, result: Rewr
     """Inputs to measure ranges on, as the file stores them: those given, else made up."""
     with ExitStack() as stack:
         session = Session(source(original, stack), CPU, "disabled")
-    feeds = make_feeds(session, InputRequest(SAMPLES, args.seed, checks["input_shapes"], arrays))
+    runs = max((len(np.atleast_1d(array)) for array in arrays.values()), default=SAMPLES)
+    feeds = make_feeds(session, InputRequest(runs, args.seed, checks["input_shapes"], arrays))
     layouts = of_perms(result.layouts)
     return [{name: np.asarray(stored(name, a, layouts), order="C") for name, a in feed.items()} for feed in feeds]

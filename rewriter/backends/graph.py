@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,10 @@ from rewriter.backends.forms import form_of
 from rewriter.backends.forms.node import Dims, Form, Node, NoForm, Value
 from rewriter.backends.gelu import with_gelus
 from rewriter.errors import UsageError
+from rewriter.plain_names import plain_names
 
 MOST_NAMES = 4  # nodes of one operator that a sentence lists
+Lack = Callable[[str, Sequence[str]], str]  # of an operator and the types of its inputs and outputs: why not, or ""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,13 @@ class Ends:
 
 
 class Tracer:
-    """Makes a function of TensorFlow of a model; ``refused``: the nodes that have no form, with reasons."""
+    """Makes a function of TensorFlow of a model; ``refused``: the nodes that have no form, with reasons.
 
-    def __init__(self, model: ModelProto) -> None:
-        self.graph, self.opset = model.graph, opset_of(model)
+    ``lack``: what the runtime lacks besides.
+    """
+
+    def __init__(self, model: ModelProto, lack: Lack) -> None:
+        self.graph, self.opset, self.lack = model.graph, opset_of(model), lack
         self.refused: list[tuple[NodeProto, str]] = []
 
     @cached_property
@@ -90,6 +93,9 @@ class Tracer:
             results = _made(form, node)
             if len(results) < len([name for name in node.proto.output if name]):
                 raise NoForm("its other outputs have none")
+            types = [value.dtype.name for value in (*node.inputs, *results) if tf.is_tensor(value)]
+            if reason := self.lack(node.op, types):
+                self.refused.append((node.proto, reason))
             return [_declared(result, shape) for result, shape in zip(results, node.declared, strict=False)]
         except (NoForm, ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
             self.refused.append((node.proto, " ".join(str(error).split())))
@@ -106,9 +112,9 @@ def _made(form: Form, node: Node) -> list[Value]:
     return [np.asarray(result) for result in (made if isinstance(made, list | tuple) else [made])]
 
 
-def traced(model: ModelProto, source: str) -> tuple[Any, Any, Ends]:
+def traced(model: ModelProto, source: str, lack: Lack = lambda *_: "") -> tuple[Any, Any, Ends]:
     """A ``tf.Module``, its function on the model's inputs, and names. Raises UsageError, listing what has no form."""
-    tracer, module = Tracer(model), tf.Module()
+    tracer, module = Tracer(model, lack), tf.Module()
     module.f = tf.function(tracer, autograph=False)
     try:
         concrete = module.f.get_concrete_function(*tracer.specs())
@@ -129,18 +135,6 @@ def listed(refused: Iterable[tuple[NodeProto, str]]) -> Iterator[str]:
     for (operator, reason), names in groups.items():
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         yield f"{operator} ({', '.join(names[:MOST_NAMES])}{more}{f': {reason}' if reason else ''})"
-
-
-def plain_names(names: Sequence[str]) -> list[str]:
-    """The names as TensorFlow takes them: letters, digits and underscores, no words of Python's, all different."""
-    taken: list[str] = []
-    for name in names:
-        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
-        plain = f"x{plain}" if not re.match(r"[A-Za-z]", plain) or iskeyword(plain) or plain == "self" else plain
-        while plain in taken:
-            plain += "_"
-        taken.append(plain)
-    return taken
 
 
 def shape_of(value: ValueInfoProto) -> Dims | None:

@@ -1,6 +1,8 @@
 """SavedModels: the graph as TensorFlow has it, in a folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from passes.layout.edit import Array
 from rewriter.backends.base import Backend, Job, Run, Written
@@ -19,6 +21,7 @@ class SavedModel(Backend):
     """
 
     name = "tensorflow"
+    levels: ClassVar[Mapping[Level, str]] = {"default": "TensorFlow's kernels"}
     is_folder = True
 
     def require(self, path: Path) -> None:
@@ -39,7 +42,7 @@ class SavedModel(Backend):
         return Written(made, made, {own: name for name, own in {**ends.inputs, **ends.outputs}.items() if name != own})
 
     def load(self, file: Path, level: Level) -> Run:
-        """The kernels are the same at both levels."""
+        """There are no other kernels."""
         import tensorflow as tf
 
         try:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from passes.layout.edit import Array
 from rewriter.backends.base import Backend, Job, Run, Written
@@ -16,6 +16,8 @@ SIGNATURE = "serving_default"
 IDENTIFIER = b"TFL3"
 UNSPEAKABLE = "self"  # no input can be called so for LiteRT's signatures, which are called by keywords
 MOST_LETTERS = 300  # of what the converter says
+ANY_TYPE = {"Cast", "CastLike", "Flatten", "Identity", "Reshape", "Shape", "Size", "Squeeze", "Unsqueeze"}
+NO_KERNELS = {"float16", "float64"}  # but of these; measured operator by operator
 RESOLVERS: Mapping[Level, str] = {"disabled": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "default": "AUTO"}
 
 
@@ -23,6 +25,7 @@ class TFLite(Backend):
     """A .tflite file with builtin operators only, and the signature ``serving_default``."""
 
     name = "litert"
+    levels: ClassVar[Mapping[Level, str]] = {"disabled": "without XNNPACK", "default": "with XNNPACK"}
     quantizes = ("float16", "dynamic", "int8")
 
     def require(self, path: Path) -> None:
@@ -34,7 +37,7 @@ class TFLite(Backend):
         from rewriter.backends.graph import traced
 
         with silence(job.quiet):
-            module, concrete, ends = traced(job.model, job.source)
+            module, concrete, ends = traced(job.model, job.source, lack)
             names = {**ends.inputs, **ends.outputs}
             changed = {own: plain for plain, own in ends.inputs.items() if own == UNSPEAKABLE}
             names |= {plain: plain for plain in changed.values()}
@@ -67,6 +70,12 @@ class TFLite(Backend):
             return results
 
         return run
+
+
+def lack(op: str, types: Sequence[str]) -> str:
+    """Why TFLite has no kernel of an operator for these types; empty where it may have one."""
+    lacking = sorted(set(types) & NO_KERNELS) if op not in ANY_TYPE else []
+    return f"TFLite has no {lacking[0]} of it: make the model float32" if lacking else ""
 
 
 def interpreters() -> Any:

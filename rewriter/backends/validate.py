@@ -27,7 +27,7 @@ from rewriter.validation.layouts import Layouts, original_index, stored
 from rewriter.validation.noise import Noise
 from rewriter.validation.providers import CPU
 from rewriter.validation.reference import Reference
-from rewriter.validation.session import LEVELS, Feed, Level, source
+from rewriter.validation.session import Feed, Level, source
 from rewriter.validation.validate import Task, reference_of
 from rewriter.validation.verdict import DIFFERS, Fault, Finding, ProviderResult, ValidationReport, Where, judge, verdict
 
@@ -58,15 +58,15 @@ def validate(proof: Proof) -> ValidationReport:
         if any(finding.excess > 1 and finding.where for finding in findings):
             reference.listen_closer()
             findings = [*_compared(proof, reference)]
-        result = verdict(proof.backend.name, findings, reference.feeds)
+        result = verdict(proof.backend.name, findings, reference.feeds, proof.backend.levels)
         if proof.quantize and result.status == "passed":
             result = _agreement(proof, reference, proof.quantize)
     return ValidationReport([result])
 
 
 def _compared(proof: Proof, reference: Reference) -> Iterator[Finding]:
-    """How the exact file differs in every output of every run, with plain kernels and with the runtime's usual ones."""
-    for level in LEVELS:
+    """How the exact file differs in every output of every run, with each kind of kernels that the runtime has."""
+    for level in proof.backend.levels:
         fault: Fault = "does not load in its runtime"
         try:
             with step(f"{proof.backend.name} runs the result"):
@@ -74,7 +74,8 @@ def _compared(proof: Proof, reference: Reference) -> Iterator[Finding]:
                 fault = "does not run in its runtime"
                 yield from _differences(run, level, proof, reference)
         except RunFailed as error:
-            yield Finding(unlike(f"{fault}, {proof.backend.name}: {error}"), fault=fault)
+            text = f"{fault}, {proof.backend.name} {proof.backend.levels[level]}: {error}"
+            yield Finding(unlike(text), fault=fault)
 
 
 def _differences(run: Run, level: Level, proof: Proof, reference: Reference) -> Iterator[Finding]:

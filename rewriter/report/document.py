@@ -25,11 +25,12 @@ def document(
     verdict: ValidationReport | None,
     search: Search | None,
     latency: Sequence[Latency],
+    backend: str | None = None,
 ) -> dict[str, Any]:
     """All that is known of a run that read ``model`` and wrote ``output``, if ``written``.
 
     Numbers are finite; what is none is ``None``, as ``verdict`` is if nothing was validated, and ``search`` if values
-    inside were not compared.
+    inside were not compared. ``backend``: what wrote the file, ``None`` for ONNX.
     """
     plain: dict[str, Any] = finite(
         {
@@ -39,7 +40,7 @@ def document(
             "output": str(output),
             "written": written,
             "certificate": certificate(report),
-            "snippet": snippet(output.name, report.inputs, report.outputs),
+            "snippet": snippet(output.name, report.inputs, report.outputs, backend),
             "rewrite": report.to_json(),
             "validation": verdict.to_json() if verdict else None,
             "values": search.to_json() if search else None,

@@ -21,7 +21,7 @@ SIZES = (64, 96, 32, 224, 256)  # what an open dimension other than the batch ma
 
 @dataclass(frozen=True)
 class InputRequest:
-    """What is said about the inputs: their sizes and data by name, and how to make up the rest.
+    """What is said about the inputs: their sizes and data by name, how many runs at most, and how to make up the rest.
 
     ``takes``: those for which data are frames, and what the original takes in place of these.
     """
@@ -41,9 +41,10 @@ def make_feeds(session: Session, request: InputRequest) -> list[Feed]:
 def make_raw_feeds(session: Session, request: InputRequest) -> list[Feed]:
     """The inputs of each run, frames not preprocessed: the given arrays, and random ones for the rest.
 
-    Those are of shapes where given. Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs
-    with them. One run is enough if nothing is random. Raises ``CouldNotValidate`` for a name that is no input, a type
-    that cannot be made up, data that does not fit, and a model that runs at none of the sizes.
+    Data of all inputs are as many runs as they have times the rows of a fixed batch. What is made up is of shapes where
+    given. Open dimensions take two sizes in turn, the batch 1 and 2, as far as the model runs with them. Raises
+    ``CouldNotValidate`` for a name that is no input, a type that cannot be made up, data that does not fit, and a model
+    that runs at none of the sizes.
     """
     arrays = request.arrays
     dtypes = {spec.name: dtype_of(spec.type) for spec in session.inputs}
@@ -61,7 +62,7 @@ def make_raw_feeds(session: Session, request: InputRequest) -> list[Feed]:
         if array.size and array.dtype in RTOL and np.isnan(array.astype(np.float64)).all():
             raise CouldNotValidate(f"The data for input {name} is all NaN, which proves nothing: give real data.")
     if len(arrays) == len(dtypes):
-        return [dict(arrays)]
+        return _runs_of(session.inputs, arrays)[: request.runs]
     shapes = {name: tuple(shape) for name, shape in request.shapes.items()}
     shapes |= {name: array.shape for name, array in arrays.items()}
     sizes = _find_sizes(session, shapes, request)
@@ -69,6 +70,21 @@ def make_raw_feeds(session: Session, request: InputRequest) -> list[Feed]:
         _feed(session.inputs, sizes[run % len(sizes)], request, np.random.default_rng([request.seed, run]))
         for run in range(request.runs)
     ]
+
+
+def _runs_of(inputs: list[Any], arrays: Mapping[str, Array]) -> list[Feed]:
+    """The data, cut into the batches of a model whose batch is fixed; one run where it is open."""
+    counts = {_batches(spec.shape, arrays[spec.name].shape) for spec in inputs}
+    if len(counts) != 1 or 0 in counts:
+        return [dict(arrays)]
+    parts = {name: np.split(array, next(iter(counts))) for name, array in arrays.items()}
+    return [dict(zip(parts, run, strict=True)) for run in zip(*parts.values(), strict=True)]
+
+
+def _batches(declared: Sequence[int | str | None], shape: Sequence[int]) -> int:
+    """How many times the rows that are declared there are, 0 where that is not said or they do not fill a batch."""
+    batch = declared[0] if declared else None
+    return shape[0] // batch if isinstance(batch, int) and batch and shape and shape[0] % batch == 0 else 0
 
 
 def _find_sizes(session: Session, fixed: Shapes, request: InputRequest) -> list[Shapes]:

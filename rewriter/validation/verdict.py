@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ Fault = Literal[
     "does not run in its runtime",
 ]
 DIFFERS: Fault = "differs from the original"
+BY_LEVEL: Mapping[Level, str] = {"disabled": "optimisation level disabled", "default": "optimisation level default"}
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,18 @@ def judge(
     return replace(finding, difference=left, ties=max(0.0, every.share - left.share))
 
 
-def verdict(provider: str, findings: list[Finding], feeds: list[Feed], *, noise_passes: bool = False) -> ProviderResult:
+def verdict(
+    provider: str,
+    findings: list[Finding],
+    feeds: list[Feed],
+    levels: Mapping[Level, str] = BY_LEVEL,
+    *,
+    noise_passes: bool = False,
+) -> ProviderResult:
     """By the finding that exceeds most what is allowed. Raises ``CouldNotValidate`` if only noise fails.
 
-    ``noise_passes``: that is no failure, since the models were shown to be equal otherwise.
+    ``levels``: what they are called. ``noise_passes``: that is no failure, since the models were shown to be equal
+    otherwise.
     """
     noisy = [finding for finding in findings if finding.is_noise]
     clear = (finding for finding in findings if not finding.is_noise)
@@ -175,7 +184,7 @@ def verdict(provider: str, findings: list[Finding], feeds: list[Feed], *, noise_
     return ProviderResult(
         name=provider,
         status="passed" if worst.excess <= 1 else "failed",
-        reason=_reason(worst, is_exact=not notes),
+        reason=_reason(worst, levels, is_exact=not notes),
         max_abs=worst.difference.absolute if is_number else None,
         max_rel=worst.difference.relative if is_number else None,
         where=worst.where if worst.excess else None,
@@ -230,7 +239,7 @@ def _notes(findings: list[Finding]) -> list[str]:
     return notes
 
 
-def _reason(worst: Finding, *, is_exact: bool) -> str:
+def _reason(worst: Finding, levels: Mapping[Level, str], *, is_exact: bool) -> str:
     difference, where = worst.difference, worst.where
     if worst.excess == 0:
         return f"Every output equals the original's{'' if is_exact else ', or differs as that does from itself'}."
@@ -241,7 +250,7 @@ def _reason(worst: Finding, *, is_exact: bool) -> str:
     if worst.excess <= 1:
         return f"Every output is within tolerance, {where.output} being off most: {error}."
     place = f" at {list(where.index)}" if where.index is not None else ""
-    spot = f"run {where.run}, optimisation level {where.level}{_off(worst, error)}"
+    spot = f"run {where.run}, {levels[where.level]}{_off(worst, error)}"
     return f"Output {where.output}{place} {difference.text} ({spot})."
 
 

@@ -10,14 +10,17 @@ import pytest
 import tensorflow as tf
 from onnx import ModelProto, TensorProto, helper
 
+from rewriter.backends import tflite
 from rewriter.backends.forms import TABLE
-from rewriter.backends.tflite import BACKEND
+from rewriter.backends.graph import traced
+from rewriter.backends.tflite import BACKEND, converted
 from rewriter.backends.validate import LOSS
 from rewriter.cli import main
 from rewriter.errors import CouldNotValidate, UsageError
 from tests.interop.in_backend import verdict
 from tests.rules.cases import CASES, Case, case
 from tests.rules.cases.case import ABOUT, Fed
+from tests.support.engines import default
 from tests.tools.tflite_zoo import operators
 
 MODELS = Path("models")
@@ -146,6 +149,29 @@ def test_int8_on_real_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "of 8 rows" in told
 
 
+def test_int8_on_more_rows_than_a_batch(tmp_path: Path) -> None:
+    """Of a model of batch 1 every row is a sample; ``--runs`` says how many of them are compared."""
+    model, file, report = conv_net("x"), tmp_path / "net.tflite", tmp_path / "report.json"
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(model, tmp_path / "net.onnx")
+    data = np.random.default_rng(1).standard_normal((40, 3, 11, 13)).astype(np.float32)
+    data[39] *= 20  # only who measures on the last row leaves room for it
+    np.savez(tmp_path / "data.npz", x=data)
+    arguments = [str(tmp_path / "net.onnx"), "-o", str(file), "--quantize", "int8", "--rtol", "0.9", "--runs", "5"]
+    assert main([*arguments, "--inputs", str(tmp_path / "data.npz"), "--json", str(report), "-q"]) == 0
+    assert len(json.loads(report.read_text())["validation"]["providers"][0]["shapes"]) == 5
+    run = BACKEND.load(file, "default")
+    small, large = (np.abs(run({"x": np.moveaxis(data[row:][:1], 1, -1)})["scores:0"]).max() for row in (0, 39))
+    assert large > 10 * small
+
+
+def test_a_batch_normalisation_is_one_operator(tmp_path: Path) -> None:
+    """Of a densenet, where none is behind a convolution that it could be folded into."""
+    file = tmp_path / "net.tflite"
+    assert main([str(MODELS / "torch_densenet.onnx"), "-o", str(file), "-q"]) == 0
+    assert not {"MUL", "ADD"} & set(operators(file.read_bytes()))
+
+
 def test_what_has_no_form_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(conv_net(op="Asin"), tmp_path / "net.onnx")
     assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
@@ -166,15 +192,51 @@ def test_a_wrong_form_is_caught(
     assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
 
 
-def test_what_the_converter_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = conv_net()
-    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
-    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
-    kernel = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.float64)
-    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(kernel, "w"))
-    onnx.save(model, tmp_path / "net.onnx")
+def test_verdicts_say_which_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE, ("", "Relu"), lambda _, x: tf.nn.relu(x) * 1.001)
+    reason = verdict(conv_net(), {}).reason
+    assert ", with XNNPACK, off by" in reason or ", without XNNPACK, off by" in reason
+
+
+def of_type(model: ModelProto, kind: int) -> ModelProto:
+    """The float32 model in another type, weights too."""
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = kind
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(dtype), tensor.name))
+    return model
+
+
+@pytest.mark.parametrize("kind", [TensorProto.DOUBLE, TensorProto.FLOAT16])
+def test_types_without_kernels_are_listed(kind: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All nodes at once, before the converter runs; a SavedModel takes them."""
+    onnx.save(of_type(conv_net(), kind), tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
+    told, name = capsys.readouterr().err, helper.tensor_dtype_to_np_dtype(kind).name
+    assert f"(first: TFLite has no {name} of it: make the model float32); Relu (the last: " in told
+    assert main([str(tmp_path / "net.onnx"), "-o", f"{tmp_path}/saved/", "--no-validate", "-q"]) == 0
+
+
+def test_what_the_converter_refuses_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tflite, "NO_KERNELS", set())
+    onnx.save(of_type(conv_net(), TensorProto.DOUBLE), tmp_path / "net.onnx")
     assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 2
     assert "TFLite has no kernel for tf.Conv2D" in capsys.readouterr().err
+
+
+def test_a_constant_matrix_on_the_left_turns_nothing() -> None:
+    """As it is where tokens are mixed."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [5, 7])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [6, 7])
+    constant = onnx.numpy_helper.from_array(np.ones((6, 5), np.float32), "c")
+    graph = helper.make_graph([helper.make_node("MatMul", ["c", "x"], ["y"])], "net", [x], [y], [constant])
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
+    module, concrete, _ = traced(model, "net")
+    assert operators(converted(module, concrete, "net"))["TRANSPOSE"] == 0
+    assert verdict(model, {}).status == "passed"
 
 
 def test_gelu_is_one_operator() -> None:
@@ -217,5 +279,18 @@ def test_the_report_shows_how_the_file_is_run(tmp_path: Path) -> None:
     space: dict[str, Any] = {"arrays": {"input": np.ones((1, 3, 48, 56), np.float32)}}
     exec(data["snippet"].replace("'net.tflite'", repr(str(file))), space)
     assert space["results"]["output"].shape == (1, 13)
-    assert data["validation"]["providers"][0]["name"] == "litert"
+    (result,) = data["validation"]["providers"]
+    assert result["name"] == "litert"
     assert not [note for note in data["rewrite"]["notes"] if "OpenVINO" in note]
+
+
+def test_the_report_shows_how_a_saved_model_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the names that TensorFlow takes, to those of the model."""
+    monkeypatch.chdir(tmp_path)
+    onnx.save(conv_net(), tmp_path / "net.onnx")
+    assert main([*["net.onnx", "-o", "saved/", "--json", "report.json", "--keep-io", "-q"]]) == 0
+    x = np.random.default_rng(0).standard_normal((1, 3, 11, 13)).astype(np.float32)
+    space: dict[str, Any] = {"arrays": {"images:0/in": x}}
+    exec(json.loads(Path("report.json").read_text())["snippet"], space)
+    (right,) = default(onnx.load("net.onnx"), space["arrays"])
+    assert np.allclose(space["results"]["scores:0"], right, atol=1e-5)

@@ -55,7 +55,7 @@ def test_of_several_models_a_folder_is_for_onnx(tmp_path: Path, capsys: pytest.C
         shutil.copy(MODEL, tmp_path / f"{name}.onnx")
     models = [str(tmp_path / "a.onnx"), str(tmp_path / "b.onnx")]
     assert main([*models, "-o", f"{tmp_path}/all.tflite"]) == 2
-    assert "convert them to it one at a time" in capsys.readouterr().err
+    assert "give each of the models a command of its own" in capsys.readouterr().err
     assert main([*models, "--to", "nhwc", "-o", f"{tmp_path}/all/", "--no-validate", "-q"]) == 0
     assert sorted(file.name for file in (tmp_path / "all").iterdir()) == ["a.nhwc.onnx", "b.nhwc.onnx"]
 

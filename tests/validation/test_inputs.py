@@ -82,6 +82,20 @@ def test_given_inputs_are_used_in_the_original_layout() -> None:
         on_cpu(conv(), conv(), inputs={"x": x.astype(np.float64)})
 
 
+def test_rows_beyond_a_fixed_batch_are_more_runs() -> None:
+    """As many as are asked for; all are one run where the batch is open, or where they fill no batch."""
+    rows = np.ones((8, 3, 5, 7), np.float32)
+    (result,) = on_cpu(conv(n=2), conv_nhwc(n=2), layouts=BOTH, inputs={"x": rows}).providers
+    assert result.shapes == [{"x": (2, 3, 5, 7)}] * 3
+    rows[4:6] = 0  # the last run alone sees that another rewrite is wrong
+    rows[:4] = 0
+    assert not on_cpu(conv(n=2), conv(weight() * 2, n=2), inputs={"x": rows}, runs=4).ok
+    (result,) = on_cpu(conv(n="N"), conv_nhwc(n="N"), layouts=BOTH, inputs={"x": rows}).providers
+    assert result.shapes == [{"x": (8, 3, 5, 7)}]
+    with pytest.raises(CouldNotValidate):
+        on_cpu(conv(n=2), conv_nhwc(n=2), layouts=BOTH, inputs={"x": rows[:7]})
+
+
 def test_same_seed_same_inputs() -> None:
     def error(seed: int) -> float | None:
         return on_cpu(conv(), conv(weight() * np.float32(1.01)), seed=seed).providers[0].max_abs

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from rewriter.backends.forms.node import Form, Node, Value, rank
+from rewriter.backends.forms.node import Form, Node, Value, known, rank
 
 
 def matmul(_: Node, a: Value, b: Value) -> Value:
@@ -14,6 +14,8 @@ def matmul(_: Node, a: Value, b: Value) -> Value:
         return tf.squeeze(tf.matmul(a[None, :], b), -2)
     if rank(b) == 1:
         return tf.squeeze(tf.matmul(a, b[:, None]), -1)
+    if rank(a) == rank(b) == 2 and known(a) is not None and known(b) is None:
+        return tf.squeeze(tf.matmul(a[None], b[None]), 0)  # a constant matrix on the left TFLite transposes, no batch
     return tf.matmul(a, b)
 
 

@@ -36,18 +36,31 @@ def along(vector: Value, axis: int, ranks: int) -> Value:
     return vector.reshape(shape) if isinstance(vector, np.ndarray) else tf.reshape(vector, shape)
 
 
-def batch_norm(axis: int) -> Form:
-    """Of inference: a factor and a summand for each channel."""
+def batch_norm(node: Node, x: Value, scale: Value, bias: Value, mean: Value, variance: Value) -> Value:
+    """Of inference, channels second: a factor and a summand for each."""
+    factor, summand = _affine(node, scale, bias, mean, variance)
+    place = min(1, rank(x) - 1)
+    return x * along(factor, place, rank(x)) + along(summand, place, rank(x))
 
-    def form(node: Node, x: Value, scale: Value, bias: Value, mean: Value, variance: Value) -> Value:
-        if node.attr("training_mode", 0):
-            raise NoForm("it is in training mode")
-        root = np.sqrt if known(variance) is not None else tf.sqrt
-        factor = scale / root(variance + np.float32(node.attr("epsilon", 1e-5)))
-        place = min(axis % rank(x), rank(x) - 1)
-        return x * along(factor, place, rank(x)) + along(bias - mean * factor, place, rank(x))
 
-    return form
+def batch_norm_last(node: Node, x: Value, scale: Value, bias: Value, mean: Value, variance: Value) -> Value:
+    """Channels last. Behind a convolution TFLite folds both into it.
+
+    Elsewhere it is a convolution of each channel alone: one operator, which int8 rounds once, with scales by channel.
+    """
+    factor, summand = _affine(node, scale, bias, mean, variance)
+    producer = node.producers[0] if node.producers else None
+    if known(factor) is None or rank(x) != 4 or (producer is not None and "Conv" in producer.op_type):
+        return x * factor + summand
+    return tf.nn.bias_add(tf.nn.depthwise_conv2d(x, factor.reshape(1, 1, -1, 1), [1] * 4, "VALID"), summand)
+
+
+def _affine(node: Node, scale: Value, bias: Value, mean: Value, variance: Value) -> tuple[Value, Value]:
+    if node.attr("training_mode", 0):
+        raise NoForm("it is in training mode")
+    root = np.sqrt if known(variance) is not None else tf.sqrt
+    factor = scale / root(variance + np.float32(node.attr("epsilon", 1e-5)))
+    return factor, bias - mean * factor
 
 
 def layer_norm(node: Node, x: Value, scale: Value, bias: Value | None = None) -> Value:
@@ -117,14 +130,14 @@ def lp_norm(node: Node, x: Value) -> Value:
 
 
 ROWS: dict[str, Form] = {
-    "BatchNormalization": batch_norm(1),
+    "BatchNormalization": batch_norm,
     "InstanceNormalization": instance_norm,
     "LayerNormalization": layer_norm,
     "LpNormalization": lp_norm,
     "RMSNormalization": rms_norm,
 }
 LAST: dict[str, Form] = {
-    "BatchNormalization": batch_norm(-1),
+    "BatchNormalization": batch_norm_last,
     "GroupNormalization": group_norm_last,
     "InstanceNormalization": instance_norm_last,
     "LRN": lrn,
