@@ -34,14 +34,15 @@ YOUNG = 100_000  # new objects after which the garbage collector looks at them; 
 class Child:
     """A forked process that does ``run``; interrupts are blocked when this returns, until whoever waits is ready.
 
-    ``seconds`` and ``memory``: of which one step and all data may take as much, as ``in_child`` says. It has a folder
-    of its own for temporary files: frameworks leave some, and remove them, if ever, where Python ends, which it does not.
+    ``seconds`` and ``memory``: of which one step and all data may take as much, as ``in_child`` says. Its
+    temporary files have a folder that goes with it: frameworks remove theirs, if ever, where Python ends, which it does
+    not.
     """
 
     def __init__(self, run: Callable[[], int], seconds: float, memory: int) -> None:
         sys.stdout.flush()
         self._left = ExitStack()
-        self._words = self._left.enter_context(tempfile.TemporaryFile())
+        self._words = self._left.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         folder = self._left.enter_context(folder_beside(Path(tempfile.gettempdir(), "any")))
         self.watch = Watch(seconds)
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
