@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rewriter import options
 from rewriter.backends import arguments as target
@@ -14,14 +14,10 @@ from rewriter.choices import DIALECTS, EXTERNAL_DATA, LAYOUTS, RUNTIMES, TARGETS
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError
 from rewriter.files.json_file import check_json, is_stdout
-from rewriter.files.outputs import check_folder, check_outputs, refuse_read
+from rewriter.files.outputs import check_folder, check_outputs, output_of, refuse_read
 from rewriter.many.arguments import add_models
 from rewriter.many.command import convert_all
-from rewriter.many.tasks import output_of
 from rewriter.preprocess import frames_of
-
-if TYPE_CHECKING:
-    pass
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3

@@ -20,11 +20,10 @@ from rewriter.child import imported
 from rewriter.errors import faulty
 from rewriter.files import reader
 from rewriter.files.json_file import is_stdout, write_json
-from rewriter.files.outputs import refuse_read
+from rewriter.files.outputs import output_of, refuse_read
 from rewriter.files.whole import write_whole
 from rewriter.files.writer import Staged, staged
 from rewriter.given import given
-from rewriter.many.tasks import output_of
 from rewriter.pipeline import rewrite
 from rewriter.preprocess import frames_of
 from rewriter.report import text as render

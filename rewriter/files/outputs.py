@@ -1,5 +1,6 @@
 """What a run may write: nothing that it reads, no other model's weights, no device, nothing that cannot be written."""
 
+import argparse
 import json
 import os
 import stat
@@ -14,6 +15,12 @@ from rewriter.files.weights_files import user_of
 
 PAGE = b"<!doctype html>"  # how a report begins that is a page
 Identity = tuple[int, int]  # device and inode: the same for all names and links of a file
+
+
+def output_of(args: argparse.Namespace) -> Path:
+    """Where the result of a run goes."""
+    path: Path = args.output or result_path(args.model, args.to)
+    return path
 
 
 def result_path(model: Path, to: str) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rewriter.command import OK, attempt
-from rewriter.many.tasks import output_of
+from rewriter.files.outputs import output_of
 
 WORST_FIRST = (4, 1, 3, 2, OK)  # no answer, a wrong one, one that is not proven, no question
 INTERRUPTED = 130

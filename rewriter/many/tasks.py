@@ -8,7 +8,7 @@ from pathlib import Path
 from rewriter.choices import TARGETS
 from rewriter.errors import UsageError
 from rewriter.files.json_file import check_json, is_stdout
-from rewriter.files.outputs import check_outputs, identity, result_path
+from rewriter.files.outputs import check_outputs, identity, output_of, result_path
 from rewriter.many.arguments import stands_for_models
 
 RESULTS = tuple(f".{to}" for to in TARGETS)  # how their stems end
@@ -25,12 +25,6 @@ def tasks_of(args: argparse.Namespace) -> list[argparse.Namespace]:
     tasks = [_task(args, model) for path in args.models for model in _models(path)]
     _refuse_shared(args, tasks)
     return tasks
-
-
-def output_of(task: argparse.Namespace) -> Path:
-    """Where the result goes."""
-    path: Path = task.output or result_path(task.model, task.to)
-    return path
 
 
 def _check_folder(option: str, path: Path | None, suffix: str) -> None:
