@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.backends import BACKENDS, FOLDER, backend_name, backend_of
 from rewriter.choices import EXTERNAL_DATA, RUNTIMES
 from rewriter.errors import UsageError
+from rewriter.frontends import FRONT_ENDS
 
 if TYPE_CHECKING:
     from rewriter.result import RewriteResult
@@ -26,6 +27,7 @@ ONNX_ONLY = {  # by the attribute of the arguments: the option, and what it is a
     "preprocess": "--preprocess is about an ONNX file, of which this one can then be made",
     "runtime": "--for is about what operators cost in another runtime",
 }
+MAY_BE_ONNX = ".pb"
 UNSET: tuple[object, ...] = (None, False, [], RUNTIMES[0], EXTERNAL_DATA[0])
 
 
@@ -65,6 +67,8 @@ def settle(args: argparse.Namespace) -> None:
             raise UsageError(f"-o {args.output}: there are several models; convert them to it one at a time")
         args.backend = None
     if args.backend is None:
+        if args.output and not args.many and args.output.suffix in {*FRONT_ENDS} - {MAY_BE_ONNX}:
+            raise UsageError(f"-o {args.output}: an ONNX file would be written there; give it another suffix, as .onnx")
         if args.to is None:
             raise UsageError("the following arguments are required: --to")
         if args.quantize:

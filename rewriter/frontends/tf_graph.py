@@ -12,7 +12,6 @@ from rewriter.errors import UsageError
 from rewriter.extras import needed
 from rewriter.frontends import Asked
 from rewriter.frontends.tf_operators import HANDLERS
-from rewriter.shapes.computed_sizes import INVENTED
 
 OPSET = 17
 EXTRA = "tf"
@@ -69,8 +68,4 @@ def of_tf2onnx(path: Path, asked: Asked, graph: Any, **options: Any) -> ModelPro
         raise UsageError(
             f"{path}: tf2onnx has no ONNX form for {', '.join(unknown)}; build the model without these operators"
         )
-    for value in (*model.graph.input, *model.graph.output):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param.startswith(INVENTED):  # each another one: they say nothing but that a size is open
-                dim.Clear()
     return model
