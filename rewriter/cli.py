@@ -113,5 +113,6 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     if args.save_repro:
         check_folder("--save-repro", args.save_repro)
     refuse_read(outputs, [args.model, *map(Path, filter(None, [args.inputs, args.dialect]))])
+    target.refuse_foreign(args)
     check_outputs(outputs)
     return outputs

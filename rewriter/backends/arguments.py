@@ -60,6 +60,12 @@ def told_apart(args: argparse.Namespace, result: RewriteResult) -> RewriteResult
     return replace(result, report=replace(result.report, notes=notes))
 
 
+def refuse_foreign(args: argparse.Namespace) -> None:
+    """Raises UsageError if an ONNX file would be called as another framework's, as which it would be read."""
+    if args.output and not args.backend and args.output.suffix in {*FRONT_ENDS} - {MAY_BE_ONNX}:
+        raise UsageError(f"-o {args.output}: an ONNX file would be written there; give it another suffix, as .onnx")
+
+
 def settle(args: argparse.Namespace) -> None:
     """Fill in what ``-o`` implies. Raises UsageError where it contradicts other options."""
     if args.many:
@@ -67,8 +73,6 @@ def settle(args: argparse.Namespace) -> None:
             raise UsageError(f"-o {args.output}: there are several models; convert them to it one at a time")
         args.backend = None
     if args.backend is None:
-        if args.output and not args.many and args.output.suffix in {*FRONT_ENDS} - {MAY_BE_ONNX}:
-            raise UsageError(f"-o {args.output}: an ONNX file would be written there; give it another suffix, as .onnx")
         if args.to is None:
             raise UsageError("the following arguments are required: --to")
         if args.quantize:
