@@ -14,10 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import IO, NoReturn
 
 from rewriter.errors import Ended
+from rewriter.files.whole import folder_beside
 from rewriter.steps import DONE, Watch, is_watched, watched_by
 from rewriter.streams import Stream
 
@@ -32,15 +34,21 @@ YOUNG = 100_000  # new objects after which the garbage collector looks at them; 
 class Child:
     """A forked process that does ``run``; interrupts are blocked when this returns, until whoever waits is ready.
 
-    ``seconds`` and ``memory``: of which one step and all data may take as much, as ``in_child`` says.
+    ``seconds`` and ``memory``: of which one step and all data may take as much, as ``in_child`` says. Its
+    temporary files have a folder that goes with it: frameworks remove theirs, if ever, where Python ends, which it does
+    not.
     """
 
     def __init__(self, run: Callable[[], int], seconds: float, memory: int) -> None:
         sys.stdout.flush()
-        self.watch, self._words = Watch(seconds), tempfile.TemporaryFile()  # noqa: SIM115
+        self._left = ExitStack()
+        self._words = self._left.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        folder = self._left.enter_context(folder_beside(Path(tempfile.gettempdir(), "any")))
+        self.watch = Watch(seconds)
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
         self.number = os.fork()
         if self.number == 0:
+            tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
             _work(run, self.watch, memory, self._words)
 
     def code(self, status: int, subject: str) -> int:
@@ -52,8 +60,8 @@ class Child:
         raise Ended(f"{subject}: {_cause(status, self.watch)}{last and f' ({last.strip()})'}")
 
     def close(self) -> None:
-        """Let go of its last words."""
-        self._words.close()
+        """Let go of its last words, and of its temporary files."""
+        self._left.close()
 
 
 def in_child(run: Callable[[], int], subject: str, seconds: float, memory: int) -> int:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rewriter import options
 from rewriter.backends import arguments as target
@@ -18,9 +18,6 @@ from rewriter.files.outputs import check_folder, check_outputs, output_of, refus
 from rewriter.many.arguments import add_models
 from rewriter.many.command import convert_all
 from rewriter.preprocess import frames_of
-
-if TYPE_CHECKING:
-    pass
 
 EPILOG = """exit codes: 0 converted and validated, or nothing to do; 1 the result differs from the original, does not
 run in onnxruntime, or fails our own verification; 2 bad usage, unreadable, broken or unsupported model, unknown name; 3
@@ -116,5 +113,6 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     if args.save_repro:
         check_folder("--save-repro", args.save_repro)
     refuse_read(outputs, [args.model, *map(Path, filter(None, [args.inputs, args.dialect]))])
+    target.refuse_foreign(args)
     check_outputs(outputs)
     return outputs

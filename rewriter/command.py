@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -94,8 +93,7 @@ def memory_of(args: argparse.Namespace) -> int:
 
 def clear_away(args: argparse.Namespace) -> None:
     """Remove what an ended process that had these arguments may have left."""
-    files = [path for path in vars(args).values() if isinstance(path, Path)]
-    for folder in {Path(tempfile.gettempdir()), *(file.parent for file in files)}:
+    for folder in {path.parent for path in vars(args).values() if isinstance(path, Path)}:
         remove_left(folder)
 
 

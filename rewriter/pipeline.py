@@ -41,7 +41,7 @@ from rewriter.report.build import make_report
 from rewriter.result import RewriteResult
 from rewriter.shapes.check import verify_model
 from rewriter.shapes.infer import infer
-from rewriter.spelling import STOOD_IN, prepare, read_spelled, runs_itself, spelled
+from rewriter.spelling import STOOD_IN, prepare, read_spelled, refuse_spelled, runs_itself, spelled
 from rewriter.stayed import why_it_stayed
 from rewriter.steps import step
 from rewriter.validation.inputs import InputRequest
@@ -118,6 +118,7 @@ def _read(
     with timed(seconds, "load"):
         opened = source_of(model, on_read)
         original = read_spelled(opened, words)
+        refuse_spelled(original.proto)
         refuse_broken(original.proto)
     return original, original is not opened
 
@@ -128,6 +129,7 @@ def plan_of(model: ModelProto, to: str) -> Work:
     Raises what ``rewrite`` does.
     """
     refuse_broken(model)
+    refuse_spelled(model)
     original = Source(model)
     with blaming(original, InputRequest(1, 0, {}, {})):
         spelled = dialects.make(dialects.DEFAULTS[to])

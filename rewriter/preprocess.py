@@ -92,8 +92,8 @@ def asked_frames(model: ModelProto, texts: Mapping[str, str]) -> dict[str, Frame
     asked = {}
     for name, text in texts.items():
         if not name and len(images) != 1:
-            said = ", ".join(map(repr, images)) or "none"
-            raise UsageError(f"--preprocess {text}: say which input, for those that could be images are {said}")
+            said = f"say which input, of {', '.join(map(repr, images))}" if images else "no input is an image of floats"
+            raise UsageError(f"--preprocess {text}: {said}")
         one = name or images[0]
         if one not in types:
             raise UsageError(f"the model has no input {one!r}; it has {', '.join(map(repr, types))}")

@@ -46,6 +46,15 @@ def read_spelled(source: Source, words: Words | None) -> Source:
     return Source(proto, source.path, source.stamps)
 
 
+def refuse_spelled(model: ModelProto, name: str = "the model") -> None:
+    """Raises UsageError if a model is still in words that nobody has read: what they mean must not be guessed."""
+    if not runs_itself(model):
+        raise UsageError(
+            f"{name} is in the words of a toolchain, which only a conversion reads: convert it first, with --to nchw "
+            "and the --dialect that it was written in"
+        )
+
+
 def prepare(model: ModelProto, dialect: Dialect) -> None:
     """Give a result in the function dialect the attributes that the words of its dialect want."""
     if isinstance(dialect, SpelledDialect):

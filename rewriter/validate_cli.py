@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from rewriter.files import reader
     from rewriter.given import given
     from rewriter.report import text as render
+    from rewriter.spelling import refuse_spelled
     from rewriter.validation.inputs import InputRequest
     from rewriter.validation.interface import found_layouts
 
@@ -66,9 +67,11 @@ def run(args: argparse.Namespace) -> int:
     request = InputRequest(args.runs, args.seed, checks["input_shapes"] or {}, arrays)
     with progress.shown(console):
         models = [given(path, args, on_read, request) for path in (args.original, args.rewritten)]
-    for model, note in models:
+    for path, (model, note) in zip((args.original, args.rewritten), models, strict=True):
         render.noted(console, note)
-        refuse_broken(reader.source_of(model, on_read).proto)
+        proto = reader.source_of(model, on_read).proto
+        refuse_broken(proto)
+        refuse_spelled(proto, str(path))
     original, rewritten = (model.onnx for model in models)
     with progress.shown(console), step("compare"):
         found = found_layouts(original, rewritten, request, layouts)

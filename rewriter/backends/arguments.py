@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.backends import BACKENDS, FOLDER, backend_name, backend_of
 from rewriter.choices import EXTERNAL_DATA, RUNTIMES
 from rewriter.errors import UsageError
+from rewriter.frontends import FRONT_ENDS
 
 if TYPE_CHECKING:
     from rewriter.result import RewriteResult
@@ -26,6 +27,7 @@ ONNX_ONLY = {  # by the attribute of the arguments: the option, and what it is a
     "preprocess": "--preprocess is about an ONNX file, of which this one can then be made",
     "runtime": "--for is about what operators cost in another runtime",
 }
+MAY_BE_ONNX = ".pb"
 UNSET: tuple[object, ...] = (None, False, [], RUNTIMES[0], EXTERNAL_DATA[0])
 
 
@@ -56,6 +58,12 @@ def told_apart(args: argparse.Namespace, result: RewriteResult) -> RewriteResult
 
     notes = [note for note in result.report.notes if note != FunctionDialect.note]
     return replace(result, report=replace(result.report, notes=notes))
+
+
+def refuse_foreign(args: argparse.Namespace) -> None:
+    """Raises UsageError if an ONNX file would be called as another framework's, as which it would be read."""
+    if args.output and not args.backend and args.output.suffix in {*FRONT_ENDS} - {MAY_BE_ONNX}:
+        raise UsageError(f"-o {args.output}: an ONNX file would be written there; give it another suffix, as .onnx")
 
 
 def settle(args: argparse.Namespace) -> None:

@@ -114,8 +114,6 @@ def _single(samples: Sequence[Feed]) -> Iterator[tuple[str, Feed]]:
 
 def named(file: bytes, names: Mapping[str, str]) -> bytes:
     """The file with inputs and outputs, in its signature and graph, called as they are in the model."""
-    if all(name == own for name, own in names.items()):
-        return file
     import flatbuffers
     from tensorflow.lite.python import schema_py_generated as schema
 

@@ -17,6 +17,12 @@ PAGE = b"<!doctype html>"  # how a report begins that is a page
 Identity = tuple[int, int]  # device and inode: the same for all names and links of a file
 
 
+def output_of(args: argparse.Namespace) -> Path:
+    """Where the result of a run goes."""
+    path: Path = args.output or result_path(args.model, args.to)
+    return path
+
+
 def result_path(model: Path, to: str) -> Path:
     """Where the result of a model goes, if nothing else is said."""
     return beside(model, f".{to}.onnx")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,10 @@ from passes.layout.edit import Array
 from rewriter.errors import RewriterError, UsageError
 from rewriter.frontends import NOTHING, OF_TENSORFLOW, Asked, FrontEnd
 from rewriter.steps import step
+
+NOISE = re.compile(
+    r'\x1b\[[\d;]*m|File "[^"]*", line \d+, in .*\n.*\n'
+)  # in messages: colours, where AutoGraph has been
 
 
 class Converted(NamedTuple):
@@ -36,7 +41,7 @@ def converted(path: Path, front: FrontEnd, asked: Asked = NOTHING) -> Converted:
         except (RewriterError, MemoryError):
             raise
         except Exception as error:  # whatever a file may bring about in a framework
-            said = " ".join(str(error).split()) or type(error).__name__
+            said = " ".join(NOISE.sub("", str(error)).split()) or type(error).__name__
             raise UsageError(f"{path}: {front.converter} does not convert {front.kind} ({shortened(said)})") from error
     return result
 

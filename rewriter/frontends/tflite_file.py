@@ -1,6 +1,7 @@
 """TFLite files."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,34 @@ def convert(path: Path, asked: Asked) -> Converted:
     if head[4:] != IDENTIFIER:
         raise UsageError(f"{path}: not a TFLite model")
     tf = tensorflow(path)
-    model = of_tf2onnx(path, asked, None, tflite_path=str(path))
-    return Converted(model, lambda feed: _run(tf, path, feed, [value.name for value in model.graph.output]))
+    own = _own_names(tf, path)
+    model = of_tf2onnx(path, asked, None, tflite_path=str(path), tensors_to_rename=own)
+    return Converted(model, lambda feed: _run(tf, path, feed, [value.name for value in model.graph.output], own))
 
 
-def _run(tf: Any, path: Path, feed: Mapping[str, Array], names: list[str]) -> list[Array]:
-    """The interpreter's outputs, of these names."""
+def _own_names(tf: Any, path: Path) -> dict[str, str]:
+    """What the only signature calls inputs and outputs, by their tensors' names; none if two would be alike."""
+    with suppress(ValueError, RuntimeError):  # of operators that it does not know: tf2onnx may
+        interpreter = tf.lite.Interpreter(str(path))
+        (signature,) = interpreter.get_signature_list()
+        runner = interpreter.get_signature_runner(signature)
+        ends = [*runner.get_input_details().items(), *runner.get_output_details().items()]
+        names = {details["name"]: name for name, details in ends}
+        others = {one["name"] for one in interpreter.get_tensor_details()} - {*names}
+        if len(ends) == len(names) == len({*names.values()} - others):
+            return names
+    return {}
+
+
+def _run(tf: Any, path: Path, feed: Mapping[str, Array], names: list[str], own: Mapping[str, str]) -> list[Array]:
+    """The interpreter's outputs, of these names; ``own``: those that its tensors have in the model."""
     interpreter = tf.lite.Interpreter(str(path))
-    inputs = interpreter.get_input_details()
-    for one in inputs:
-        interpreter.resize_tensor_input(one["index"], feed[one["name"]].shape)
+    inputs = {own.get(one["name"], one["name"]): one["index"] for one in interpreter.get_input_details()}
+    for name, index in inputs.items():
+        interpreter.resize_tensor_input(index, feed[name].shape)
     interpreter.allocate_tensors()
-    for one in inputs:
-        interpreter.set_tensor(one["index"], feed[one["name"]])
+    for name, index in inputs.items():
+        interpreter.set_tensor(index, feed[name])
     interpreter.invoke()
-    found = {one["name"]: interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()}
-    return [found[name] for name in names]
+    found = {own.get(one["name"], one["name"]): one["index"] for one in interpreter.get_output_details()}
+    return [interpreter.get_tensor(found[name]) for name in names]

@@ -35,8 +35,8 @@ def convert_all(run: Run, check: Callable[[argparse.Namespace], Any], args: argp
         work(run, tasks, records.__setitem__, lambda: shown([*records.values()]))
     ordered, seconds = [records[index] for index in range(len(tasks))], time.perf_counter() - begin
     summarised(console, ordered, seconds, dry=args.dry_run)
-    for error in filter(None, (record.error for record in ordered)):
-        tell(error)
+    for record in filter(lambda record: record.error, ordered):  # of options, sentences need not say whose
+        tell(record.error if record.model in record.error else f"{record.model}: {record.error}")
     if args.json:
         write_json(args.json, document(ordered, seconds))
     return worst(record.code for record in ordered)

@@ -65,7 +65,9 @@ def summarised(console: Console, records: Sequence[Record], seconds: float, *, d
     console.print(whole(table))
     counts = Counter(_word(record) for record in records)
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
-    console.print(f"{len(records)} models in {seconds:.1f} s: {told}.{' Nothing was written.' * dry}")
+    console.print(
+        f"{len(records)} model{'s' * (len(records) > 1)} in {seconds:.1f} s: {told}.{' Nothing was written.' * dry}"
+    )
 
 
 def document(records: Sequence[Record], seconds: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rewriter.report import tables
 from rewriter.report.certificate import certificate
 from rewriter.report.console import Lines, whole
 from rewriter.report.data import Cause, Explained, Report
+from rewriter.shapes.computed_sizes import INVENTED
 
 if TYPE_CHECKING:
     from rewriter.validation.latency import Latency
@@ -145,8 +146,13 @@ def _print_interface(console: Console, report: Report, most: int | None) -> None
 
 
 def _shape(shape: list[int | str | None] | None, layout: str | None) -> tuple[str, str]:
-    text = "unknown" if shape is None else "x".join("?" if d is None else short(str(d), 12) for d in shape)
+    text = "unknown" if shape is None else "x".join(map(_size, shape))
     return text, layout or ""
+
+
+def _size(dim: int | str | None) -> str:
+    """Names that nobody gave say nothing."""
+    return "?" if dim is None or str(dim).startswith(INVENTED) else short(str(dim), 12)
 
 
 def _operators(report: Report) -> str:

@@ -34,7 +34,10 @@ def save_weights(export: Export, path: str | Path) -> Path:
     described = path.with_suffix(".json")
     with folder_beside(path) as folder:
         weights, manifest = folder / path.name, folder / described.name
-        write(export, weights)
+        try:
+            write(export, weights)
+        except UsageError as error:  # of the file aside, which nobody has named
+            raise UsageError(str(error).replace(str(weights), str(path))) from None
         manifest.write_text(export.manifest.dumps(lines=True), encoding="utf-8")
         put(manifest, described)
         put(weights, path)

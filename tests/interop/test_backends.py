@@ -117,6 +117,24 @@ def test_names_and_open_sizes_are_kept(tmp_path: Path) -> None:
         assert (result[0], result[1].shape) == ("scores:0", (batch, 12, 13, 5))
 
 
+def test_a_shape_that_is_computed() -> None:
+    """As tf2onnx writes an Einsum of an open batch: a product of sizes, -1, and a size that is copied."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["sizes"]),
+        helper.make_node("Gather", ["sizes", "batches"], ["some"]),
+        helper.make_node("ReduceProd", ["some"], ["product"], axes=[0], keepdims=1),
+        helper.make_node("Concat", ["product", "rest"], ["shape"], axis=0),
+        helper.make_node("Reshape", ["x", "shape"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", "M", 4, 6])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, None, None])
+    held = [onnx.numpy_helper.from_array(np.array(v, np.int64), n) for n, v in (("batches", [0, 1]), ("rest", [-1, 0]))]
+    graph = helper.make_graph(nodes, "computed", [x], [y], held)
+    made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    found = verdict(made, {"x": np.random.default_rng(0).standard_normal((2, 3, 4, 6)).astype(np.float32)})
+    assert found.status == "passed", found.reason
+
+
 def test_saved_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(conv_net(), tmp_path / "net.onnx")
     assert main([str(tmp_path / "net.onnx"), "-o", f"{tmp_path}/saved/"]) == 0

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import keras
 import numpy as np
 import onnx
 import pytest
 import tensorflow as tf
 import torch
+from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from rewriter import UsageError, rewrite, validate
@@ -240,6 +242,33 @@ def test_a_tflite_file(kind: str, to: str, tmp_path: Path) -> None:
     (given,) = (value for value in result.graph.input)
     found = default(result, {given.name: first(image) if to == "nchw" else image})[0]
     agree(found, net(image).numpy(), 1e-5 if kind == "float" else 0.1)
+
+
+def test_tflite_files_keep_the_names_of_their_signature(tmp_path: Path) -> None:
+    """So that a net is the same net as its TFLite file, and as that of this one."""
+    x = keras.Input((8, 10, 3), name="image")
+    keras.Model(x, L.Conv2D(2, 3, name="map")(x)).save(tmp_path / "net.keras")
+    assert main([str(tmp_path / "net.keras"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 0
+    assert main([str(tmp_path / "net.tflite"), "-o", str(tmp_path / "again.tflite"), "-q"]) == 0
+    assert validate(tmp_path / "net.keras", tmp_path / "again.tflite").ok
+    result = converted(tmp_path / "again.tflite", "nchw")
+    ends = [*result.graph.input, *result.graph.output]
+    assert [value.name for value in ends] == ["image", "map"]
+
+
+def test_names_that_a_graph_has_already_stay_its_tensors(tmp_path: Path) -> None:
+    """The signature calls the output as another tensor is called."""
+    net = settled(keras.Sequential([keras.Input((4, 4, 1), batch_size=1, name="x"), L.Conv2D(1, 3), L.Flatten()]))
+    file = tf.lite.TFLiteConverter.from_keras_model(net).convert()
+    model = schema.ModelT.InitFromPackedBuf(file, 0)
+    (graph,), (signature,) = model.subgraphs, model.signatureDefs
+    inner = next(i for op in graph.operators for i in op.outputs if i not in graph.outputs)
+    signature.outputs[0].name = graph.tensors[inner].name
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    (tmp_path / "net.tflite").write_bytes(builder.Output())
+    result = converted(tmp_path / "net.tflite", "nchw")
+    assert result.graph.output[0].name == graph.tensors[graph.outputs[0]].name.decode()
 
 
 @pytest.mark.parametrize("name", ["net.pb", "saved", "net.tflite"])

@@ -61,7 +61,9 @@ def test_a_death_is_of_one(path: Path, jobs: str) -> None:
     for name, record in records.items():
         assert (record["code"], record["written"]) == ((INTERNAL, False) if name in SAID else (0, True))
         assert SAID.get(name, "") in record["error"]
-    assert err == "".join(f"error: {records[name]['error']}\n" for name in SAID)
+    told = (records[name] for name in SAID)
+    whose = (f"{one['model']}: " * (one["model"] not in one["error"]) + one["error"] for one in told)
+    assert err == "".join(f"error: {sentence}\n" for sentence in whose)
     assert {*names(path)} == {*(f"{name}.onnx" for name in NAMES), "sound.nhwc.onnx", "sound_too.nhwc.onnx"}
     assert not [*(path.parent / "tmp").glob(f"{MARK}*")]
 

@@ -73,6 +73,14 @@ def test_the_records(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "not a readable ONNX model" in text["error"]
 
 
+def test_sentences_say_of_which_model(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each once, of options and of files."""
+    assert convert(str(models), "--preprocess", "no_input:uint8") == USAGE
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == f"error: {models}/image.onnx: the model has no input 'no_input'; it has 'x', 'z'"
+    assert [line.count(str(models)) for line in told] == [1, 1, 1]
+
+
 def test_a_wrong_result(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its record tells the error, and nothing of it is written."""
     monkeypatch.setattr("rewriter.validation.validate.verdict", _differs)

@@ -36,6 +36,15 @@ def test_quantize_is_for_tflite(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert "--quantize is for -o PATH.tflite" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5", "pt2"])
+def test_no_onnx_file_is_called_as_one_of_another_framework(
+    ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody would read it again."""
+    assert main([str(MODEL), "--to", "nhwc", "-o", f"{tmp_path}/net.{ending}"]) == 2
+    assert "an ONNX file would be written there" in capsys.readouterr().err
+
+
 def test_target_is_implied_by_these_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(MODEL), "-o", f"{tmp_path}/net.onnx"]) == 2
     assert "required: --to" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from rewriter.child import in_child
 from rewriter.errors import Ended
 from rewriter.files.whole import MARK
 from tests.support.command import folder
-from tests.support.program import is_gone, start
+from tests.support.program import is_gone, start, temporary
 
 INTERRUPTED = 130
 GIB = 2**30
@@ -65,6 +65,17 @@ def test_a_child_ends_with_the_one_that_waits(path: Path) -> None:
     with start(path) as again:
         assert again.wait() == 0
     assert folder(path) == {"net.onnx", "net.nhwc.onnx", "tmp"}  # what was left is gone
+
+
+LEAVES = "Session._run = lambda *_: (tempfile.mkstemp(), subprocess.run('mktemp'), os.{})"
+
+
+@pytest.mark.parametrize("ends", ["abort()", "kill(os.getpid(), 9)", "_exit(0)"])
+def test_temporary_files_of_libraries_go_with_the_child(path: Path, ends: str) -> None:
+    """Those too that nobody would remove, as AutoGraph's at the end of Python, which a child has none of."""
+    with start(path, plant=f"import subprocess, tempfile; {LEAVES.format(ends)}") as running:
+        running.wait()
+    assert {file.name for file in temporary(path).iterdir()} <= {".ses"}  # of onnxruntime, which the parent has here
 
 
 def test_an_orphan_begins_no_step() -> None:

@@ -14,6 +14,8 @@ from rewriter import UsageError, rewrite, validate
 from rewriter.cli import main
 from rewriter.dialect_file import dialect_of
 from rewriter.spelling import STOOD_IN
+from rewriter.validate_cli import main as compare
+from rewriter.weights.cli import main as weights_main
 from tests.support import acme
 from tests.support.command import USAGE, error
 from tests.support.engines import by_name
@@ -241,3 +243,14 @@ def test_a_broken_table_is_told_by_file_and_key(tmp_path: Path, text: str, said:
     with pytest.raises(UsageError) as raised:
         rewrite(small(), "nhwc", dialect=str(path))
     assert str(raised.value).startswith(f"{path}: {said}")
+
+
+def test_words_that_nobody_has_read_are_not_guessed_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Kernels would be taken for the other layout: by weights, by a comparison, and without the dialect's file."""
+    path, result = tmp_path / "net.onnx", tmp_path / "net.acme.onnx"
+    onnx.save(small(), path)
+    assert main([str(path), "--to", "nhwc", "--dialect", str(ACME), "-o", str(result), "-q"]) == 0
+    for command, more in ((weights_main, ["--for", "keras"]), (compare, [str(path)]), (main, ["--to", "nchw"])):
+        assert command([str(result), *more]) == USAGE
+        assert "is in the words of a toolchain, which only a conversion reads" in error(capsys)
+    assert {file.name for file in tmp_path.iterdir()} == {"net.onnx", "net.acme.onnx"}

@@ -149,3 +149,9 @@ def test_an_input_that_is_an_output_cannot_take_frames() -> None:
     net = model([node("Relu", ["x"], ["y"])], {"x": [1, 3, 5, 7]}, {"y": None, "x": [1, 3, 5, 7]})
     with pytest.raises(UsageError, match="is an output, too"):
         rewrite(net, preprocess={"x": "uint8"})
+
+
+def test_a_model_without_images_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(model([node("Identity", ["n"], ["m"])], [value("n", [1], INT64)], {"m": None}, {}), tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "--to", "nhwc", "--preprocess", "uint8"]) == USAGE
+    assert capsys.readouterr().err == "error: --preprocess uint8: no input is an image of floats\n"

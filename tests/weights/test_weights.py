@@ -296,3 +296,14 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
         (tmp_path / f"w.{ending}").write_bytes(b"nothing of the kind")
         with pytest.raises(UsageError, match="not a file of weights"):
             read_weights(tmp_path / f"w.{ending}")
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the one aside, in which it is written until it is whole."""
+
+    def write(_: object, path: Path) -> None:
+        raise UsageError(f"{path}: no")
+
+    monkeypatch.setattr("rewriter.weights.files.writer", lambda *_: write)
+    with pytest.raises(UsageError, match=f"^{tmp_path}/w.npz: no$"):
+        save_weights(export_weights("models/torch_resnet.onnx", "keras"), tmp_path / "w.npz")

@@ -24,9 +24,13 @@ def reshape(node: Node, x: Value, *_: Value) -> Value:
         return known_shape
     shape: Value = node.inputs[1] if node.given(1) else np.array(node.attr("shape"))
     parts = tf.get_static_value(shape, partial=True)
-    if parts is None or node.attr("allowzero", 0):
-        raise NoForm("its shape is computed")
+    if node.attr("allowzero", 0) or (parts is None and None in dims(shape)):
+        raise NoForm("its shape is computed; export the model with sizes that are numbers")
     given = sizes(x)
+    if parts is None:
+        copied = tf.stack([given[i] if i < len(given) else 0 for i in range(*whole(dims(shape)))])
+        shape = tf.cast(shape, tf.int32)
+        return tf.reshape(x, tf.where(shape == 0, copied, shape))
     entries = [shape[i] if part is None else given[i] if part == 0 else part for i, part in enumerate(parts)]
     return tf.reshape(x, tf.stack([tf.cast(entry, tf.int32) for entry in entries]))
 

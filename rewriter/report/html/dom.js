@@ -59,7 +59,7 @@ function local(name) {
 
 function shapeText(shape) {
   if (shape === null) return "";
-  return shape.length ? shape.map((dim) => (dim === null ? "?" : elided(String(dim), 12))).join("×") : "scalar";
+  return shape.length ? shape.map((dim) => (dim === null || /^unk__/.test(dim) ? "?" : elided(String(dim), 12))).join("×") : "scalar";
 }
 
 /** first: channels before positions; last: behind them; other: any other order than the original's; plain: that. */
