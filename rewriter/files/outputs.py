@@ -28,12 +28,6 @@ def result_path(model: Path, to: str) -> Path:
     return beside(model, f".{to}.onnx")
 
 
-def output_of(args: argparse.Namespace) -> Path:
-    """Where the result of a command goes."""
-    path: Path = args.output or result_path(args.model, args.to)
-    return path
-
-
 def beside(model: Path, ending: str) -> Path:
     """The model's stem (of a folder: its name) with another ending, in the folder that the model is in."""
     place = model if model.name.strip(".") else model.resolve()

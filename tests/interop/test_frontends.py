@@ -152,7 +152,7 @@ def test_files_of_weights_and_broken_ones(tmp_path: Path, capsys: pytest.Capture
     net.save(tmp_path / "net.h5")
     (tmp_path / "half.h5").write_bytes((tmp_path / "net.h5").read_bytes()[:5000])
     cases = {
-        "net.weights.h5": "it holds weights only",
+        "net.weights.h5": "weights of Keras; build their model",
         "half.keras": "not a Keras model",
         "half.h5": "not a Keras model",
     }
