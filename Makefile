@@ -144,24 +144,20 @@ $(VENV)/ready: pyproject.toml
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	touch $@
 
+# An extra of pyproject.toml has the name of its environment.
+.venv-%/ready: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -q --disable-pip-version-check -e '.[$*]'
+	touch $@
+
 EXTRA = import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"][sys.argv[1]], sep="\n")
 
 PINS = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
-
-$(OPENVINO)/ready: pyproject.toml
-	$(PYTHON) -m venv $(OPENVINO)
-	$(OPENVINO)/bin/python -m pip install -q --disable-pip-version-check -e '.[openvino]'
-	touch $@
 
 $(DOCS)/ready: pyproject.toml
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -c '$(EXTRA)' docs > $(DOCS)/packages.txt
 	$(DOCS)/bin/python -m pip install -q --disable-pip-version-check -r $(DOCS)/packages.txt
-	touch $@
-
-$(QONNX)/ready: pyproject.toml
-	$(PYTHON) -m venv $(QONNX)
-	$(QONNX)/bin/python -m pip install -q --disable-pip-version-check -e '.[qonnx]'
 	touch $@
 
 .venv-elsewhere-web/ready:
@@ -178,16 +174,6 @@ $(LOWEST)/ready: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -c '$(PINS)' | sed 's/>=/==/' > $(LOWEST)/pins.txt
 	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check -r $(LOWEST)/pins.txt hypothesis pytest pytest-xdist sympy
-	touch $@
-
-$(EXPORT)/ready: pyproject.toml
-	$(PYTHON) -m venv $(EXPORT)
-	$(EXPORT)/bin/python -m pip install -q --disable-pip-version-check -e '.[export]'
-	touch $@
-
-$(INTEROP)/ready: pyproject.toml
-	$(PYTHON) -m venv $(INTEROP)
-	$(INTEROP)/bin/python -m pip install -q --disable-pip-version-check -e '.[interop]'
 	touch $@
 
 # The project's dependencies with another build of onnxruntime in the place of that which they name: a group of
