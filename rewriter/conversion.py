@@ -17,6 +17,7 @@ from onnx import ModelProto
 from rewriter import progress
 from rewriter.backends import arguments as target
 from rewriter.child import imported
+from rewriter.dialect_file import SUFFIX, dialect_of
 from rewriter.errors import faulty
 from rewriter.files import reader
 from rewriter.files.json_file import is_stdout, write_json
@@ -61,6 +62,8 @@ class Conversion:
     def run(self) -> None:
         """Convert, prove, write and tell. Raises UsageError, ResultDiffers and what else stands in ``errors``."""
         args = self.args
+        if args.dialect and args.dialect.endswith(SUFFIX):
+            dialect_of(Path(args.dialect))  # what is wrong with it is told before anything is converted
         with progress.shown(self.console):
             self.onnx, note = given(args.model, args, self.on_read, self._run_in_framework())
             self.result = target.told_apart(args, self._rewritten())

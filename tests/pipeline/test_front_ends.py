@@ -279,6 +279,14 @@ def test_a_model_of_another_framework_goes_the_usual_way(fake: Path, capfd: pyte
     assert len(ASKED) == 3  # the command, validate, rewrite
 
 
+def test_a_dialect_that_is_not_there_is_told_before_anything_is_converted(
+    fake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(fake, "--dialect", "no.toml") == USAGE
+    assert "no.toml: not a readable TOML file" in error(capsys)
+    assert not ASKED
+
+
 def test_verbose_shows_what_the_framework_logs(fake: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert convert(fake, "-v", "--no-validate") == 0
     out, err = capfd.readouterr()
