@@ -12,5 +12,9 @@ def needed(module: str, extra: str, path: Path | str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        told = f"{path}: this needs {module} ({error}): pip install 'onnx-layout-rewriter[{extra}]'"
-        raise UsageError(told) from None
+        raise missing(f"{module} ({error})", extra, path) from None
+
+
+def missing(what: str, extra: str, path: Path | str) -> UsageError:
+    """That ``path`` or an option needs what is not there."""
+    return UsageError(f"{path}: this needs {what}: pip install 'onnx-layout-rewriter[{extra}]'")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import onnx_graphsurgeon as gs
-from onnx import ModelProto, helper
+from onnx import ModelProto
 
 from passes.ir.importer import UNKNOWN
 from passes.layout import perm
@@ -18,6 +18,7 @@ from passes.layout.layout import ANY, Layout
 from passes.layout.perm import Perm
 from passes.plan.roles import image
 from rewriter.errors import UsageError
+from rewriter.metadata import entry_of, put_entry
 
 LAYOUTS_KEY = "rewriter.layouts"  # metadata: JSON {name: {"from": "NCHW", "to": "NHWC", "perm": [0, 2, 3, 1]}}
 # https://github.com/onnx/onnx/blob/main/docs/DimensionDenotation.md
@@ -97,8 +98,7 @@ def record(model: ModelProto, interface: Sequence[InterfaceValue]) -> None:
         if total != perm.identity(len(total)):
             origin = before["from"] if before else value.old_layout
             recorded[value.name] = {"from": origin, "to": value.new_layout, "perm": list(total)}
-    metadata = {entry.key: entry.value for entry in model.metadata_props if entry.key != LAYOUTS_KEY}
-    helper.set_model_props(model, metadata | ({LAYOUTS_KEY: json.dumps(recorded, sort_keys=True)} if recorded else {}))
+    put_entry(model, LAYOUTS_KEY, json.dumps(recorded, sort_keys=True) if recorded else None)
     layouts = {value.name: value.new_layout or "" for value, _ in flipped}
     for info in (*model.graph.input, *model.graph.output):
         for dim, letter in zip(info.type.tensor_type.shape.dim, layouts.get(info.name, ""), strict=False):
@@ -107,7 +107,8 @@ def record(model: ModelProto, interface: Sequence[InterfaceValue]) -> None:
 
 def read_record(model: ModelProto) -> dict[str, Mapping[str, Any]]:
     """What ``record`` wrote; empty if the model was never rewritten. Raises UsageError if that is broken."""
-    text = next((entry.value for entry in model.metadata_props if entry.key == LAYOUTS_KEY), "{}")
+    held = entry_of(model, LAYOUTS_KEY)
+    text = "{}" if held is None else held
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in (*model.graph.input, *model.graph.output)}
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         recorded: dict[str, Mapping[str, Any]] = json.loads(text)

@@ -125,16 +125,14 @@ def record_frames(model: ModelProto, inputs: Iterable[Preprocessed], before: Map
 
     ``before``: the record of layouts of what was rewritten, by whose first original axes count.
     """
-    from onnx import helper
+    from rewriter.metadata import put_entry
 
     entries = {}
     for one in inputs:
         axis = before[one.name]["perm"][one.axis] if one.axis is not None and one.name in before else one.axis
         entries[one.name] = {"axis": axis, **vars(one.frames)}
     if entries:
-        kept = {entry.key: entry.value for entry in model.metadata_props}
-        text = json.dumps({**_entries(frames_text(model)), **entries}, sort_keys=True)
-        helper.set_model_props(model, {**kept, FRAMES_KEY: text})
+        put_entry(model, FRAMES_KEY, json.dumps({**_entries(frames_text(model)), **entries}, sort_keys=True))
 
 
 def read_frames(model: ModelProto) -> dict[str, tuple[Frames, int | None]]:
@@ -144,7 +142,10 @@ def read_frames(model: ModelProto) -> dict[str, tuple[Frames, int | None]]:
 
 def frames_text(model: ModelProto) -> str:
     """The record as it stands in the model; JSON, unless it is broken."""
-    return next((entry.value for entry in model.metadata_props if entry.key == FRAMES_KEY), "{}")
+    from rewriter.metadata import entry_of
+
+    held = entry_of(model, FRAMES_KEY)
+    return "{}" if held is None else held
 
 
 def _entries(text: str) -> dict[str, dict[str, Any]]:

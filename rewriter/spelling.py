@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from onnx import ModelProto, helper
+from onnx import ModelProto
 
 from passes import dialects
 from passes.dialects.base import Dialect
@@ -19,6 +19,7 @@ from rewriter.errors import UsageError, refused
 from rewriter.files.light import LightModel
 from rewriter.files.source import Source
 from rewriter.files.writer import staged
+from rewriter.metadata import entry_of, put_entry
 from rewriter.result import RewriteResult
 
 Given = TypeVar("Given")
@@ -40,8 +41,7 @@ def read_spelled(source: Source, words: Words | None) -> Source:
     found = [unspell(proto, each) for each in known]
     if not any(found):
         return source
-    kept = {entry.key: entry.value for entry in proto.metadata_props if entry.key != MARK}
-    helper.set_model_props(proto, kept)
+    put_entry(proto, MARK, None)
     dialects.bring_functions(proto)
     return Source(proto, source.path, source.stamps)
 
@@ -76,7 +76,7 @@ def spelled(model: ModelProto, dialect: Dialect) -> ModelProto:
     if result.graph == model.graph:
         return model
     if mark := words.mark():
-        result.metadata_props.add(key=MARK, value=mark)
+        put_entry(result, MARK, mark)
     again = _copy(result)
     unspell(again, words)
     if again.graph != model.graph:
@@ -86,7 +86,7 @@ def spelled(model: ModelProto, dialect: Dialect) -> ModelProto:
 
 def runs_itself(model: ModelProto) -> bool:
     """Whether onnxruntime runs a result as it is written, so that no other need be proved in its place."""
-    return all(entry.key != MARK for entry in model.metadata_props)
+    return entry_of(model, MARK) is None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from passes.ir.constants import of_array
-from passes.ir.graph import all_names, every_graph, is_standard, new_node, unused
+from passes.ir.graph import all_names, every_graph, every_node, is_standard, new_node, unused
 
 POOL, ROWS = "GlobalAveragePool", 3
 AXES_AS_INPUT = 18  # the opset from which ReduceMean has its axes as an input
@@ -19,9 +19,12 @@ AXES_AS_INPUT = 18  # the opset from which ReduceMean has its axes as an input
 
 def means_of_rows(graph: gs.Graph) -> gs.Graph:
     """The graph with a ReduceMean for each of them, in bodies too."""
+    if not any(map(is_centring, every_node(graph))):
+        return graph
+    names = all_names(graph)
     for each in every_graph(graph):
         found = {id(node) for pool in each.nodes if is_centring(pool) for node in (pool, *pools_of_squares(pool))}
-        each.nodes[:] = [_reduction(node, graph) if id(node) in found else node for node in each.nodes]
+        each.nodes[:] = [_reduction(node, graph.opset, names) if id(node) in found else node for node in each.nodes]
     return graph
 
 
@@ -47,11 +50,11 @@ def _differences(pool: gs.Node) -> Iterator[gs.Node]:
     return (node for node in mean.outputs if node.op == "Sub" and node.inputs[0] is x and node.inputs[1] is mean)
 
 
-def _reduction(pool: gs.Node, graph: gs.Graph) -> gs.Node:
+def _reduction(pool: gs.Node, opset: int, names: set[str]) -> gs.Node:
     attrs: dict[str, Any] = {"keepdims": 1}
     inputs = [pool.inputs[0]]
-    if graph.opset < AXES_AS_INPUT:
+    if opset < AXES_AS_INPUT:
         attrs["axes"] = [ROWS - 1]
     else:
-        inputs.append(of_array(unused(f"{pool.outputs[0].name}_axes", all_names(graph)), np.asarray([ROWS - 1])))
+        inputs.append(of_array(unused(f"{pool.outputs[0].name}_axes", names), np.asarray([ROWS - 1])))
     return new_node(pool, inputs, pool.outputs, op="ReduceMean", attrs=attrs, changed=frozenset(attrs))

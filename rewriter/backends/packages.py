@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from rewriter.errors import UsageError
+from rewriter.extras import missing
 from rewriter.frontends.converting import quiet as quietly
 
 EXTRA = "tensorflow"
@@ -15,7 +15,7 @@ EXTRA = "tensorflow"
 def require(path: Path) -> None:
     """Raises UsageError, which says what to install to write ``path``, where there is no TensorFlow."""
     if find_spec("tensorflow") is None:
-        raise UsageError(f"{path}: this needs tensorflow: pip install 'onnx-layout-rewriter[{EXTRA}]'")
+        raise missing("tensorflow", EXTRA, path)
 
 
 @contextmanager

@@ -29,14 +29,14 @@ CUT_FROM = 2**25  # bytes of a file from which weights in it stay there
 LEAST = 16 * SMALL + 1  # bytes of a weight that stays in its file: of more elements than are looked at
 
 
-def load(path: str | Path, on_read: OnRead | None = None) -> ModelProto:
-    """Read a model with its external data; what is no ONNX file is converted.
+def load(path: str | Path, on_read: OnRead | None = None, asked: Asked = NOTHING) -> ModelProto:
+    """Read a model with its external data; what is no ONNX file is converted, as it is ``asked`` for.
 
     Raises UsageError if there is no readable model, and what ``on_read`` raises.
     """
     path = Path(path)
     front = front_end_of(path)
-    return _load(path, on_read) if front is None else convert(path, front, on_read).model
+    return _load(path, on_read) if front is None else convert(path, front, on_read, asked).model
 
 
 def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
@@ -53,10 +53,7 @@ def read_model(
 
     ``signature``: of a SavedModel; ``inputs``, ``outputs``: of a frozen graph. Raises UsageError.
     """
-    path = Path(path)
-    front = front_end_of(path)
-    asked = Asked(signature, tuple(inputs), tuple(outputs))
-    return load(path) if front is None else convert(path, front, asked=asked).model
+    return load(path, asked=Asked(signature, tuple(inputs), tuple(outputs)))
 
 
 def source_of(model: ModelProto | str | Path, on_read: OnRead | None = None) -> Source:

@@ -16,8 +16,7 @@ import onnx
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files import writer
 from rewriter.files.light import light
-from rewriter.files.reader import load
-from rewriter.frontends import front_end_of
+from rewriter.files.reader import load, once
 from rewriter.steps import step
 from rewriter.validation.compare import RTOL, Array
 from rewriter.validation.providers import Provider, label, require, runtime
@@ -117,8 +116,7 @@ def source(model: onnx.ModelProto | str | Path, stack: contextlib.ExitStack) -> 
 
     A ``ModelProto`` must hold its weights itself. Raises ``CouldNotValidate`` if there is no such file.
     """
-    if not isinstance(model, onnx.ModelProto) and front_end_of(Path(model)):
-        model = load(model)
+    model = once(model)
     if not isinstance(model, onnx.ModelProto):
         if not Path(model).is_file():
             raise CouldNotValidate(f"There is no model file {model}: check the path.")

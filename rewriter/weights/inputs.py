@@ -8,8 +8,8 @@ from onnx import ModelProto
 
 from rewriter.errors import UsageError
 from rewriter.files.no_models import KERAS_SAVED, TORCH_EXPORT
-from rewriter.files.reader import OnRead, convert, load
-from rewriter.frontends import NOTHING, Asked, front_end_of
+from rewriter.files.reader import OnRead, load
+from rewriter.frontends import NOTHING, Asked
 
 
 def path_of_model(model: Any) -> Path:
@@ -23,8 +23,7 @@ def path_of_model(model: Any) -> Path:
 
 def load_model(path: Path, on_read: OnRead | None = None, asked: Asked = NOTHING) -> ModelProto:
     """The model of a file or folder. Raises UsageError, which says how to export where there is none."""
-    front = front_end_of(path)
-    return load(path, on_read) if front is None else convert(path, front, on_read, asked._replace(optimise=False)).model
+    return load(path, on_read, asked._replace(optimise=False))
 
 
 def read_names(path: Path) -> dict[str, str]:
