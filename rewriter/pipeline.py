@@ -258,6 +258,8 @@ def _check_names(work: Work) -> None:
         if name not in tensors:
             raise UsageError(f"the model has no input or output {name!r}; it has {', '.join(map(repr, tensors))}")
     for name, choice in work.request.choices.items():
+        if tensors[name].shape is None and choice != Choice("keep"):
+            raise UsageError(f"how many axes {name!r} has is not known; it can only stay (--layout {name}=keep)")
         rank = len(tensors[name].shape or ())
         asked = len(choice.perm or choice.letters)
         if asked and asked != rank:

@@ -9,7 +9,7 @@ import onnx
 from onnx import ModelProto, TensorProto, helper
 
 from passes.ir.constants import dense
-from passes.ir.declared import SMALL, Shape, shape_of
+from passes.ir.declared import SMALL, Shape, shape_of, values_of
 from passes.ir.exporter import FREE_INITIALIZERS_IR_VERSION
 from passes.normalize.frames import Frames
 from rewriter.errors import refused
@@ -29,8 +29,9 @@ def verify_model(
 ) -> None:
     """The model is valid ONNX, its operators' shapes agree with the declared ones, its interface is as contracted.
 
-    ``inputs`` and ``outputs`` give the contracted shapes by name, in order. What onnx already finds wrong with the
-    ``original`` is not held against the result. Types are the original's, but of inputs that take ``frames``.
+    ``inputs`` and ``outputs`` give the contracted shapes by name, in order; where they give none, that of the
+    ``original`` stays. What onnx already finds wrong with it is not held against the result. Types are the original's,
+    but of inputs that take ``frames``.
     Raises VerificationError.
     """
     fault = onnx_fault(model)
@@ -38,11 +39,13 @@ def verify_model(
         raise refused(f"the rewritten model is not valid: {fault}")
     held = {tensor.name for tensor in model.graph.initializer}
     free = [value for value in model.graph.input if value.name not in held]
+    declared = values_of(original.graph) if original is not None else {}
     for values, contract, kind in ((free, inputs, "input"), (model.graph.output, outputs, "output")):
         found = {value.name: shape_of(value) for value in values}
         if list(found) != list(contract):
             raise refused(f"the rewritten model's {kind}s are {list(found)}, not {list(contract)}")
-        for name, shape in contract.items():
+        for name, contracted in contract.items():
+            shape = shape_of(declared.get(name)) if contracted is None else contracted
             if found[name] != shape:
                 raise refused(f"{kind} {name!r} has shape {found[name]}, the contract says {shape}")
     if original is not None:

@@ -7,6 +7,7 @@ from passes.ir.declared import body_protos, is_static, shape_of, standard_opset,
 from passes.ir.graph import unused
 from passes.ir.importer import UNKNOWN
 from rewriter.errors import UsageError
+from rewriter.shapes.branches import of_several_ranks
 from rewriter.shapes.computed_sizes import INVENTED, resolve
 from rewriter.shapes.ranks import tell_ranks
 from rewriter.shapes.stand_ins import with_stand_ins
@@ -22,7 +23,7 @@ def infer(bare: ModelProto) -> dict[str, ValueInfoProto]:
     declared = {dim.dim_param for value in every_value(bare.graph) for dim in value.type.tensor_type.shape.dim}
     bare = with_stand_ins(bare)
     model = infer_once(bare)
-    if _declare_slices(bare, model):
+    if _declare_slices(bare, model) | _undeclare(bare, of_several_ranks(model.graph)):
         model = infer_once(bare)
     for _ in range(MOST_ROUNDS):
         if not (resolve(model) | tell_ranks(model.graph)):
@@ -63,6 +64,14 @@ def _check_ranks(bare: ModelProto) -> None:
                 f"the model is not valid ONNX: output {value.name!r} is declared with {len(declared)} axes, its"
                 f" operators give {len(shape)}; declare its true shape"
             )
+
+
+def _undeclare(bare: ModelProto, names: set[str]) -> bool:
+    """Leave out the declared shapes of these values; whether there were any."""
+    declared = [value for value in every_value(bare.graph) if value.name in names and shape_of(value) is not None]
+    for value in declared:
+        value.type.tensor_type.ClearField("shape")
+    return bool(declared)
 
 
 def every_value(graph: GraphProto) -> list[ValueInfoProto]:

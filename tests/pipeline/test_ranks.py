@@ -6,7 +6,7 @@ from onnx import ModelProto, NodeProto
 
 from rewriter import UsageError, rewrite
 from rewriter.shapes.infer import infer
-from tests.support.graphs import BOOL, DIRECTIONS, conv, graph, model, node, random, value
+from tests.support.graphs import BOOL, DIRECTIONS, INT64, conv, graph, model, node, random, value
 
 KERNEL = {"w": random(3, 3, 3, 3)}
 IMAGE = [1, 3, 5, 7]
@@ -56,6 +56,33 @@ def test_what_a_body_captures_may_have_another_rank_while_it_does_not_run() -> N
     assert not values["x"].type.tensor_type.HasField("shape")
     assert not values["r"].type.tensor_type.HasField("shape")
     assert len(values["a"].type.tensor_type.shape.dim) == 4
+
+
+def cases_of_other_ranks() -> dict[str, list[NodeProto]]:
+    """An If, and a Loop that may make no trip, whose results have four axes or three."""
+    squeeze = [node("ReduceMax", ["x"], ["b"], axes=[0], keepdims=0)]
+    branches = {
+        "then_branch": graph([node("Relu", ["x"], ["a"])], {}, {"a": None}),
+        "else_branch": graph(squeeze, {}, {"b": None}),
+    }
+    trip = [node("Identity", ["go"], ["on"]), *squeeze]
+    inputs = [value("i", [], INT64), value("go", [], BOOL), value("s", None)]
+    body = graph(trip, inputs, [value("on", [], BOOL), value("b", None)])
+    return {
+        "If": [node("If", ["flag"], ["y"], **branches)],
+        "Loop": [node("Cast", ["flag"], ["n"], to=INT64), node("Loop", ["n", "", "x"], ["y"], body=body)],
+    }
+
+
+@pytest.mark.parametrize("nodes", cases_of_other_ranks().values(), ids=cases_of_other_ranks())
+@pytest.mark.parametrize("declared", [[5, 3, 7], [1, 5, 3, 7]])
+def test_a_declared_rank_that_is_true_of_one_case_only(nodes: list[NodeProto], declared: list[int]) -> None:
+    a_model = model(nodes, [value("x", [1, 5, 3, 7]), value("flag", [], BOOL)], {"y": declared})
+    result = rewrite(a_model, "nhwc")
+    assert [port.new_shape for port in result.outputs] == [None]
+    assert [dim.dim_value for dim in result.model.graph.output[0].type.tensor_type.shape.dim] == declared
+    with pytest.raises(UsageError, match="how many axes 'y' has is not known"):
+        rewrite(a_model, "nhwc", layouts={"y": "nhwc"})
 
 
 @pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
