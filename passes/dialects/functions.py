@@ -1,7 +1,10 @@
 """The *function* dialect: channels-last operators as model-local functions.
 
-A node becomes e.g. ``rewriter.nhwc::Conv``, with NHWC activations and OHWI kernels, and the model carries a function
-that says what it means in standard operators: Transpose, the channels-first operator, Transpose.
+A node becomes e.g. ``rewriter.nhwc::Conv_NHWC``, with NHWC activations and OHWI kernels, and the model carries a
+function that says what it means in standard operators: Transpose, the channels-first operator, Transpose.
+
+The name says again what the domain does, since many readers look at names only: IREE, TVM, tract and OpenCV take a
+``MaxPool`` of any domain for ONNX's own, TensorRT and pnnx find a function by its name.
 """
 
 from itertools import product
@@ -16,12 +19,22 @@ from passes.layout.formats import FORMATS
 from passes.layout.perm import Perm
 
 PREFIX = "rewriter"
+# these pass other layouts, too, or have a channels-last form in standard ONNX
+OPTIONAL = (
+    *("BatchNormalization", "InstanceNormalization", "GroupedInstanceNormalization", "GroupNormalization", "LRN"),
+    *("HardSwish", "DynamicQuantizeLinear", "Upsample", "Resize", "ResizeToSizes"),
+)
 
 
 def domain_of(rank: int, weight_layout: str) -> str:
     """The domain of the functions on images of a rank, e.g. ``rewriter.nhwc`` or ``rewriter.nhwc.hwio``."""
     suffix = "" if weight_layout == KERNEL_LAYOUTS[0] else f".{weight_layout}"
     return f"{PREFIX}.{FORMATS[rank].name}{suffix}"
+
+
+def suffix_of(domain: str) -> str:
+    """What the names of a domain's functions end with, e.g. ``_NHWC`` or ``_NHWC_HWIO``."""
+    return domain.removeprefix(PREFIX).replace(".", "_").upper()
 
 
 class FunctionDialect(Dialect):
@@ -34,20 +47,16 @@ class FunctionDialect(Dialect):
     )
     ranks = FORMATS
     domains = MappingProxyType({domain_of(*key): key for key in product(FORMATS, KERNEL_LAYOUTS)})
-    # these pass other layouts, too, or have a channels-last form in standard ONNX
-    optional = (
-        *("BatchNormalization", "InstanceNormalization", "GroupedInstanceNormalization", "GroupNormalization", "LRN"),
-        *("HardSwish", "DynamicQuantizeLinear", "Upsample", "Resize", "ResizeToSizes"),
-    )
+    optional = frozenset(name + suffix_of(domain) for domain, name in product(domains, OPTIONAL))
 
     def spell(self, form: Form, rank: int) -> Spelling | None:
-        """A call of the function that is named like the form."""
+        """A call of the function that is named after the form."""
         return called(form, rank, self.weight_layout) if rank in FORMATS else None
 
     @classmethod
     def read(cls, domain: str, op: str, opset: int) -> Spelling | None:
-        """What one of its functions stands for."""
-        form = form_named(op, opset)
+        """What one of its functions stands for; files of version 0.2.0 and earlier name them without a suffix."""
+        form = form_named(op.removesuffix(suffix_of(domain)), opset)
         return None if domain not in cls.domains or form is None else called(form, *cls.domains[domain])
 
     @classmethod
@@ -79,8 +88,8 @@ class FunctionDialect(Dialect):
 
 def called(form: Form, rank: int, weight_layout: str) -> Spelling:
     """A form as a call of its function."""
-    kernel = kernel_perm(form.op, rank, weight_layout)
-    return Spelling(form, rank, form.name, domain_of(rank, weight_layout), kernel)
+    domain = domain_of(rank, weight_layout)
+    return Spelling(form, rank, form.name + suffix_of(domain), domain, kernel_perm(form.op, rank, weight_layout))
 
 
 def refer(node: NodeProto, name: str, kind: str, function_name: str = "") -> None:

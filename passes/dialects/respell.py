@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from onnx import FunctionProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from passes.dialects.base import Form, form_named, form_of
-from passes.dialects.functions import FunctionDialect, domain_of
+from passes.dialects.functions import FunctionDialect, called, domain_of
 from passes.dialects.spelled import MARK, SpelledDialect
 from passes.dialects.table import Row, defaults_of, value_of
 from passes.ir.declared import every_graph_proto, every_node_proto, opset_of, shape_of, standard
@@ -85,7 +85,8 @@ def unspell(model: ModelProto, words: Words) -> bool:
     for node, form, row in found:
         _put(node, [attr for attr in node.attribute if attr.name not in row.attrs])
         _rename(node, {new: old for old, new in row.renames.items()})
-        node.domain, node.op_type = domain_of(row.rank, row.kernel), form.name
+        spelling = called(form, row.rank, row.kernel)
+        node.domain, node.op_type = spelling.domain, spelling.op
     if found:
         _forget(model, {(row.domain, row.name) for _, _, row in found})
     return bool(found)

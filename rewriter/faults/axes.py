@@ -60,11 +60,11 @@ def _node_fault(node: NodeProto, ranks: Ranks, opset: int, ours: Collection[str]
     if op not in CHECKS:
         return None
     rank = ranks.get(node.input[0]) if node.input else None
-    fault = CHECKS[op](node, {attr.name: attr for attr in node.attribute}, rank, ranks)
+    fault = CHECKS[op](op, node, {attr.name: attr for attr in node.attribute}, rank, ranks)
     return f"{called(node)}: {fault}" if fault else None
 
 
-def _transpose(node: NodeProto, attrs: Attributes, rank: int | None, ranks: Ranks) -> str | None:
+def _transpose(op: str, node: NodeProto, attrs: Attributes, rank: int | None, ranks: Ranks) -> str | None:
     if "perm" not in attrs:
         return None
     perm = list(attrs["perm"].ints)
@@ -73,12 +73,12 @@ def _transpose(node: NodeProto, attrs: Attributes, rank: int | None, ranks: Rank
     return None if rank in (None, len(perm)) else f"perm {perm} is of {len(perm)} axes, its input has {rank}"
 
 
-def _window(node: NodeProto, attrs: Attributes, rank: int | None, ranks: Ranks) -> str | None:
+def _window(op: str, node: NodeProto, attrs: Attributes, rank: int | None, ranks: Ranks) -> str | None:
     """Of a Conv or a pool: a rank, and attributes with an entry for each axis but the first two."""
-    place = KERNELS.get(node.op_type, 0)
+    place = KERNELS.get(op, 0)
     kernel = ranks.get(node.input[place]) if place and place < len(node.input) else None
     sizes = {name: (len(attrs[name].ints), number) for name, number in PER_AXIS.items() if name in attrs}
-    if node.op_type in POOLS and "kernel_shape" not in attrs:
+    if op in POOLS and "kernel_shape" not in attrs:
         return "there is no kernel_shape"
     known = [r for r in (kernel, rank) if r is not None]
     known += [2 + size // number for size, number in sizes.values()]
@@ -93,5 +93,5 @@ def _told(rank: int | None, kernel: int | None, sizes: Mapping[str, tuple[int, i
     return f"its numbers of axes do not agree: {', '.join(parts)}"
 
 
-Check = Callable[[NodeProto, Attributes, int | None, Ranks], str | None]
+Check = Callable[[str, NodeProto, Attributes, int | None, Ranks], str | None]
 CHECKS: dict[str, Check] = {"Transpose": _transpose, **dict.fromkeys((*KERNELS, *POOLS), _window)}

@@ -37,10 +37,11 @@ def disputed_sizes(bare: ModelProto) -> dict[str, list[int]]:
 
 def _fractions(node: NodeProto, opset: int, constants: Constants) -> Iterator[Array]:
     """The scales, if the node resizes by constant ones that are not all whole."""
-    is_ours = not is_standard(node) and dialects.read(node.domain, node.op_type, opset) is not None
-    if node.op_type not in ("Resize", "Upsample") or not (is_ours or is_standard(node)):
+    spelling = None if is_standard(node) else dialects.read(node.domain, node.op_type, opset)
+    op = node.op_type if is_standard(node) else spelling and spelling.form.op
+    if op not in ("Resize", "Upsample"):
         return
-    number = 2 if node.op_type == "Resize" and opset >= 11 else 1
+    number = 2 if op == "Resize" and opset >= 11 else 1
     if len(node.input) > number and node.input[number] in constants:
         scales = numpy_helper.to_array(constants[node.input[number]])
         if (scales % 1).any():

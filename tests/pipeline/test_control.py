@@ -116,8 +116,8 @@ def sample(shape: list[int]) -> Array:
 
 def test_convs_in_branches_are_functions() -> None:
     result = rewrite(if_with_convs(), "nhwc").model
-    assert [node.domain for node in nodes(result, "ConvNoBias")] == ["rewriter.nhwc"] * 2
-    assert [function.name for function in result.functions] == ["ConvNoBias"]
+    assert [node.domain for node in nodes(result, "ConvNoBias_NHWC")] == ["rewriter.nhwc"] * 2
+    assert [function.name for function in result.functions] == ["ConvNoBias_NHWC"]
 
 
 def test_a_transpose_that_a_body_needs_is_made_outside() -> None:

@@ -124,7 +124,7 @@ def test_nhwc_conv_where_its_kernel_is_a_constant() -> None:
     assert not [one for one in result.model.graph.node if one.op_type == "NhwcConv"]
     assert result.equivalent is None
     pooled = rewrite(small(), "nhwc", dialect="onnxruntime-cuda").model
-    assert keys(pooled) == {("com.microsoft", "NhwcConv"), ("", "Relu"), ("rewriter.nhwc", "MaxPool")}
+    assert keys(pooled) == {("com.microsoft", "NhwcConv"), ("", "Relu"), ("rewriter.nhwc", "MaxPool_NHWC")}
     assert "CUDA only" in marks(pooled)[0]
     assert OnnxRuntimeCudaDialect.name == "onnxruntime-cuda"
 
@@ -178,7 +178,7 @@ def test_functions_of_a_toolchain(tmp_path: Path) -> None:
     assert result.equivalent is None
     assert {(one.domain, one.name) for one in result.model.functions} == {
         ("acme.npu", "Conv2D"),
-        ("rewriter.nhwc", "MaxPool"),
+        ("rewriter.nhwc", "MaxPool_NHWC"),
     }
     onnx.checker.check_model(result.model, full_check=True)
     assert validate(small(), result.model, layouts=result.layouts, runs=1, providers=["cpu"]).ok

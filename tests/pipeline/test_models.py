@@ -103,7 +103,7 @@ def kernel_shapes(model: ModelProto) -> list[tuple[str, list[int]]]:
     """Operator and shape of the kernel of each convolution, in order; channels-last functions where there are any."""
     held, kernels = weights(model), []
     for node in model.graph.node:
-        spec = form_named(node.op_type, 18)
+        spec = form_named(node.op_type.partition("_")[0], 18)
         if spec is not None and "w" in spec.inputs:
             kernels.append((spec.op, list(held[node.input[1]].shape)))
     return kernels

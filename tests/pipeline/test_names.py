@@ -35,7 +35,7 @@ def test_unsorted_nodes() -> None:
     unsorted = model(nodes, {"x": IMAGE}, {"y": IMAGE}, KERNEL)
     result = rewrite(unsorted).model
     onnx.checker.check_model(result, full_check=True)
-    assert op_types(result) == ["ConvNoBias", "Relu"]
+    assert op_types(result) == ["ConvNoBias_NHWC", "Relu"]
 
 
 @every_direction

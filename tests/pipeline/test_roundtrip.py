@@ -90,3 +90,19 @@ def test_a_second_rewrite_changes_nothing(path: Path, to: str, dialect: str) -> 
     assert not again.report.changed
     assert again.layouts == {}
     assert nodes(again.model) == nodes(once)
+
+
+@pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
+@pytest.mark.parametrize("name", ["torch_resnet", "torch_vocoder", "keras_unet"])
+def test_a_file_of_0_2_0_is_read_as_one_of_today(name: str, to: str, dialect: str) -> None:
+    """Its functions are named after their forms alone: ``rewriter.nhwc::Conv``."""
+    today = rewrite(COMMITTED[name], "nhwc", dialect="function").model
+    old = ModelProto()
+    old.CopyFrom(today)
+    for function in old.functions:
+        function.name = function.name.partition("_")[0]
+    for node in old.graph.node:
+        node.op_type = node.op_type.partition("_")[0]
+    assert {node.op_type for node in old.graph.node} != {node.op_type for node in today.graph.node}
+    made = [rewrite(one, to, dialect=dialect).model for one in (old, today)]
+    assert made[0] == made[1]

@@ -27,4 +27,4 @@ def test_no_function_is_called_in_the_body_of_a_sequence_map(to: str, dialect: s
     (mapping,) = (n for n in result.graph.node if n.op_type == "SequenceMap")
     domains = {n.domain for n in mapping.attribute[0].g.node}
     assert domains <= {""}
-    assert (to == "nhwc" and dialect == "function") == ("ConvNoBias" in op_types(result))
+    assert (to == "nhwc" and dialect == "function") == ("ConvNoBias_NHWC" in op_types(result))

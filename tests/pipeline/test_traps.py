@@ -177,7 +177,7 @@ def test_12_a_function_is_given_no_empty_input() -> None:
     a_model = image_net(node("ConvTranspose", ["c", "w", ""], ["y"]), opset=21)
     hold(a_model)
     made = convert(a_model, "nhwc function", 0).model
-    assert [n.op_type for n in made.graph.node] == ["ConvNoBias", "ConvTransposeNoBias"]
+    assert [n.op_type for n in made.graph.node] == ["ConvNoBias_NHWC", "ConvTransposeNoBias_NHWC"]
 
 
 @pytest.mark.parametrize("op", ["MaxPool", "AveragePool", "LpPool"])

@@ -36,7 +36,7 @@ def test_a_report(width: int, path: Path, capsys: pytest.CaptureFixture[str]) ->
     out = path.with_name("a_long_name_of_a_result" * 4)
     assert cli.main([str(path), "--to", "nhwc", "-v", "--no-validate", "-o", str(out), "--explain", IMAGE]) == 0
     text = capsys.readouterr().out
-    assert {IMAGE, CONV, LIST, str(out), "rewriter.nhwc::ConvNoBias"} <= words(text)
+    assert {IMAGE, CONV, LIST, str(out), "rewriter.nhwc::ConvNoBias_NHWC"} <= words(text)
     sentences = [
         line for line in text.splitlines() if "a.very.long" not in line and "  " not in line and "/" not in line
     ]

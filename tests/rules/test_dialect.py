@@ -6,10 +6,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 from passes import dialects
 from passes.dialects import functions
-from passes.dialects.base import FORMS, WEIGHT_LAYOUTS, Form, form_named, kernel_perm
+from passes.dialects.base import FORMS, KERNEL_LAYOUTS, WEIGHT_LAYOUTS, Form, form_named, kernel_perm
 from passes.layout import perm
 from passes.layout.formats import FORMATS
 from passes.rules.image import form_of
@@ -69,17 +70,19 @@ def info(name: str, value: Array) -> ValueInfoProto:
 
 
 def call(row: Case, name: str, weights: str, given: dict[str, Array], results: dict[str, Array]) -> ModelProto:
-    """A model that calls the function ``name`` once."""
-    domain = functions.domain_of(rank_of(row), weights)
+    """A model that calls the function of the form ``name`` once."""
+    form = form_named(name, row.opset)
+    assert form is not None
+    _, _, op, domain, *_ = functions.called(form, rank_of(row), weights)
     inputs = [f"x{i}" if operand is not None else "" for i, operand in enumerate(row.operands)]
     while not inputs[-1]:
         inputs.pop()
-    node = helper.make_node(name, inputs, list(results), domain=domain, **row.attrs)
+    node = helper.make_node(op, inputs, list(results), domain=domain, **row.attrs)
     fed = [info(key, value) for key, value in given.items() if key in row.feeds()]
     constants = [numpy_helper.from_array(value, key) for key, value in given.items() if key not in row.feeds()]
     graph = helper.make_graph([node], "call", fed, [info(*result) for result in results.items()], constants)
     opsets = [helper.make_opsetid("", row.opset), helper.make_opsetid(domain, 1)]
-    function = functions.FunctionDialect.function(domain, name, row.opset)
+    function = functions.FunctionDialect.function(domain, op, row.opset)
     return helper.make_model(graph, ir_version=10, opset_imports=opsets, functions=[function])
 
 
@@ -106,13 +109,26 @@ def test_every_function_is_called_at_every_opset_it_changes() -> None:
     assert {rank_of(row) for _, row, _ in CALLS} == set(FORMATS)
 
 
-def test_function_names_do_not_collide_with_other_operators() -> None:
-    assert all(form.op == form.name for form in FORMS if onnx.defs.has(form.name))
+def test_no_function_has_the_name_of_another_operator_or_function() -> None:
+    """Readers that ignore domains take the one for the other."""
+    taken = {schema.name for schema in (*onnx.defs.get_all_schemas(), *get_all_operator_schema())}
+    calls = [functions.called(*key) for key in product(FORMS, FORMATS, KERNEL_LAYOUTS)]
+    names = {(call.domain, call.op) for call in calls}
+    assert (
+        len(names)
+        == len({op for _, op in names})
+        == len({form.name for form in FORMS}) * len(FORMATS) * len(KERNEL_LAYOUTS)
+    )
+    assert not taken & {op for _, op in names}
+    assert all(op.isidentifier() for _, op in names)  # as ONNX wants names to be
 
 
+@pytest.mark.parametrize("suffix", ["its own", "none, as 0.2.0 wrote"])
 @pytest.mark.parametrize(("rank", "weights"), list(product(FORMATS, WEIGHT_LAYOUTS)))
-def test_domains_parse_back(rank: int, weights: str) -> None:
-    found = dialects.read(functions.domain_of(rank, weights), "ConvTranspose", 13)
+def test_domains_and_names_parse_back(rank: int, weights: str, suffix: str) -> None:
+    domain = functions.domain_of(rank, weights)
+    op = "ConvTranspose" + (functions.suffix_of(domain) if suffix == "its own" else "")
+    found = dialects.read(domain, op, 13)
     assert found is not None
     assert (found.rank, found.kernel) == (rank, kernel_perm("ConvTranspose", rank, weights))
 
@@ -122,6 +138,11 @@ def test_domains_parse_back(rank: int, weights: str) -> None:
 )
 def test_other_domains_are_not_ours(domain: str) -> None:
     assert dialects.read(domain, "Conv", 13) is None
+
+
+@pytest.mark.parametrize("op", ["Conv_NWC", "Conv_NHWC_HWIO", "Conv_", "Conv_NHWC_NHWC", "_NHWC", "Nonsense_NHWC"])
+def test_other_names_are_not_ours(op: str) -> None:
+    assert dialects.read("rewriter.nhwc", op, 13) is None
 
 
 @pytest.mark.parametrize(
@@ -142,6 +163,6 @@ def test_kernels_are_stored_as_the_layout_says(op: str, weights: str, standard: 
 @pytest.mark.parametrize("name", ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"])
 def test_what_moves_no_byte_is_no_transpose(name: str) -> None:
     """onnxruntime would write QDQ pairs twice for it."""
-    proto = functions.FunctionDialect.function("rewriter.nhwc", name, 17)
+    proto = functions.FunctionDialect.function("rewriter.nhwc", f"{name}_NHWC", 17)
     assert proto is not None
     assert [one.op_type for one in proto.node] == ["Transpose", name, "Constant", "Reshape"]

@@ -35,7 +35,7 @@ def test_it_is_proven(shape: Dims, back: str, groups: int, to_and_dialect: tuple
     made = converted(net(shape, back, groups), *to_and_dialect).model
     assert count(made) == (2 if to_and_dialect == ("nhwc", "onnx") else 0)
     if to_and_dialect == ("nhwc", "function"):
-        assert op_types(made) == ["ConvNoBias", NAME, "Mul", "ConvNoBias"]
+        assert op_types(made) == ["ConvNoBias_NHWC", f"{NAME}_NHWC", "Mul", "ConvNoBias_NHWC"]
 
 
 def test_it_returns_as_three_nodes() -> None:
@@ -47,11 +47,11 @@ def test_it_returns_as_three_nodes() -> None:
 def test_who_reads_a_part_keeps_the_three() -> None:
     original = net(STATIC)
     original.graph.output.extend(model([node("Relu", ["x"], ["m"])], {"x": [1]}, {"m": [None] * 3}).graph.output)
-    assert NAME not in op_types(converted(original, "nhwc", "function").model)
+    assert f"{NAME}_NHWC" not in op_types(converted(original, "nhwc", "function").model)
 
 
 @pytest.mark.parametrize("change", ["groups", "opset"])
 def test_others_stay_as_they_are(change: str) -> None:
     """Groups that are no whole channels, and an opset without Constants of integers."""
     original = net([2, 6, 5, 8], groups=4 if change == "groups" else 2, opset=11 if change == "opset" else 17)
-    assert NAME not in op_types(rewrite(original, "nhwc", dialect="function").model)
+    assert f"{NAME}_NHWC" not in op_types(rewrite(original, "nhwc", dialect="function").model)

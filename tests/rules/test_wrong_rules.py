@@ -54,7 +54,7 @@ def unaligned_operand(node: Node, layout: Layout) -> Move:
 def wrong_kernel(node: Node, layout: Layout, result: Layout) -> Move:
     if {layout, result} != {permuted(perm.channels_last(4))}:
         raise Refusal("not of interest")
-    return node.move({0: layout, 1: permuted((2, 3, 1, 0))}, {0: layout}, op="Conv", domain="rewriter.nhwc")
+    return node.move({0: layout, 1: permuted((2, 3, 1, 0))}, {0: layout}, op="Conv_NHWC", domain="rewriter.nhwc")
 
 
 def orderless_parameters(node: Node, layout: Layout) -> Move:

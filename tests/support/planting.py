@@ -11,8 +11,8 @@ Plant = Callable[[ModelProto], None]
 
 
 def nodes(model: ModelProto, op: str) -> list[NodeProto]:
-    """The nodes of the main graph that are ``op``, not none."""
-    found = [node for node in model.graph.node if node.op_type == op]
+    """The nodes of the main graph that are ``op``, or calls of the function that is named after it; not none."""
+    found = [node for node in model.graph.node if node.op_type.partition("_")[0] == op]
     assert found
     return found
 
