@@ -281,6 +281,39 @@ def gelu_net(order: tuple[int, ...]) -> ModelProto:
     return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
 
 
+@pytest.mark.parametrize(("axis", "replaced", "asked"), [(-1, "y", 5 * 4), (1, "y", 5 * 4 * 3), (-1, "x", 5 * 4 * 3)])
+def test_rows_that_are_not_a_number_are_asked_once(axis: int, replaced: str, asked: int) -> None:
+    """As PyTorch's exporter guards attention: a masked row, and one with a NaN. Only rows of a Softmax are whole."""
+    model = guarded(axis, replaced)
+    x = np.random.default_rng(0).standard_normal((5, 4, 3)).astype(np.float32)
+    if asked == 5 * 4:
+        x[1, 2], x[4, 0, 0] = -np.inf, np.nan
+    assert verdict(model, {"x": x}).status == "passed"
+    module, concrete, _ = traced(model, "net")
+    assert compared(converted(module, concrete, "net")) == [asked]
+
+
+def guarded(axis: int, replaced: str) -> ModelProto:
+    """A Softmax of ``x``, called ``y``; 0.5 where it is NaN, of it or of ``x``."""
+    nodes = [
+        helper.make_node("Softmax", ["x"], ["y"], axis=axis),
+        helper.make_node("IsNaN", ["y"], ["nan"]),
+        helper.make_node("Where", ["nan", "half", replaced], ["z"]),
+    ]
+    x, z = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [5, 4, 3]) for name in "xz")
+    half = onnx.numpy_helper.from_array(np.asarray(0.5, np.float32), "half")
+    graph = helper.make_graph(nodes, "guarded", [x], [z], [half])
+    return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
+
+
+def compared(file: bytes) -> list[int]:
+    """How many elements each NOT_EQUAL of a file compares."""
+    interpreter = tflite.interpreters().Interpreter(model_content=file)
+    shapes = {tensor["index"]: tensor["shape"] for tensor in interpreter.get_tensor_details()}
+    nodes = [node for node in interpreter._get_ops_details() if node["op_name"] == "NOT_EQUAL"]
+    return [int(np.prod(shapes[node["outputs"][0]])) for node in nodes]
+
+
 def test_a_file_that_quantising_spoils_is_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

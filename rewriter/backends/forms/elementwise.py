@@ -1,5 +1,6 @@
 """Operators on each element alone; operands are broadcast as numpy does, in ONNX and TensorFlow alike."""
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 from onnx import helper
 
 from rewriter.backends.forms.node import Form, Node, NoForm, Value, known, rank
+from rewriter.backends.forms.reduce import softmax_axes
 
 UNARY: dict[str, Any] = {
     "Abs": tf.abs,
@@ -166,9 +168,19 @@ def cast(node: Node, x: Value) -> Value:
     return tf.cast(x, tf.as_dtype(helper.tensor_dtype_to_np_dtype(node.attr("to"))))
 
 
-def where(_: Node, condition: Value, x: Value, y: Value) -> Value:
-    """Broadcast as the others."""
+def where(node: Node, condition: Value, x: Value, y: Value) -> Value:
+    """Broadcast as the others; of rows that are NaN as a whole or not at all, one element is asked."""
+    if _guards_rows(node, y):
+        condition = UNARY["IsNaN"](y[..., :1])
     return tf.where(condition, x, y)
+
+
+def _guards_rows(node: Node, y: Value) -> bool:
+    """Whether it is ``Where(IsNaN(y), x, y)`` of a Softmax along rows: their sum makes all of a row NaN, or nothing."""
+    asked, _, made = node.producers
+    if asked is None or made is None or (asked.op_type, made.op_type) != ("IsNaN", "Softmax"):
+        return False
+    return asked.input[0] == node.proto.input[2] and softmax_axes(replace(node, proto=made), y) == [rank(y) - 1]
 
 
 def dropout(node: Node, x: Value, *_: Value) -> Value:
