@@ -45,7 +45,8 @@ class _Pairs:
     def __init__(self, model: ModelProto) -> None:
         graph, self.opset = model.graph, opset_of(model)
         self.nodes = list(graph.node)
-        self.held = {tensor.name: tensor for tensor in graph.initializer}
+        constants = ((n, a) for n in graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value")
+        self.held = {tensor.name: tensor for tensor in graph.initializer} | {n.output[0]: a.t for n, a in constants}
         self.outputs = {value.name for value in graph.output}
         self.makers = {name: node for node in graph.node for name in node.output}
         self.readers: dict[str, list[NodeProto]] = {}
@@ -70,7 +71,7 @@ class _Pairs:
         """Each node in order, so that the ranges of what it reads are known."""
         for node in self.nodes:
             try:
-                if node.op_type == QUANTIZE and node.input[0] not in self.held:
+                if node.op_type == QUANTIZE:
                     self._pair(node)
                 elif node.op_type == DEQUANTIZE and node.input[0] in self.held:
                     self._constant(node)
@@ -99,12 +100,18 @@ class _Pairs:
     def _pair(self, node: NodeProto) -> None:
         """A range for a QuantizeLinear, and nothing for those that dequantise what it gives. Raises Lost.
 
-        Of a pair that TFLite cannot have nothing is left either: as arithmetic it would be quantised itself.
+        Of a pair that TFLite cannot have its limits are left, as quantisers let them stand for a Relu: as arithmetic it
+        would be quantised itself.
         """
+        if node.input[0] in self.held:
+            raise Lost("what it quantises is a constant in floats")
         scale, zero = self.parameters(node)
+        if scale.ndim > 1 or zero.dtype.kind not in "iu":
+            raise Lost(f"it is in blocks, or {zero.dtype}")
         ends = [*self._dequantized(node.output[0], (scale, zero))]
-        for end in (node, *ends):
+        for end in ends:
             self.instead[end.output[0]] = [helper.make_node("Identity", end.input[:1], end.output)]
+        self.instead[node.output[0]] = [_saturated(node, scale, zero)]
         found = _range(scale, zero)
         again = self.ranges.get(node.input[0], found) != found
         self.instead[node.output[0]] = [fake(node.input[0], node.output[0], found, again)]
@@ -236,6 +243,16 @@ def _is_full(integers: Array, axis: int) -> bool:
     """Whether the largest integer of each channel is the largest there is, so that the scale is what is measured."""
     others = tuple(place for place in range(integers.ndim) if place != axis)
     return bool((np.abs(as_int8(integers)).max(others) == HIGHEST).all())
+
+
+def _saturated(node: NodeProto, scale: Array, zero: Array) -> NodeProto:
+    """What is left of a pair that is not kept: its lowest and highest numbers, along ``axis`` where they differ."""
+    kind: Any = zero.dtype
+    limits, factor = np.iinfo(kind), scale.astype(np.float64).ravel()
+    low, high = ((end - zero.astype(np.int64).ravel()) * factor for end in (limits.min, limits.max))
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    about: dict[str, Any] = {"low": low.tolist(), "high": high.tolist(), "axis": axis}
+    return helper.make_node("Saturate", node.input[:1], node.output[:1], domain=RANGES, **about)
 
 
 def fake(value: str, result: str, found: Range, again: bool = False) -> NodeProto:

@@ -55,7 +55,7 @@ class TFLite(Backend):
 
             made = quantized(ranged, (module, concrete), job.source, samples, lack)
             small.write_bytes(named(made.file, names))
-        return Written(small, exact, changed, bool(ranged.kept), made.is_measured, made.told)
+        return Written(small, exact, changed, bool(ranged.kept or ranged.lost), made.is_measured, made.told)
 
     def load(self, file: Path, level: Level) -> Run:
         """By signature, so that names count and open sizes are those of the inputs."""

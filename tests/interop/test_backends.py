@@ -34,7 +34,13 @@ OWN = [
     case("Dropout", 13, (2, 3, 5)),
     case("BatchNormalization", 15, (2, 3, 5), *(np.arange(1.0, 4, dtype=np.float32),) * 4, **ABOUT),
 ]  # fmt: skip
-WITHOUT = {"Constant", "FakeQuantize", "If", "Loop"}  # in bodies, in int8 (test_own_ranges.py), in these nets only
+WITHOUT = {
+    "Constant",
+    "FakeQuantize",
+    "If",
+    "Loop",
+    "Saturate",
+}  # in bodies, in int8 (test_own_ranges.py), in these nets only
 CONTROL = ("torch_if", "torch_loop", "keras_loop", "keras_lstm", "keras_bilstm")
 ROWS = sorted({op for _, op in TABLE} - WITHOUT)
 

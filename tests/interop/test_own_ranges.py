@@ -270,3 +270,15 @@ def test_whole_nets(net: str, per_channel: bool, activations: QuantType, tmp_pat
     assert [note for note in result["notes"] if note.endswith("are the file's own.")] == result["notes"]
     same, rows = re.findall(r"the same in (\d+) of (\d+) rows", result["reason"])[0]
     assert same == rows
+
+
+def test_a_net_that_keeps_none_is_measured(tmp_path: Path) -> None:
+    """Of 16 bits: compared in float32 without its pairs, of which TFLite's int8 has none."""
+    original, made = Path("models", "torch_resnet.onnx"), tmp_path / "qdq.onnx"
+    quantize_static(original, made, Random(onnx.load(original)), activation_type=QuantType.QInt16, weight_type=INT8)
+    report = tmp_path / "report.json"
+    arguments = [str(made), "-o", str(tmp_path / "net.tflite"), "--quantize", "int8", "--json", str(report), "-q"]
+    assert main(arguments) == 0
+    notes = " ".join(json.loads(report.read_text())["validation"]["providers"][0]["notes"])
+    assert "(TFLite's int8 has no int16)" in notes
+    assert "measured on random inputs" in notes

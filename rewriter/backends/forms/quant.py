@@ -56,6 +56,14 @@ def fake_quantize(node: Node, x: Value) -> Value:
     return tf.quantization.fake_quant_with_min_max_vars_per_channel(x, low, high, narrow_range=narrow)
 
 
+def saturate(node: Node, x: Value) -> Value:
+    """Between the lowest and the highest number that a type has, for all or for each place along ``axis``."""
+    low, high = (np.asarray(node.attr(name), np.float32) for name in ("low", "high"))
+    if low.size > 1:
+        low, high = (along(end, node.attr("axis") % rank(x), rank(x)) for end in (low, high))
+    return tf.minimum(tf.maximum(x, low) if low.any() else tf.nn.relu(x), high)
+
+
 ROWS: dict[str, Form] = {"DequantizeLinear": dequantize, "QuantizeLinear": quantize}
 MICROSOFT = ROWS
-RANGES: dict[str, Form] = {"FakeQuantize": fake_quantize}
+RANGES: dict[str, Form] = {"FakeQuantize": fake_quantize, "Saturate": saturate}
