@@ -33,11 +33,16 @@ class Written:
     """A file or folder, complete; ``exact``: the same before it was quantised.
 
     ``names``: what inputs and outputs are called there, by their names in the model, where that differs.
+    ``is_bare``: whether ``exact`` does without the model's QuantizeLinear and DequantizeLinear. ``is_measured``:
+    whether ranges were measured. ``told``: what else there is to say, a sentence each.
     """
 
     file: Path
     exact: Path
     names: Mapping[str, str] = field(default_factory=dict)
+    is_bare: bool = False
+    is_measured: bool = False
+    told: Sequence[str] = ()
 
 
 class Backend(ABC):

@@ -70,7 +70,8 @@ def validated(args: argparse.Namespace, original: Path | ModelProto, result: Rew
 
 def notes(args: argparse.Namespace, written: Written) -> Iterator[str]:
     """What else there is to say of the file, a sentence each."""
-    if args.quantize == "int8" and not args.inputs:
+    yield from written.told
+    if written.is_measured and not args.inputs:
         yield "Ranges for int8 were measured on random inputs: give real ones with --inputs."
     if written.names:
         told = ", ".join(f"{own!r} is {name!r}" for own, name in written.names.items())

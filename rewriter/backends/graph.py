@@ -15,6 +15,7 @@ from passes.ir.declared import body_protos, opset_of
 from rewriter.backends.forms import form_of
 from rewriter.backends.forms.node import Dims, Form, Node, NoForm, Value
 from rewriter.backends.gelu import with_gelus
+from rewriter.backends.ranges import RANGES
 from rewriter.errors import UsageError
 from rewriter.plain_names import plain_names
 
@@ -103,8 +104,9 @@ class Tracer:
 
 
 def _made(form: Form, node: Node) -> list[Value]:
-    """What a form makes; of constants it is computed now."""
-    if not node.inputs or body_protos(node.proto) or not all(isinstance(x, np.ndarray | None) for x in node.inputs):
+    """What a form makes; of constants it is computed now, if it is a value and no range."""
+    is_to_be_seen = node.proto.domain == RANGES or not node.inputs
+    if is_to_be_seen or body_protos(node.proto) or not all(isinstance(x, np.ndarray | None) for x in node.inputs):
         made = form(node, *node.inputs)
         return list(made) if isinstance(made, list | tuple) else [made]
     with tf.init_scope():  # where operators run at once

@@ -1,21 +1,19 @@
 """TFLite files: TensorFlow's own converter makes them, LiteRT's interpreter runs them."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from passes.layout.edit import Array
 from rewriter.backends.base import Backend, Job, Run, Written
+from rewriter.backends.converter import SIGNATURE, converted, short
 from rewriter.backends.packages import require, silence
-from rewriter.errors import RunFailed, UsageError
-from rewriter.steps import step
+from rewriter.backends.pairs import Ranged, with_ranges, without_ranges
+from rewriter.errors import RunFailed
 from rewriter.validation.session import Feed, Level
 
-SIGNATURE = "serving_default"
 IDENTIFIER = b"TFL3"
 UNSPEAKABLE = "self"  # no input can be called so for LiteRT's signatures, which are called by keywords
-MOST_LETTERS = 300  # of what the converter says
 ANY_TYPE = {"Cast", "CastLike", "Flatten", "Identity", "Reshape", "Shape", "Size", "Squeeze", "Unsqueeze"}
 NO_KERNELS = {"float16", "float64"}  # but of these; measured operator by operator
 RESOLVERS: Mapping[Level, str] = {"disabled": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "default": "AUTO"}
@@ -33,23 +31,31 @@ class TFLite(Backend):
         require(path)
 
     def write(self, job: Job, folder: Path, quantize: str | None) -> Written:
-        """As float32, and if that is asked for quantised besides."""
+        """As float32, and if that is asked for quantised besides, by the model's own ranges if it has any."""
         from rewriter.backends.graph import traced
+        from rewriter.backends.int8 import quantized
 
         with silence(job.quiet):
-            module, concrete, ends = traced(job.model, job.source, lack)
+            ranged = with_ranges(job.model) if quantize == "int8" else Ranged(job.model)
+            module, concrete, ends = traced(without_ranges(ranged), job.source, lack)
             names = {**ends.inputs, **ends.outputs}
             changed = {own: plain for plain, own in ends.inputs.items() if own == UNSPEAKABLE}
             names |= {plain: plain for plain in changed.values()}
             plain = {own: name for name, own in ends.inputs.items()}
-            exact = folder / "exact.tflite"
+            exact, small = folder / "exact.tflite", folder / "quantized.tflite"
             exact.write_bytes(named(converted(module, concrete, job.source), names))
             if quantize is None:
                 return Written(exact, exact, changed)
-            small = folder / "quantized.tflite"
-            feeds = ({plain[name]: array for name, array in feed.items()} for feed in job.samples())
-            small.write_bytes(named(converted(module, concrete, job.source, quantize, [*feeds]), names))
-        return Written(small, exact, changed)
+            if quantize != "int8":
+                small.write_bytes(named(converted(module, concrete, job.source, quantize), names))
+                return Written(small, exact, changed)
+
+            def samples() -> Iterator[Feed]:
+                return ({plain[name]: array for name, array in feed.items()} for feed in job.samples())
+
+            made = quantized(ranged, (module, concrete), job.source, samples, lack)
+            small.write_bytes(named(made.file, names))
+        return Written(small, exact, changed, bool(ranged.kept or ranged.lost), made.is_measured, made.told)
 
     def load(self, file: Path, level: Level) -> Run:
         """By signature, so that names count and open sizes are those of the inputs."""
@@ -59,14 +65,14 @@ class TFLite(Backend):
             interpreter = package.Interpreter(model_path=str(file), experimental_op_resolver_type=kind)
             runner = interpreter.get_signature_runner(SIGNATURE)
         except (ValueError, RuntimeError) as error:
-            raise RunFailed(_short(error)) from error
+            raise RunFailed(short(error)) from error
 
         def run(feed: Feed) -> dict[str, Array]:
             try:
                 with silence(quiet=True):
                     results: dict[str, Array] = runner(**feed)
             except (ValueError, RuntimeError) as error:
-                raise RunFailed(_short(error)) from error
+                raise RunFailed(short(error)) from error
             return results
 
         return run
@@ -87,31 +93,6 @@ def interpreters() -> Any:
     return interpreter
 
 
-def converted(
-    module: Any, concrete: Any, source: str, quantize: str | None = None, samples: Sequence[Feed] = ()
-) -> bytes:
-    """The file that TensorFlow's converter makes of a function. Raises UsageError where it refuses."""
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
-    if quantize is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if quantize == "int8":
-        converter.representative_dataset = lambda: _single(samples)
-    try:
-        with step(f"TensorFlow converts to {quantize or 'float32'}"):
-            made: bytes = converter.convert()
-    except Exception as error:  # the converter's errors have no narrower base
-        raise UsageError(f"{source}: TensorFlow's converter refuses the graph ({_short(error)})") from error
-    return made
-
-
-def _single(samples: Sequence[Feed]) -> Iterator[tuple[str, Feed]]:
-    yield from ((SIGNATURE, feed) for feed in samples)
-
-
 def named(file: bytes, names: Mapping[str, str]) -> bytes:
     """The file with inputs and outputs, in its signature and graph, called as they are in the model."""
     import flatbuffers
@@ -126,14 +107,6 @@ def named(file: bytes, names: Mapping[str, str]) -> bytes:
     builder = flatbuffers.Builder(len(file))
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
-
-
-def _short(error: Exception) -> str:
-    """What a library says, on one line: of operators that have no kernel only these."""
-    text = " ".join(str(error).split())
-    if lacking := sorted(set(re.findall(r"'(tf\.\w+)' op is neither", text))):
-        return f"TFLite has no kernel for {', '.join(lacking)} of these types or shapes"
-    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} …"
 
 
 BACKEND = TFLite()

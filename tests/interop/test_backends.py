@@ -11,9 +11,10 @@ import tensorflow as tf
 from onnx import ModelProto, TensorProto, helper
 
 from rewriter.backends import tflite
+from rewriter.backends.converter import converted
 from rewriter.backends.forms import TABLE
 from rewriter.backends.graph import traced
-from rewriter.backends.tflite import BACKEND, converted
+from rewriter.backends.tflite import BACKEND
 from rewriter.backends.validate import LOSS
 from rewriter.cli import main
 from rewriter.errors import CouldNotValidate, UsageError
@@ -33,7 +34,13 @@ OWN = [
     case("Dropout", 13, (2, 3, 5)),
     case("BatchNormalization", 15, (2, 3, 5), *(np.arange(1.0, 4, dtype=np.float32),) * 4, **ABOUT),
 ]  # fmt: skip
-WITHOUT = {"Constant", "If", "Loop"}  # the first is in bodies only, the others are in these nets
+WITHOUT = {
+    "Constant",
+    "FakeQuantize",
+    "If",
+    "Loop",
+    "Saturate",
+}  # in bodies, in int8 (test_own_ranges.py), in these nets only
 CONTROL = ("torch_if", "torch_loop", "keras_loop", "keras_lstm", "keras_bilstm")
 ROWS = sorted({op for _, op in TABLE} - WITHOUT)
 

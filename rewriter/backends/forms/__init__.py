@@ -2,7 +2,7 @@
 
 A file for each kind. ``ROWS`` are standard operators, in any layout that a plan may give them; ``LAST`` those that
 ONNX defines channels-first, on channels-last tensors and with kernels ``HWIO``, as the function dialect has them;
-``MICROSOFT`` onnxruntime's own.
+``MICROSOFT`` onnxruntime's own; ``RANGES`` what says a range.
 """
 
 from onnx import NodeProto
@@ -26,6 +26,7 @@ from rewriter.backends.forms import (
     shuffle,
 )
 from rewriter.backends.forms.node import Form, NoForm
+from rewriter.backends.ranges import RANGES
 
 FILES = (
     contraction, control, conv, elementwise, index, movement, norm, pool, quant, recurrent, reduce, resize, reshape,
@@ -34,7 +35,7 @@ FILES = (
 LAST_DOMAIN = "channels last"
 TABLE: dict[tuple[str, str], Form] = {
     (domain, op): form
-    for domain, rows in (("", "ROWS"), (LAST_DOMAIN, "LAST"), (MICROSOFT, "MICROSOFT"))
+    for domain, rows in (("", "ROWS"), (LAST_DOMAIN, "LAST"), (MICROSOFT, "MICROSOFT"), (RANGES, "RANGES"))
     for file in FILES
     for op, form in getattr(file, rows, {}).items()
 }

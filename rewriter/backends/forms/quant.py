@@ -9,6 +9,8 @@ from onnx import helper
 from rewriter.backends.forms.node import Form, Node, NoForm, Value, known, rank
 from rewriter.backends.forms.norm import along
 
+ALMOST_ONE = float(np.nextafter(np.float32(1), np.float32(0)))  # by 1 nothing is multiplied: it is folded away
+
 
 def _spread(node: Node, x: Value, vector: Value) -> Value:
     """Scales or zero points, one for all or one for each place along ``axis``."""
@@ -45,5 +47,23 @@ def quantize(node: Node, x: Value, scale: Value, zero: Value | None = None) -> V
     return tf.cast(tf.clip_by_value(places, float(limits.min), float(limits.max)), kind)
 
 
+def fake_quantize(node: Node, x: Value) -> Value:
+    """The range of ``x``, for TensorFlow's converter. Of two in a row it forgets one, but for an operator between."""
+    x = tf.nn.leaky_relu(x, ALMOST_ONE) if node.attr("again") else x
+    low, high, narrow = node.attr("low"), node.attr("high"), bool(node.attr("narrow"))
+    if len(low) == 1:
+        return tf.quantization.fake_quant_with_min_max_vars(x, low[0], high[0], narrow_range=narrow)
+    return tf.quantization.fake_quant_with_min_max_vars_per_channel(x, low, high, narrow_range=narrow)
+
+
+def saturate(node: Node, x: Value) -> Value:
+    """Between the lowest and the highest number that a type has, for all or for each place along ``axis``."""
+    low, high = (np.asarray(node.attr(name), np.float32) for name in ("low", "high"))
+    if low.size > 1:
+        low, high = (along(end, node.attr("axis") % rank(x), rank(x)) for end in (low, high))
+    return tf.minimum(tf.maximum(x, low) if low.any() else tf.nn.relu(x), high)
+
+
 ROWS: dict[str, Form] = {"DequantizeLinear": dequantize, "QuantizeLinear": quantize}
 MICROSOFT = ROWS
+RANGES: dict[str, Form] = {"FakeQuantize": fake_quantize, "Saturate": saturate}
