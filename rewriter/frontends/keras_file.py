@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy as np
 from rewriter.errors import UsageError
 from rewriter.extras import needed
 from rewriter.frontends import Asked
-from rewriter.frontends.converting import Converted
-from rewriter.frontends.tf_graph import EXTRA, of_function, tensorflow
+from rewriter.frontends.converting import Converted, plain, shortened
+from rewriter.frontends.tf_graph import EXTRA, of_function, refuse_unknown, sized, tensorflow
 
 CONFIG = "config.json"  # in a .keras file, which is a zip
 CODE = ("Lambda", "__lambda__")  # classes whose config holds Python code
@@ -30,13 +31,36 @@ def convert(path: Path, asked: Asked) -> Converted:
         )
     model = keras.Model(loaded.inputs, loaded.outputs)  # takes and gives lists, whatever the model itself does
     inputs, outputs = [tensor.name for tensor in model.inputs], _own_names(model.outputs)
-    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
+    refuse_unknown(path, asked, inputs)
+    specs = [tf.TensorSpec(sized(path, asked, t.name, tf.TensorShape(t.shape)), t.dtype) for t in model.inputs]
     function = tf.function(lambda *given: model([*given], training=False), input_signature=specs)
 
     def run(feed: Any) -> list[Any]:
         return [np.asarray(value) for value in tf.nest.flatten(function(*(feed[name] for name in inputs)))]
 
-    return Converted(of_function(path, asked, function.get_concrete_function(), inputs, outputs), run)
+    with _told_of_open_sizes(path, inputs, specs):
+        concrete = function.get_concrete_function()
+    return Converted(of_function(path, asked, concrete, inputs, outputs), run)
+
+
+@contextmanager
+def _told_of_open_sizes(path: Path, names: list[str], specs: list[Any]) -> Iterator[None]:
+    """Keras's layers may fail on sizes that are open, as its bilinear UpSampling2D does. Raises UsageError then."""
+    try:
+        yield
+    except Exception as error:  # of the user's layers
+        sizes = [(name, [*spec.shape]) for name, spec in zip(names, specs, strict=True)]
+        open_ones = [f"--input-shape {name}={_example(dims)}" for name, dims in sizes if None in dims[1:]]
+        if not open_ones:
+            raise
+        raise UsageError(
+            f"{path}: Keras makes no graph of the model while sizes are open ({shortened(plain(error), 200)}); "
+            f"fix them, as with {' '.join(open_ones)}"
+        ) from error
+
+
+def _example(dims: list[int | None]) -> str:
+    return ",".join(str(dim or (64 if axis else 1)) for axis, dim in enumerate(dims))
 
 
 def refuse_code(path: Path) -> None:

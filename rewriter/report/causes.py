@@ -12,7 +12,7 @@ HELP = (
     (re.escape(FIXED_END), "--layout OUTPUT=LAYOUT, where who reads it can take another", ""),
     ("there is no rule for", "a rule for this operator (docs/plugins.md)", ""),
     ("cheapest here|costs less so", "nothing in the layouts: every other place costs more", ""),
-    ("unknown|dynamic|is not a constant|no known factors", "to export the model with fixed, declared shapes", ""),
+    ("unknown|dynamic|is not a constant|no known factors", "fixed, declared shapes: of its exporter, or with --input-shape of a TensorFlow model", ""),
     ("channels-last in this dialect", "--dialect onnx, where it may stay channels-first", "onnx"),
     ("channels-first|channels on axis 1|channels first or last", "--dialect function, where it has a form", "function"),
     ("MatMul needs its last two|product per batch|behind its batches", "--dialect onnxruntime, if it is an attention's",

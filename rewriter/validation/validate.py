@@ -27,6 +27,7 @@ from onnx import ModelProto
 from rewriter.choices import number_fault
 from rewriter.errors import CouldNotValidate, RunFailed
 from rewriter.files.reader import once
+from rewriter.frontends import Asked
 from rewriter.steps import step
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
@@ -96,7 +97,8 @@ def validate(
         raise CouldNotValidate("There is nothing to run: ask for at least one provider.")
     if fault := number_fault(runs, seed, rtol, atol):
         raise CouldNotValidate(f"The argument {fault}.")
-    original, rewritten = once(original), once(rewritten)
+    asked = Asked(shapes=input_shapes or {})
+    original, rewritten = once(original, asked), once(rewritten, asked)
     with contextlib.ExitStack() as stack:
         models, known = [source(model, stack) for model in (original, rewritten)], layouts
         takes = frames_between(original, rewritten)

@@ -16,7 +16,7 @@ import torch
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from rewriter import UsageError, rewrite, validate
+from rewriter import UsageError, read_model, rewrite, validate
 from rewriter.cli import main
 from rewriter.weights.cli import main as weights
 from tests.interop.common import Array, agree, first, random
@@ -116,6 +116,59 @@ def test_the_command_says_what_it_does_and_frameworks_say_nothing(tmp_path: Path
     assert told[-1] == f"Wrote {tmp_path / 'mnist.nchw.onnx'}"
     verbose = subprocess.run([*command, "-v", "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "tensorflow" in verbose.stderr.lower() or "oneDNN" in verbose.stderr
+
+
+# Open sizes
+
+
+def in_tensorflow(kind: str, net: keras.Model, folder: Path) -> list[str]:
+    """The net as a file of this kind, and what tells it."""
+    path = folder / kind
+    if kind == "saved":
+        net.export(path, verbose=False)
+    elif kind == "net.pb":
+        function = tf.function(lambda image: net(image), input_signature=[tf.TensorSpec(net.inputs[0].shape)])
+        graph = convert_variables_to_constants_v2(function.get_concrete_function()).graph
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+        return [str(path), "--tf-inputs", "image", "--tf-outputs", "Identity"]
+    else:
+        net.save(path)
+    return [str(path)]
+
+
+@pytest.mark.parametrize("kind", ["net.keras", "net.h5", "saved", "net.pb"])
+def test_sizes_that_are_told_are_fixed(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """So that a Dense of an image, of whose sizes TensorFlow makes a product, keeps no Transpose."""
+    image = keras.Input((None, 10, 3), name="image")
+    net = settled(keras.Model(image, L.Conv2D(4, 3)(L.Dense(6)(L.Conv2D(5, 3)(image)))))
+    model, *ends = in_tensorflow(kind, net, tmp_path)
+    result = converted(Path(model), "nchw", *ends, "--input-shape", "image=1,8,10,3")
+    assert shape_of(result.graph.input[0]) == [1, 3, 8, 10]
+    assert shape_of(result.graph.output[0]) == [1, 4, 4, 6]
+    assert transposes(result) == 0
+    x = random(1, 8, 10, 3)
+    agree(default(result, {"image": first(x)})[0], first(net(x).numpy()))
+    for wrong, words in (("image=1,8,11,3", "and cannot be (1, 8, 11, 3)"), ("picture=1", "there is no such input")):
+        assert main([model, "--to", "nchw", *ends, "--input-shape", wrong]) == USAGE
+        assert words in error(capsys)
+
+
+def test_layers_that_need_fixed_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = keras.Input((None, None, 3), name="image")
+    net = settled(keras.Model(image, L.Conv2D(2, 3)(L.UpSampling2D(2, interpolation="bilinear")(image))))
+    net.save(tmp_path / "net.keras")
+    assert main([str(tmp_path / "net.keras"), "--to", "nchw"]) == USAGE
+    told = error(capsys)
+    assert "Keras makes no graph of the model while sizes are open" in told
+    assert told.endswith("fix them, as with --input-shape image=1,64,64,3\n")
+    shapes = {"image": [1, 6, 8, 3]}
+    result = rewrite(tmp_path / "net.keras", "nchw", input_shapes=shapes)
+    assert validate(tmp_path / "net.keras", result.model, layouts=result.layouts, input_shapes=shapes).ok
+    assert read_model(tmp_path / "net.keras", input_shapes=shapes).graph.input[0].type == tensor_type([1, 6, 8, 3])
+
+
+def tensor_type(shape: list[int]) -> onnx.TypeProto:
+    return onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, shape)
 
 
 def test_of_a_keras_model_from_python(tmp_path: Path) -> None:
