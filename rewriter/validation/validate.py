@@ -26,6 +26,7 @@ from onnx import ModelProto
 
 from rewriter.choices import number_fault
 from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.files.ends import in_one_order
 from rewriter.files.reader import once
 from rewriter.frontends import Asked
 from rewriter.steps import step
@@ -98,7 +99,8 @@ def validate(
     if fault := number_fault(runs, seed, rtol, atol):
         raise CouldNotValidate(f"The argument {fault}.")
     asked = Asked(shapes=input_shapes or {})
-    original, rewritten = once(original, asked), once(rewritten, asked)
+    read = once(original, asked), once(rewritten, asked)
+    original, rewritten = in_one_order((original, rewritten), read)
     with contextlib.ExitStack() as stack:
         models, known = [source(model, stack) for model in (original, rewritten)], layouts
         takes = frames_between(original, rewritten)

@@ -18,10 +18,11 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from rewriter import UsageError, read_model, rewrite, validate
 from rewriter.cli import main
+from rewriter.validate_cli import main as compare
 from rewriter.weights.cli import main as weights
 from tests.interop.common import Array, agree, first, random
 from tests.interop.test_tflite import quantised
-from tests.support.command import USAGE, error
+from tests.support.command import DIFFERS, USAGE, error
 from tests.support.engines import default
 from tests.support.graphs import ROOT
 
@@ -322,6 +323,66 @@ def test_names_that_a_graph_has_already_stay_its_tensors(tmp_path: Path) -> None
     (tmp_path / "net.tflite").write_bytes(builder.Output())
     result = converted(tmp_path / "net.tflite", "nchw")
     assert result.graph.output[0].name == graph.tensors[graph.outputs[0]].name.decode()
+
+
+class Pair(tf.Module):
+    """Two inputs and two outputs of equal shapes, which TensorFlow and its converter have in other orders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernels = tf.Variable(random(3, 3, 3, 4)), tf.Variable(random(3, 3, 3, 4) + 0.3)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 8, 10, 3)), tf.TensorSpec((1, 8, 10, 3))])
+    def both(self, zeta: Any, alpha: Any) -> Any:
+        m2 = tf.nn.conv2d(zeta, self.kernels[0], 1, "VALID")
+        return {"m2": m2, "m1": tf.nn.conv2d(alpha, self.kernels[1], 1, "VALID") - m2}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with this net as TensorFlow's converter writes it, and as ours."""
+    net, folder = Pair(), tmp_path_factory.mktemp("pair")
+    tf.saved_model.save(net, str(folder / "saved"), signatures={"serving_default": net.both})
+    file = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved")).convert()
+    (folder / "theirs.tflite").write_bytes(file)
+    assert main([str(folder / "saved"), "-o", str(folder / "ours.tflite"), "-q"]) == 0
+    for to in ("nchw", "nhwc"):
+        assert main([str(folder / "theirs.tflite"), "--to", to, "-o", str(folder / f"{to}.onnx"), "-q"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("other", ["saved", "theirs.tflite", "ours.tflite", "nchw.onnx", "nhwc.onnx"])
+def test_ends_of_equal_shapes_are_told_by_their_names(other: str, pair: Path) -> None:
+    for model in ("theirs.tflite", "saved"):
+        assert compare([str(pair / model), str(pair / other), "--providers", "cpu", "-q"]) == 0
+        assert compare([str(pair / other), str(pair / model), "--providers", "cpu", "-q"]) == 0
+    if not other.endswith(".onnx"):
+        assert validate(pair / "saved", pair / other, layouts={}).ok
+
+
+@pytest.mark.parametrize("ends", ["input", "output"])
+def test_ends_that_are_called_as_others_are_no_match(ends: str, pair: Path) -> None:
+    """In the order of the names, where those are exchanged."""
+    wrong = onnx.load(pair / "nhwc.onnx")
+    names = {"input": ("zeta", "alpha"), "output": ("m2", "m1")}[ends]
+    exchanged = dict(zip(names, names[::-1], strict=True))
+    for node in wrong.graph.node:
+        for side in (node.input, node.output):
+            side[:] = [exchanged.get(name, name) for name in side]
+    onnx.save(wrong, pair / "wrong.onnx")
+    for model in ("theirs.tflite", "saved"):
+        assert compare([str(pair / model), str(pair / "wrong.onnx"), "--providers", "cpu", "-q"]) == DIFFERS
+
+
+def test_a_file_of_two_inputs_computes_what_its_interpreter_does(pair: Path) -> None:
+    zeta, alpha = random(1, 8, 10, 3), random(1, 8, 10, 3)[:, ::-1]
+    loaded = tf.saved_model.load(str(pair / "saved"))
+    expected = loaded.both(zeta, alpha)
+    for to in ("nchw", "nhwc"):
+        made = onnx.load(pair / f"{to}.onnx")
+        found = fed(made, {"zeta": zeta, "alpha": np.ascontiguousarray(alpha)}, to)
+        for name, value in expected.items():
+            agree(found[name], first(value.numpy()) if to == "nchw" else value.numpy())
 
 
 @pytest.mark.parametrize("name", ["net.pb", "saved", "net.tflite"])
