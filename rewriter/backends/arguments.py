@@ -24,7 +24,6 @@ ONNX_ONLY = {  # by the attribute of the arguments: the option, and what it is a
     "save_repro": "--save-repro is about values inside of two ONNX models",
     "external_data": "--external-data is about files of ONNX's weights",
     "providers": "--providers is about where onnxruntime runs the result",
-    "preprocess": "--preprocess is about an ONNX file, of which this one can then be made",
     "runtime": "--for is about what operators cost in another runtime",
 }
 MAY_BE_ONNX = ".pb"
