@@ -26,7 +26,7 @@ from passes.normalize.preprocess import FramesError
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
-from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS, dialect_fault
 from rewriter.dialect_file import SUFFIX, dialect_of
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.blame import blaming
@@ -246,6 +246,8 @@ def _dialects(to: str, dialect: str | None, weight_layout: str, runtime: str) ->
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
             raise UsageError(f"{option} is {value!r}; it must be {names}")
+    if fault := dialect_fault(to, dialect):
+        raise UsageError(f"the {fault}")
     if words and to == "nhwc":
         return words(weight_layout), words
     return dialects.make(dialect or prices_of(runtime).dialect or dialects.DEFAULTS[to], weight_layout), words
