@@ -54,9 +54,11 @@ def told_apart(args: argparse.Namespace, result: RewriteResult) -> RewriteResult
     if args.backend is None:
         return result
     from passes.dialects.functions import FunctionDialect
+    from rewriter.report.causes import causes
 
-    notes = [note for note in result.report.notes if note != FunctionDialect.note]
-    return replace(result, report=replace(result.report, notes=notes))
+    report = result.report
+    notes = [note for note in report.notes if note != FunctionDialect.note]
+    return replace(result, report=replace(report, notes=notes, causes=causes(report.remaining, None)))
 
 
 def refuse_foreign(args: argparse.Namespace) -> None:

@@ -1,11 +1,15 @@
 """``-o PATH.tflite`` and ``PATH/``: what contradicts them, and what is missing, is said before any work."""
 
+import json
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from rewriter import rewrite
 from rewriter.backends import backend_name, packages
+from rewriter.backends.arguments import LAYOUT, told_apart
 from rewriter.cli import main
 
 MODEL = Path("models/torch_superres_legacy.onnx")
@@ -57,6 +61,17 @@ def test_without_tensorflow(
     assert main([str(MODEL), "-o", f"{tmp_path}/net.tflite"]) == 2
     told = "this needs tensorflow: pip install 'onnx-layout-rewriter[tensorflow]'"
     assert capsys.readouterr().err == f"error: {tmp_path}/net.tflite: {told}\n"
+
+
+@pytest.mark.parametrize("net", ["torch_clap", "torch_disputed", "torch_stgcn"])
+def test_no_report_advises_what_these_do_not_take(net: str) -> None:
+    """Transposes stay in these nets, which another dialect would not need."""
+    result = rewrite(f"models/kinds/{net}.onnx", "nhwc", weight_layout=LAYOUT, graphs=False)
+    advised = [
+        json.dumps(told_apart(Namespace(backend=name), result).report.to_json())
+        for name in (None, "tflite", "saved_model")
+    ]
+    assert ["--dialect" in text for text in advised] == [True, False, False]
 
 
 def test_of_several_models_a_folder_is_for_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
