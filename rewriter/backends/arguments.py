@@ -63,7 +63,7 @@ def told_apart(args: argparse.Namespace, result: RewriteResult) -> RewriteResult
 
 def refuse_foreign(args: argparse.Namespace) -> None:
     """Raises UsageError if an ONNX file would be called as another framework's, as which it would be read."""
-    if args.output and not args.backend and args.output.suffix in {*FRONT_ENDS} - {MAY_BE_ONNX}:
+    if args.output and not args.backend and args.output.suffix.lower() in {*FRONT_ENDS} - {MAY_BE_ONNX}:
         raise UsageError(f"-o {args.output}: an ONNX file would be written there; give it another suffix, as .onnx")
 
 

@@ -54,8 +54,9 @@ def front_end_of(path: Path) -> FrontEnd | None:
     """Who converts this file or folder; ``None`` if it is to be read as ONNX."""
     if os.path.isfile(path / SAVED):
         return SAVED_MODEL
-    is_none = path.name.endswith(WEIGHTS) or (path.suffix == ".pb" and not _is_graph_def(path))
-    return None if is_none else FRONT_ENDS.get(path.suffix)
+    name, suffix = path.name.lower(), path.suffix.lower()
+    is_none = name.endswith(WEIGHTS) or (suffix == ".pb" and not _is_graph_def(path))
+    return None if is_none else FRONT_ENDS.get(suffix)
 
 
 def files_of(path: Path) -> list[Path]:

@@ -22,9 +22,13 @@ CODE = ("Lambda", "__lambda__")  # classes whose config holds Python code
 
 def convert(path: Path, asked: Asked) -> Converted:
     """The model of a file. Raises UsageError if it holds none, or one with code in it."""
+    small = path.with_suffix(path.suffix.lower())
+    if path.name != small.name:
+        raise UsageError(f"{path}: Keras reads no such suffix; call the file {small.name}")
     refuse_code(path)
     tf, keras = tensorflow(path), needed("keras", EXTRA, path)
-    loaded = keras.models.load_model(path, compile=False, safe_mode=True)
+    with _told_of_classes(path):
+        loaded = keras.models.load_model(path, compile=False, safe_mode=True)
     if not getattr(loaded, "inputs", None):
         raise UsageError(
             f"{path}: the model has no inputs of known shapes; call it once and save it, or export(folder)"
@@ -41,6 +45,23 @@ def convert(path: Path, asked: Asked) -> Converted:
     with _told_of_open_sizes(path, inputs, specs):
         concrete = function.get_concrete_function()
     return Converted(of_function(path, asked, concrete, inputs, outputs), run)
+
+
+@contextmanager
+def _told_of_classes(path: Path) -> Iterator[None]:
+    """A file names classes that are not Keras's, and has no code of them. Raises UsageError then."""
+    try:
+        yield
+    except Exception as error:  # of Keras, which says so in many words
+        known = (node for node in _nodes(_config(path)) if str(node.get("module")).startswith("keras"))
+        own = {node["registered_name"] for node in _nodes(_config(path)) if node.get("registered_name")}
+        own -= {node.get("registered_name") for node in known}
+        if not own:
+            raise
+        raise UsageError(
+            f"{path}: Keras does not load it, for it does not know {', '.join(sorted(own))}; give its SavedModel "
+            "(model.export(folder))"
+        ) from error
 
 
 @contextmanager

@@ -47,7 +47,9 @@ def _retraced(tf: Any, function: Any, specs: Mapping[str, Any], outputs: Sequenc
 
 
 def _chosen(path: Path, names: list[str], asked: str) -> str:
-    told = ", ".join(names) or "none"
+    if not names:
+        raise UsageError(f"{path}: it has no signature, which says what its inputs and outputs are; save it with one")
+    told = ", ".join(names)
     if asked:
         if asked in names:
             return asked

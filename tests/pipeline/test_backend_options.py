@@ -40,7 +40,7 @@ def test_quantize_is_for_tflite(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert "--quantize is for -o PATH.tflite" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("ending", ["keras", "h5", "pt2"])
+@pytest.mark.parametrize("ending", ["keras", "KERAS", "h5", "pt2"])
 def test_no_onnx_file_is_called_as_one_of_another_framework(
     ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,4 +85,10 @@ def test_of_several_models_a_folder_is_for_onnx(tmp_path: Path, capsys: pytest.C
 
 
 def test_by_how_the_path_ends() -> None:
-    assert [*map(backend_name, ["a.tflite", "folder/", "a.onnx", "folder"])] == ["tflite", "saved_model", None, None]
+    assert [*map(backend_name, ["a.tflite", "A.TFLITE", "folder/", "a.onnx", "folder"])] == [
+        "tflite",
+        "tflite",
+        "saved_model",
+        None,
+        None,
+    ]
