@@ -3,13 +3,24 @@
 from math import inf
 
 TARGETS = ("nhwc", "nchw")
-DIALECTS = ("function", "onnx", "onnxruntime", "onnxruntime-cuda", "qonnx")
+TOOLCHAINS = ("onnxruntime-cuda", "qonnx")  # dialects of which one toolchain has the operators
+DIALECTS = ("function", "onnx", "onnxruntime", *TOOLCHAINS)
 RUNTIMES = ("bytes", "onnxruntime", "openvino")  # whose prices there are: passes/plan/runtimes
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "dml", "coreml", "xnnpack", "qnn", "webgpu")
 EXTERNAL_DATA = AUTO, NONE, ONE, SPLIT = ("auto", "none", "one", "split")  # where weights are written
 MOST_RUNS = 10_000  # of validation: the results of all are kept
+
+
+def dialect_fault(to: str, dialect: str | None) -> str | None:
+    """Why a dialect is not for this direction, and what to give."""
+    if to == "nhwc" or dialect not in TOOLCHAINS:
+        return None
+    return (
+        f"dialect {dialect} writes channels-last operators, and nchw is channels-first: leave it out, for files in its "
+        "words are read without it, or ask for nhwc with --keep-io, which writes them behind the interface as it is"
+    )
 
 
 def number_fault(runs: int, seed: int, rtol: float | None, atol: float | None) -> str | None:

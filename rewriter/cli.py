@@ -10,7 +10,7 @@ from typing import Any
 
 from rewriter import options
 from rewriter.backends import arguments as target
-from rewriter.choices import DIALECTS, EXTERNAL_DATA, LAYOUTS, RUNTIMES, TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import EXTERNAL_DATA, LAYOUTS, RUNTIMES, TARGETS, TOOLCHAINS, WEIGHT_LAYOUTS, dialect_fault
 from rewriter.command import OK, add_verbosity, finished
 from rewriter.errors import UsageError
 from rewriter.files.json_file import check_json, is_stdout
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
                      help="write channels-last operators as model-local functions (function, default for nhwc), or "
                      "keep to standard ONNX operators (onnx, default for nchw and with --for openvino), with Attention "
                      "(opset 23) as one where that is cheaper (onnxruntime, default with --for onnxruntime), in a "
-                     f"toolchain's words ({', '.join(DIALECTS[3:])}), or in those of a FILE.toml, with --to nchw to "
+                     f"toolchain's words ({', '.join(TOOLCHAINS)}), or in those of a FILE.toml, with --to nchw to "
                      "read them (docs/dialects.md)")  # fmt: skip
     how.add_argument("--for", choices=RUNTIMES, default=RUNTIMES[0], dest="runtime",
                      help="whose prices the plan is the least at: bytes that Transposes move, or the time that this "
@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def checked(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
     """The arguments of ``validate``, and the layouts of inputs and outputs. Raises UsageError."""
     target.settle(args)
+    if fault := dialect_fault(args.to, args.dialect):
+        raise UsageError(f"--{fault}")
     if args.no_validate and (args.check_all or args.save_repro):
         raise UsageError("--check-all and --save-repro compare the models, which --no-validate forbids; leave one out")
     frames_of(args.preprocess)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from onnx import ModelProto
 
+from rewriter import options
 from rewriter.errors import UsageError
 from rewriter.files.reader import OnRead, convert
 from rewriter.frontends import OF_TENSORFLOW, Asked, front_end_of
@@ -41,6 +42,7 @@ def given(
 
 
 def asked_of(args: argparse.Namespace) -> Asked:
-    """What the options of ``add_front_ends`` say."""
+    """What the options of ``add_front_ends`` say, and ``--input-shape`` where there is one."""
     inputs, outputs = (tuple(filter(None, (text or "").split(","))) for text in (args.tf_inputs, args.tf_outputs))
-    return Asked(args.tf_signature or "", inputs, outputs, bool(args.verbose))
+    shapes = options.shapes_of(getattr(args, "input_shape", ()))
+    return Asked(args.tf_signature or "", inputs, outputs, bool(args.verbose), shapes=shapes)

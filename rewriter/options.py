@@ -28,7 +28,8 @@ def add_validation(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     check.add_argument("--runs", type=int, default=3,
                        help="random inputs, or at most of those given (default: %(default)s)")  # fmt: skip
     check.add_argument("--input-shape", action="append", default=[], metavar="NAME=1,3,224,224",
-                       help="sizes for dynamic dims, repeatable")  # fmt: skip
+                       help="sizes for dynamic dims, which a TensorFlow model is converted with and keeps; "
+                       "repeatable")  # fmt: skip
     check.add_argument("--inputs", type=Path, metavar="FILE.npz",
                        help="real data, by input name, original layout; a run for each fixed batch")  # fmt: skip
     check.add_argument("--check-all", action="store_true",
@@ -55,7 +56,7 @@ def validation_of(args: argparse.Namespace) -> dict[str, Any]:
     options = {name: getattr(args, name) for name in ("runs", "seed", "rtol", "atol")}
     return {
         **options,
-        "input_shapes": by_name("--input-shape", args.input_shape, shape),
+        "input_shapes": shapes_of(args.input_shape),
         "providers": _providers(args.providers),
     }
 
@@ -70,6 +71,11 @@ def by_name(option: str, texts: Iterable[str], parse: Callable[[str, str], T]) -
         return name, parse(name, value)
 
     return dict(map(pair, texts))
+
+
+def shapes_of(texts: Iterable[str]) -> dict[str, list[int]]:
+    """What ``--input-shape`` says of each input. Raises UsageError."""
+    return by_name("--input-shape", texts, shape)
 
 
 def shape(name: str, text: str) -> list[int]:

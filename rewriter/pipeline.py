@@ -1,7 +1,7 @@
 """The way of a model from file to file: read, passes, written, verified, reported."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -26,7 +26,7 @@ from passes.normalize.preprocess import FramesError
 from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
-from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS
+from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS, dialect_fault
 from rewriter.dialect_file import SUFFIX, dialect_of
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.blame import blaming
@@ -34,6 +34,7 @@ from rewriter.faults.find import refuse_broken
 from rewriter.files.light import LightModel, Weight, lacking, light_of
 from rewriter.files.reader import OnRead, source_of
 from rewriter.files.source import Source
+from rewriter.frontends import Asked
 from rewriter.interface import InterfaceValue, interface_value, read_record, record, recorded_layouts
 from rewriter.layouts import parse_choice
 from rewriter.preprocess import as_floats, asked_frames, record_frames
@@ -81,7 +82,7 @@ def rewrite(
     (``"NTHWC"``) or a perm (``"n c h w -> n h w c"``); others flip where their axes are known to be those of an image,
     none with ``keep_io`` (docs/interface.md). ``preprocess``: by name of an input (``""``: the only image) the frames
     that it takes in the result, as in ``"uint8,bgr,mean=127.5,std=58"`` (docs/preprocess.md).
-    ``input_shapes``: sizes by input, to price dynamic dims.
+    ``input_shapes``: sizes by input, to price dynamic dims; a TensorFlow model is converted with these, and keeps them.
     ``time_limit``: seconds for the planner. ``explain``: names of values whose layouts the report explains.
     ``measure_on``: inputs (``{}``: made-up ones) for one run of the original, to measure sizes that nobody infers, for
     prices; else they are guessed. ``on_read``: is told the files of the model before anything else is done with them.
@@ -95,10 +96,11 @@ def rewrite(
     written, words = _dialects(to, dialect, weight_layout, runtime)
     choices = {name: parse_choice(name, text) for name, text in (layouts or {}).items()}
     seconds: dict[str, float] = {}
-    original, is_read = _read(model, on_read, seconds, words)
+    shapes = input_shapes or {}
+    original, is_read = _read(partial(source_of, model, on_read, Asked(shapes=shapes)), seconds, words)
     frames = asked_frames(original.proto, preprocess or {})
     measure_on = as_floats(original.proto, frames, measure_on)
-    recorded, shapes = recorded_layouts(original.proto), input_shapes or {}
+    recorded = recorded_layouts(original.proto)
     request = Request(to, written, choices, recorded, keep_io, shapes, time_limit, runtime=runtime, frames=frames)
     with blaming(original, InputRequest(1, 0, request.input_shapes, measure_on or {})):
         work = start(original, request, seconds, measure_on)
@@ -111,12 +113,10 @@ def rewrite(
     return result
 
 
-def _read(
-    model: ModelProto | str | Path, on_read: OnRead | None, seconds: dict[str, float], words: Words | None
-) -> tuple[Source, bool]:
+def _read(read: Callable[[], Source], seconds: dict[str, float], words: Words | None) -> tuple[Source, bool]:
     """The model in words that we know, and whether it came in others."""
     with timed(seconds, "load"):
-        opened = source_of(model, on_read)
+        opened = read()
         original = read_spelled(opened, words)
         refuse_spelled(original.proto)
         refuse_broken(original.proto)
@@ -246,6 +246,8 @@ def _dialects(to: str, dialect: str | None, weight_layout: str, runtime: str) ->
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
             raise UsageError(f"{option} is {value!r}; it must be {names}")
+    if fault := dialect_fault(to, dialect):
+        raise UsageError(f"the {fault}")
     if words and to == "nhwc":
         return words(weight_layout), words
     return dialects.make(dialect or prices_of(runtime).dialect or dialects.DEFAULTS[to], weight_layout), words

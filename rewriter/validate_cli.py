@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from rewriter.comparison import Models, compare, show
     from rewriter.faults.find import refuse_broken
     from rewriter.files import reader
+    from rewriter.files.ends import in_one_order
     from rewriter.given import given
     from rewriter.report import text as render
     from rewriter.spelling import refuse_spelled
@@ -72,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         proto = reader.source_of(model, on_read).proto
         refuse_broken(proto)
         refuse_spelled(proto, str(path))
-    original, rewritten = (model.onnx for model in models)
+    paths, read = (args.original, args.rewritten), (models[0].onnx, models[1].onnx)
+    original, rewritten = in_one_order(paths, read)
     with progress.shown(console), step("compare"):
         found = found_layouts(original, rewritten, request, layouts)
         outcome = compare(args, Models(original, rewritten, found.layouts), checks, arrays)

@@ -18,7 +18,7 @@ BACKENDS = {".tflite": "tflite", FOLDER: "saved_model"}  # modules, by how the p
 
 def backend_name(path: str) -> str | None:
     """The backend for a result's path as it was written, ``None`` for ONNX."""
-    return next((name for ending, name in BACKENDS.items() if path.endswith(ending)), None)
+    return next((name for ending, name in BACKENDS.items() if path.lower().endswith(ending)), None)
 
 
 def backend_of(name: str) -> Backend:

@@ -24,7 +24,6 @@ ONNX_ONLY = {  # by the attribute of the arguments: the option, and what it is a
     "save_repro": "--save-repro is about values inside of two ONNX models",
     "external_data": "--external-data is about files of ONNX's weights",
     "providers": "--providers is about where onnxruntime runs the result",
-    "preprocess": "--preprocess is about an ONNX file, of which this one can then be made",
     "runtime": "--for is about what operators cost in another runtime",
 }
 MAY_BE_ONNX = ".pb"
@@ -55,14 +54,16 @@ def told_apart(args: argparse.Namespace, result: RewriteResult) -> RewriteResult
     if args.backend is None:
         return result
     from passes.dialects.functions import FunctionDialect
+    from rewriter.report.causes import causes
 
-    notes = [note for note in result.report.notes if note != FunctionDialect.note]
-    return replace(result, report=replace(result.report, notes=notes))
+    report = result.report
+    notes = [note for note in report.notes if note != FunctionDialect.note]
+    return replace(result, report=replace(report, notes=notes, causes=causes(report.remaining, None)))
 
 
 def refuse_foreign(args: argparse.Namespace) -> None:
     """Raises UsageError if an ONNX file would be called as another framework's, as which it would be read."""
-    if args.output and not args.backend and args.output.suffix in {*FRONT_ENDS} - {MAY_BE_ONNX}:
+    if args.output and not args.backend and args.output.suffix.lower() in {*FRONT_ENDS} - {MAY_BE_ONNX}:
         raise UsageError(f"-o {args.output}: an ONNX file would be written there; give it another suffix, as .onnx")
 
 

@@ -20,7 +20,8 @@ from rewriter.comparison import Outcome
 from rewriter.files import writer
 from rewriter.files.whole import folder_beside
 from rewriter.result import RewriteResult
-from rewriter.validation.inputs import InputRequest, make_feeds
+from rewriter.validation.frames import frames_between
+from rewriter.validation.inputs import InputRequest, make_raw_feeds
 from rewriter.validation.layouts import of_perms, stored
 from rewriter.validation.providers import CPU
 from rewriter.validation.session import Feed, Session, source
@@ -52,7 +53,7 @@ def validated(args: argparse.Namespace, original: Path | ModelProto, result: Rew
               checks: Mapping[str, Any], arrays: Mapping[str, Array]) -> Outcome:  # fmt: skip
     """The outcome, as of two ONNX models. ``files``: what ``staged`` gave."""
     assert isinstance(files, Staged)
-    request = InputRequest(args.runs, args.seed, checks["input_shapes"], arrays)
+    request = _request(args.runs, args, original, result, checks, arrays)
     proof = Proof(
         original,
         backend_of(args.backend),
@@ -78,12 +79,19 @@ def notes(args: argparse.Namespace, written: Written) -> Iterator[str]:
         yield f"TensorFlow takes no such names: {told}."
 
 
+def _request(runs: int, args: argparse.Namespace, original: Path | ModelProto, result: RewriteResult,
+             checks: Mapping[str, Any], arrays: Mapping[str, Array]) -> InputRequest:  # fmt: skip
+    """The inputs, frames where the result takes these."""
+    takes = frames_between(original, result.model) if args.preprocess else {}
+    return InputRequest(runs, args.seed, checks["input_shapes"], arrays, takes)
+
+
 def _samples(args: argparse.Namespace, original: Path | ModelProto, result: RewriteResult, checks: Mapping[str, Any],
              arrays: Mapping[str, Array]) -> Sequence[Feed]:  # fmt: skip
     """Inputs to measure ranges on, as the file stores them: those given, else made up."""
     with ExitStack() as stack:
         session = Session(source(original, stack), CPU, "disabled")
     runs = max((len(np.atleast_1d(array)) for array in arrays.values()), default=SAMPLES)
-    feeds = make_feeds(session, InputRequest(runs, args.seed, checks["input_shapes"], arrays))
+    feeds = make_raw_feeds(session, _request(runs, args, original, result, checks, arrays))
     layouts = of_perms(result.layouts)
     return [{name: np.asarray(stored(name, a, layouts), order="C") for name, a in feed.items()} for feed in feeds]

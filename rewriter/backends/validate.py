@@ -40,7 +40,10 @@ LOSS = {"float16": 0.05, "dynamic": 0.3, "int8": 0.5}  # root mean square of the
 
 @dataclass(frozen=True)
 class Proof:
-    """What is compared: an original, and a backend's file of it, whose inputs and outputs have these layouts."""
+    """What is compared: an original, and a backend's file of it, whose inputs and outputs have these layouts.
+
+    ``request``: with the frames that the file takes, if it does.
+    """
 
     original: ModelProto | Path
     backend: Backend
@@ -103,7 +106,7 @@ def _differences(run: Run, level: Level, proof: Proof, reference: Reference) -> 
 def _outputs(run: Run, number: int, proof: Proof, reference: Reference) -> list[Any]:
     """What the file makes of the inputs of a run, in the order of the model's outputs. Raises RunFailed."""
     names = proof.written.names
-    results = run({names.get(name, name): array for name, array in feed_of(reference.feeds[number], proof).items()})
+    results = run({names.get(name, name): array for name, array in feed_of(reference.raw[number], proof).items()})
     try:
         return [np.asarray(results[names.get(name, name)]) for name in reference.outputs]
     except KeyError as error:

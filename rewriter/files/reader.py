@@ -39,32 +39,38 @@ def load(path: str | Path, on_read: OnRead | None = None, asked: Asked = NOTHING
     return _load(path, on_read) if front is None else convert(path, front, on_read, asked).model
 
 
-def open_model(path: str | Path, on_read: OnRead | None = None) -> Source:
+def open_model(path: str | Path, on_read: OnRead | None = None, asked: Asked = NOTHING) -> Source:
     """The same, but that large weights stay in the files that they are in."""
     path = Path(path)
     front = front_end_of(path)
-    return _open(path, on_read) if front is None else Source(convert(path, front, on_read).model)
+    return _open(path, on_read) if front is None else Source(convert(path, front, on_read, asked).model)
 
 
 def read_model(
-    path: str | Path, *, signature: str = "", inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+    path: str | Path,
+    *,
+    signature: str = "",
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> ModelProto:
     """The model of a file or folder, as all functions read it, with what a TensorFlow model does not say.
 
-    ``signature``: of a SavedModel; ``inputs``, ``outputs``: of a frozen graph. Raises UsageError.
+    ``signature``: of a SavedModel; ``inputs``, ``outputs``: of a frozen graph; ``input_shapes``: sizes by input that it
+    is converted with, and keeps. Raises UsageError.
     """
-    return load(path, asked=Asked(signature, tuple(inputs), tuple(outputs)))
+    return load(path, asked=Asked(signature, tuple(inputs), tuple(outputs), shapes=input_shapes or {}))
 
 
-def source_of(model: ModelProto | str | Path, on_read: OnRead | None = None) -> Source:
+def source_of(model: ModelProto | str | Path, on_read: OnRead | None = None, asked: Asked = NOTHING) -> Source:
     """The same of a model that may be in memory already."""
-    return Source(model) if isinstance(model, ModelProto) else open_model(model, on_read)
+    return Source(model) if isinstance(model, ModelProto) else open_model(model, on_read, asked)
 
 
-def once(model: ModelProto | str | Path) -> ModelProto | str | Path:
+def once(model: ModelProto | str | Path, asked: Asked = NOTHING) -> ModelProto | str | Path:
     """What is no ONNX file is converted, so that who reads it several times does so once. Raises UsageError."""
     is_path = not isinstance(model, ModelProto)
-    return load(model) if is_path and front_end_of(Path(model)) else model
+    return load(model, asked=asked) if is_path and front_end_of(Path(model)) else model
 
 
 def convert(path: Path, front: FrontEnd, on_read: OnRead | None = None, asked: Asked = NOTHING) -> Converted:

@@ -1,8 +1,9 @@
 """Models that are no ONNX files, and who converts each: nothing of a framework is imported until one is converted."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 SAVED = "saved_model.pb"  # in the folder of a SavedModel
@@ -20,11 +21,11 @@ class FrontEnd(NamedTuple):
     takes: tuple[str, ...] = ()
 
 
-SAVED_MODEL = FrontEnd("a SavedModel", "TensorFlow", "tf2onnx", "saved_model", ("signature",))
+SAVED_MODEL = FrontEnd("a SavedModel", "TensorFlow", "tf2onnx", "saved_model", ("signature", "shapes"))
 FRONT_ENDS = {
-    ".keras": FrontEnd("a Keras model", "Keras", "tf2onnx", "keras_file"),
-    ".h5": FrontEnd("a Keras model", "Keras", "tf2onnx", "keras_file"),
-    ".pb": FrontEnd("a frozen graph", "TensorFlow", "tf2onnx", "frozen_graph", ("inputs", "outputs")),
+    ".keras": FrontEnd("a Keras model", "Keras", "tf2onnx", "keras_file", ("shapes",)),
+    ".h5": FrontEnd("a Keras model", "Keras", "tf2onnx", "keras_file", ("shapes",)),
+    ".pb": FrontEnd("a frozen graph", "TensorFlow", "tf2onnx", "frozen_graph", ("inputs", "outputs", "shapes")),
     ".tflite": FrontEnd("a TFLite model", "TFLite", "tf2onnx", "tflite_file"),
     ".pt2": FrontEnd("an exported program", "PyTorch", "torch.onnx", "exported_program"),
 }
@@ -34,7 +35,7 @@ class Asked(NamedTuple):
     """What is said of a model besides its path.
 
     ``verbose``: what the converter logs is shown; ``optimise``: it may fold constants, as is good for a graph, and
-    changes weights.
+    changes weights. ``shapes``: by input, those that it gets for good; who does not take them leaves sizes open.
     """
 
     signature: str = ""
@@ -42,6 +43,7 @@ class Asked(NamedTuple):
     outputs: tuple[str, ...] = ()
     verbose: bool = False
     optimise: bool = True
+    shapes: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
 NOTHING = Asked()
@@ -52,8 +54,9 @@ def front_end_of(path: Path) -> FrontEnd | None:
     """Who converts this file or folder; ``None`` if it is to be read as ONNX."""
     if os.path.isfile(path / SAVED):
         return SAVED_MODEL
-    is_none = path.name.endswith(WEIGHTS) or (path.suffix == ".pb" and not _is_graph_def(path))
-    return None if is_none else FRONT_ENDS.get(path.suffix)
+    name, suffix = path.name.lower(), path.suffix.lower()
+    is_none = name.endswith(WEIGHTS) or (suffix == ".pb" and not _is_graph_def(path))
+    return None if is_none else FRONT_ENDS.get(suffix)
 
 
 def files_of(path: Path) -> list[Path]:

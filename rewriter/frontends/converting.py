@@ -41,9 +41,14 @@ def converted(path: Path, front: FrontEnd, asked: Asked = NOTHING) -> Converted:
         except (RewriterError, MemoryError):
             raise
         except Exception as error:  # whatever a file may bring about in a framework
-            said = " ".join(NOISE.sub("", str(error)).split()) or type(error).__name__
-            raise UsageError(f"{path}: {front.converter} does not convert {front.kind} ({shortened(said)})") from error
+            said = shortened(plain(error))
+            raise UsageError(f"{path}: {front.converter} does not convert {front.kind} ({said})") from error
     return result
+
+
+def plain(error: Exception) -> str:
+    """What an error says, on one line; its class, if it says nothing."""
+    return " ".join(NOISE.sub("", str(error)).split()) or type(error).__name__
 
 
 def shortened(text: str, most: int = 400) -> str:

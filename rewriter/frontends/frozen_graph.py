@@ -8,7 +8,7 @@ import numpy as np
 from rewriter.errors import UsageError
 from rewriter.frontends import Asked
 from rewriter.frontends.converting import Converted
-from rewriter.frontends.tf_graph import of_graph, tensorflow
+from rewriter.frontends.tf_graph import of_graph, refuse_unknown, sized, tensorflow
 
 MOST = 8  # names in a sentence
 SILENT = ("NoOp", "Const", "Placeholder", "Assert")  # nodes that nobody reads, and that give nothing
@@ -28,6 +28,11 @@ def convert(path: Path, asked: Asked) -> Converted:
             f"--tf-outputs: its placeholders are {_told(placeholders(graph))}, nobody reads {_told(unread(graph))}"
         )
     inputs, outputs = ({tensor_name(path, graph, name): name for name in names} for names in asked[1:3])
+    refuse_unknown(path, asked, [*inputs.values()])
+    for node in (node for node in graph.node if node.op == "Placeholder"):
+        shape = tf.TensorShape(node.attr["shape"].shape)
+        fixed = sized(path, asked, inputs.get(f"{node.name}:0", ""), shape)
+        node.attr["shape"].shape.CopyFrom(fixed.as_proto())
     model = of_graph(path, asked, graph, inputs, outputs)
 
     def run(feed: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """SavedModels: the function of one signature."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from rewriter.errors import UsageError
 from rewriter.frontends import Asked
 from rewriter.frontends.converting import Converted
-from rewriter.frontends.tf_graph import of_function, tensorflow
+from rewriter.frontends.tf_graph import of_function, refuse_unknown, sized, tensorflow
 
 USUAL = "serving_default"
 
@@ -21,7 +22,11 @@ def convert(path: Path, asked: Asked) -> Converted:
     function = signatures[_chosen(path, [*signatures], asked.signature)]
     inputs = function._arg_keywords  # in the order of its tensors
     outputs = sorted(function.structured_outputs)  # as its tensors are
-    model = of_function(path, asked, function, inputs, outputs)
+    refuse_unknown(path, asked, inputs)
+    given = function.structured_input_signature[1]
+    fixed = {name: tf.TensorSpec(sized(path, asked, name, given[name].shape), given[name].dtype) for name in inputs}
+    traced = _retraced(tf, function, fixed, outputs) if asked.shapes else function
+    model = of_function(path, asked, traced, inputs, outputs)
 
     def run(feed: Any) -> list[Any]:
         assert loaded  # whose variables the function has not of its own
@@ -31,8 +36,20 @@ def convert(path: Path, asked: Asked) -> Converted:
     return Converted(model, run)
 
 
+def _retraced(tf: Any, function: Any, specs: Mapping[str, Any], outputs: Sequence[str]) -> Any:
+    """The same function on inputs of these shapes."""
+
+    def called(*given: Any) -> list[Any]:
+        found = function(**dict(zip(specs, given, strict=True)))
+        return [found[name] for name in outputs]
+
+    return tf.function(called).get_concrete_function(*specs.values())
+
+
 def _chosen(path: Path, names: list[str], asked: str) -> str:
-    told = ", ".join(names) or "none"
+    if not names:
+        raise UsageError(f"{path}: it has no signature, which says what its inputs and outputs are; save it with one")
+    told = ", ".join(names)
     if asked:
         if asked in names:
             return asked

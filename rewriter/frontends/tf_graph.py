@@ -28,6 +28,23 @@ def tensorflow(path: Path) -> Any:
     return tf
 
 
+def sized(path: Path, asked: Asked, name: str, shape: Any) -> Any:
+    """The ``tf.TensorShape`` of an input, of the sizes asked for. Raises UsageError where it has others."""
+    wanted = asked.shapes.get(name)
+    if wanted is None:
+        return shape
+    given = tensorflow(path).TensorShape(wanted)
+    if not given.is_subtype_of(shape):
+        raise UsageError(f"{path}: input {name!r} is {shape}, and cannot be {given}, as --input-shape says")
+    return given
+
+
+def refuse_unknown(path: Path, asked: Asked, names: Sequence[str]) -> None:
+    """Raises UsageError if sizes are asked of what is no input."""
+    for name in (name for name in asked.shapes if name not in names):
+        raise UsageError(f"{path}: --input-shape {name}: there is no such input; it has {', '.join(names)}")
+
+
 def of_function(path: Path, asked: Asked, function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> ModelProto:
     """The model of a concrete function, whose inputs and outputs get these names."""
     from tf2onnx import tf_loader

@@ -27,15 +27,21 @@ def convert(path: Path, asked: Asked) -> Converted:
 
 
 def _own_names(tf: Any, path: Path) -> dict[str, str]:
-    """What the only signature calls inputs and outputs, by their tensors' names; none if two would be alike."""
+    """What the signature calls inputs and outputs, by their tensors' names; none if two would be alike.
+
+    Raises UsageError if there are several.
+    """
     with suppress(ValueError, RuntimeError):  # of operators that it does not know: tf2onnx may
         interpreter = tf.lite.Interpreter(str(path))
-        (signature,) = interpreter.get_signature_list()
+        signature, *others = interpreter.get_signature_list()
+        if others:
+            told = ", ".join([signature, *others])
+            raise UsageError(f"{path}: tf2onnx converts one signature, and it has {told}; make a file of each")
         runner = interpreter.get_signature_runner(signature)
         ends = [*runner.get_input_details().items(), *runner.get_output_details().items()]
         names = {details["name"]: name for name, details in ends}
-        others = {one["name"] for one in interpreter.get_tensor_details()} - {*names}
-        if len(ends) == len(names) == len({*names.values()} - others):
+        inner = {one["name"] for one in interpreter.get_tensor_details()} - {*names}
+        if len(ends) == len(names) == len({*names.values()} - inner):
             return names
     return {}
 

@@ -19,7 +19,7 @@ from rewriter.preprocess import FRAMES_KEY
 from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.layouts import recorded, stored
 from rewriter.validation.session import Session, source
-from rewriter.validation.tried import CLOSE, fitting_perms, likeness
+from rewriter.validation.tried import CLOSE, fitting_perms, is_alike, likeness
 
 MOST_TRIES = 200  # combinations of the inputs' layouts
 
@@ -59,11 +59,20 @@ def found_layouts(
         ranks = {spec.name: len(spec.shape) for spec in (*one.inputs, *one.specs)}
         told = {name: permuted(_perm(name, choice, ranks)) for name, choice in given.items()}
         if any({LAYOUTS_KEY, FRAMES_KEY} & session.metadata.keys() for session in (one, other)):
-            known = recorded(one.metadata, other.metadata)
-            return FoundLayouts({**known, **told}, ("Layouts of inputs and outputs are those of the files' metadata.",))
+            known = {**recorded(one.metadata, other.metadata), **told}
+            if _fit(one, other, known):
+                return FoundLayouts(known, ("Layouts of inputs and outputs are those of the files' metadata.",))
         found = _tried(one, other, request, told)
     flipped = {name: layout for name, layout in found.items() if not layout.is_natural}
     return FoundLayouts({**flipped, **told}, _note(flipped.keys() - told.keys(), flipped))
+
+
+def _fit(one: Session, other: Session, layouts: Mapping[str, Layout]) -> bool:
+    """Whether shapes are those that the layouts make of A's: not if A and B are of different first originals."""
+    own, shapes = ({spec.name: spec.shape for spec in (*side.inputs, *side.specs)} for side in (one, other))
+    flipped = [name for name in layouts if name in own and name in shapes and layouts[name].fits(own[name])]
+    known = {**own, **{name: layouts[name].shape(own[name]) for name in flipped}}
+    return all(is_alike(known[name], shapes[name]) for name in known.keys() & shapes.keys())
 
 
 def _note(names: Any, layouts: Mapping[str, Layout]) -> tuple[str, ...]:

@@ -51,9 +51,14 @@ def fitting_perms(before: Sequence[Any], after: Sequence[Any]) -> Iterator[Perm]
     known = [perm.identity(rank), *([perm.channels_last(rank), perm.channels_first(rank)] if rank > 2 else [])]
     every = permutations(range(rank)) if rank <= MOST_AXES else ()
     for p in dict.fromkeys([*known, *every]):
-        pairs = zip(perm.reorder(p, before), after, strict=True)
-        if all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs):
+        if is_alike(perm.reorder(p, before), after):
             yield p
+
+
+def is_alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two shapes may be the same; symbols fit anything."""
+    numbers = (isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(one, other, strict=False))
+    return len(one) == len(other) and not any(numbers)
 
 
 def _error(expected: Array, got: Array, p: Perm) -> float:

@@ -26,7 +26,9 @@ from onnx import ModelProto
 
 from rewriter.choices import number_fault
 from rewriter.errors import CouldNotValidate, RunFailed
+from rewriter.files.ends import in_one_order
 from rewriter.files.reader import once
+from rewriter.frontends import Asked
 from rewriter.steps import step
 from rewriter.validation.compare import Array, pairs, unlike
 from rewriter.validation.constants import shaken
@@ -96,7 +98,9 @@ def validate(
         raise CouldNotValidate("There is nothing to run: ask for at least one provider.")
     if fault := number_fault(runs, seed, rtol, atol):
         raise CouldNotValidate(f"The argument {fault}.")
-    original, rewritten = once(original), once(rewritten)
+    asked = Asked(shapes=input_shapes or {})
+    read = once(original, asked), once(rewritten, asked)
+    original, rewritten = in_one_order((original, rewritten), read)
     with contextlib.ExitStack() as stack:
         models, known = [source(model, stack) for model in (original, rewritten)], layouts
         takes = frames_between(original, rewritten)

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from onnx import ModelProto, TensorProto, helper
 
+from passes.normalize.frames import Frames
 from rewriter.backends import tflite
 from rewriter.backends.converter import converted
 from rewriter.backends.forms import TABLE
@@ -22,6 +23,7 @@ from tests.interop.in_backend import verdict
 from tests.rules.cases import CASES, Case, case
 from tests.rules.cases.case import ABOUT, Fed
 from tests.support.engines import default
+from tests.support.frames import IMAGENET, one_conv
 from tests.tools.tflite_zoo import operators
 
 MODELS = Path("models")
@@ -149,6 +151,42 @@ def test_saved_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     signature = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
     assert signature(images_0_in=tf.ones((2, 11, 13, 3)))["scores_0"].shape == (2, 12, 13, 5)
     assert main([str(tmp_path / "net.onnx"), "-o", f"{tmp_path}/saved/"]) == 2, "a folder that is there"
+
+
+def framed(folder: Path, *more: str) -> Any:
+    """Frames into a file of a net whose first Conv pads, or does not; what they must give, and what they do."""
+    onnx.save(one_conv(pads=[1, 1, 1, 1]), folder / "net.onnx")
+    frames = np.random.default_rng(0).integers(0, 256, (1, 3, 11, 13), np.uint8)
+    np.savez(folder / "frames.npz", x=frames)
+    common = ["--preprocess", f"x:{IMAGENET}", "--inputs", str(folder / "frames.npz"), "-q", *more]
+    assert main([str(folder / "net.onnx"), *common]) == 0
+    mean, std = (np.array(v).reshape(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    image = ((frames[:, ::-1] / 255 - mean) / std).astype(np.float32)
+    return np.moveaxis(frames, 1, -1), np.moveaxis(default(onnx.load(folder / "net.onnx"), {"x": image})[0], 1, -1)
+
+
+@pytest.mark.parametrize("mode", [None, "float16", "int8"])
+def test_files_that_take_frames(mode: str | None, tmp_path: Path) -> None:
+    """In one run, and compared with the original on what numpy makes of the same frames."""
+    frames, right = framed(tmp_path, "-o", f"{tmp_path}/net.tflite", *(["--quantize", mode] if mode else []))
+    found = BACKEND.load(tmp_path / "net.tflite", "default")({"x": frames})["y"]
+    assert np.abs(found - right).max() < (0.05 if mode else 1e-5) * np.abs(right).max()
+
+
+def test_a_saved_model_that_takes_frames(tmp_path: Path) -> None:
+    frames, right = framed(tmp_path, "-o", f"{tmp_path}/saved/")
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    assert np.allclose(loaded.signatures["serving_default"](x=frames)["y"], right, atol=1e-4)
+
+
+def test_frames_that_are_folded_wrong_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Frames, "gain", property(lambda frames: (1.01 * frames.scale,)))
+    onnx.save(one_conv(), tmp_path / "net.onnx")
+    options = ["--preprocess", "uint8,scale=1/255", "-o", str(tmp_path / "net.tflite"), "-q"]
+    assert main([str(tmp_path / "net.onnx"), *options]) == 1
+    assert "differs from the original; nothing was written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("mode", BACKEND.quantizes)

@@ -164,6 +164,17 @@ def test_files_of_weights_and_broken_ones(tmp_path: Path, capsys: pytest.Capture
 # TensorFlow
 
 
+def test_classes_that_keras_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Own(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x * 2
+
+    image = keras.Input((4, 4, 3))
+    keras.Model(image, Own()(L.Conv2D(2, 3)(image))).save(tmp_path / "net.keras")
+    assert main([str(tmp_path / "net.keras"), "--to", "nchw"]) == USAGE
+    assert "for it does not know Own; give its SavedModel" in error(capsys)
+
+
 class Two(tf.Module):
     """Two functions of one kernel; the arguments are not in the order of their names."""
 
@@ -203,6 +214,19 @@ def test_a_saved_model_with_two_signatures(to: str, tmp_path: Path, capsys: pyte
     z = expected["z"].numpy()
     agree(found["z"], first(z) if to == "nchw" else z)
     assert set(fed(converted(path, to, "--tf-signature", "two"), {"picture": given["picture"]}, to)) == {"z"}
+
+
+def test_models_that_are_none_or_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A SavedModel without a signature, and a TFLite file of two."""
+    tf.saved_model.save(tf.Module(), str(tmp_path / "none"))
+    assert main([str(tmp_path / "none"), "--to", "nchw"]) == USAGE
+    assert "none: it has no signature" in error(capsys)
+    net = Two()
+    tf.saved_model.save(net, str(tmp_path / "saved"), signatures={"one": net.one, "two": net.two})
+    file = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"), signature_keys=["one", "two"]).convert()
+    (tmp_path / "net.tflite").write_bytes(file)
+    assert main([str(tmp_path / "net.tflite"), "--to", "nchw"]) == USAGE
+    assert "tf2onnx converts one signature, and it has one, two; make a file of each" in error(capsys)
 
 
 @BOTH

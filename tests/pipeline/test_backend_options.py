@@ -1,11 +1,15 @@
 """``-o PATH.tflite`` and ``PATH/``: what contradicts them, and what is missing, is said before any work."""
 
+import json
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from rewriter import rewrite
 from rewriter.backends import backend_name, packages
+from rewriter.backends.arguments import LAYOUT, told_apart
 from rewriter.cli import main
 
 MODEL = Path("models/torch_superres_legacy.onnx")
@@ -36,7 +40,7 @@ def test_quantize_is_for_tflite(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert "--quantize is for -o PATH.tflite" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("ending", ["keras", "h5", "pt2"])
+@pytest.mark.parametrize("ending", ["keras", "KERAS", "h5", "pt2"])
 def test_no_onnx_file_is_called_as_one_of_another_framework(
     ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,6 +63,17 @@ def test_without_tensorflow(
     assert capsys.readouterr().err == f"error: {tmp_path}/net.tflite: {told}\n"
 
 
+@pytest.mark.parametrize("net", ["torch_clap", "torch_disputed", "torch_stgcn"])
+def test_no_report_advises_what_these_do_not_take(net: str) -> None:
+    """Transposes stay in these nets, which another dialect would not need."""
+    result = rewrite(f"models/kinds/{net}.onnx", "nhwc", weight_layout=LAYOUT, graphs=False)
+    advised = [
+        json.dumps(told_apart(Namespace(backend=name), result).report.to_json())
+        for name in (None, "tflite", "saved_model")
+    ]
+    assert ["--dialect" in text for text in advised] == [True, False, False]
+
+
 def test_of_several_models_a_folder_is_for_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         shutil.copy(MODEL, tmp_path / f"{name}.onnx")
@@ -70,4 +85,10 @@ def test_of_several_models_a_folder_is_for_onnx(tmp_path: Path, capsys: pytest.C
 
 
 def test_by_how_the_path_ends() -> None:
-    assert [*map(backend_name, ["a.tflite", "folder/", "a.onnx", "folder"])] == ["tflite", "saved_model", None, None]
+    assert [*map(backend_name, ["a.tflite", "A.TFLITE", "folder/", "a.onnx", "folder"])] == [
+        "tflite",
+        "tflite",
+        "saved_model",
+        None,
+        None,
+    ]

@@ -52,6 +52,24 @@ def file(folder: Path, text: str, name: str = "words.toml") -> Path:
     return path
 
 
+@pytest.mark.parametrize("dialect", ["qonnx", "onnxruntime-cuda"])
+def test_no_channels_first_file_in_words_of_channels_last(
+    dialect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such a file is read back without them; its interface is kept by ``--keep-io``."""
+    onnx.save(small(), tmp_path / "net.onnx")
+    words, back = tmp_path / "words.onnx", tmp_path / "back.onnx"
+    common = ["--providers", "cpu", "-q"]
+    assert main([str(tmp_path / "net.onnx"), "--to", "nchw", "--dialect", dialect, *common]) == USAGE
+    assert f"--dialect {dialect} writes channels-last operators, and nchw is" in error(capsys)
+    with pytest.raises(UsageError, match="leave it out"):
+        rewrite(small(), "nchw", dialect=dialect)
+    kept = [str(tmp_path / "net.onnx"), "--to", "nhwc", "--keep-io", "--dialect", dialect, "-o", str(words), *common]
+    assert main(kept) == 0
+    assert main([str(words), "--to", "nchw", "-o", str(back), *common]) == 0
+    assert op_types(onnx.load(back)) == op_types(small())
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_the_toolchain_computes_the_same(name: str) -> None:
     original = onnx.load(COMMITTED[name])

@@ -159,6 +159,16 @@ def test_a_file_of_another_kind(name: str, words: str, tmp_path: Path, capsys: p
     assert words in error(capsys)
 
 
+def test_suffixes_in_other_letters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are the same kinds, of which Keras itself reads small letters only."""
+    assert [front_end_of(tmp_path / f"net{suffix.upper()}") for suffix in (".tflite", ".h5", ".pt2")] == [
+        FRONT_ENDS[suffix] for suffix in (".tflite", ".h5", ".pt2")
+    ]
+    path = archive(tmp_path / "net.KERAS", **{"config.json": keras_config("Dense")})
+    assert main([str(path), "--to", "nchw"]) == USAGE
+    assert error(capsys).endswith("net.KERAS: Keras reads no such suffix; call the file net.keras\n")
+
+
 @pytest.mark.parametrize("kind", ["Lambda", "__lambda__"])
 def test_layers_of_python_code_are_refused(kind: str, tmp_path: Path) -> None:
     refuse_lambdas(archive(tmp_path / "good.keras", **{"config.json": keras_config("Dense")}))

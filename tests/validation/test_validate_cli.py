@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from rewriter import rewrite
 from rewriter.validate_cli import main
 from tests.support.graphs import ROOT
 from tests.support.validating import conv, conv_nhwc, unary, weight
@@ -27,6 +28,13 @@ def test_layouts_are_found_by_trying(files: tuple[str, str], capsys: pytest.Capt
     out = " ".join(capsys.readouterr().out.split())
     assert "Found by trying: x is stored a b c d -> a c d b, y is stored a b c d -> a c d b." in out
     assert "outputs unchanged" in out
+
+
+def test_records_that_count_from_another_original_are_not_believed(files: tuple[str, str], tmp_path: Path) -> None:
+    """A was made of a file stored otherwise than B, which has no record."""
+    rewrite(files[0], "nhwc").save(tmp_path / "c.onnx")
+    assert main([str(tmp_path / "c.onnx"), files[1], *CPU]) == 0
+    assert main([files[1], str(tmp_path / "c.onnx"), *CPU]) == 0
 
 
 @pytest.mark.parametrize("text", ["nhwc", "NHWC", "a b c d -> a c d b"])
