@@ -16,9 +16,9 @@ from rewriter.weights import check_weights, export_weights
 from rewriter.weights.check import run as running
 from rewriter.weights.check.record import Entry, NotRun, Weights
 from rewriter.weights.check.values import values_of
-from rewriter.weights.checked import Checked
 from rewriter.weights.cli import main
-from rewriter.weights.letters import Array
+from rewriter.weights.manifest.checked import Checked
+from rewriter.weights.tensors.letters import Array
 from tests.support.graphs import conv, model, random
 
 EXTRAS = {"pytorch": "torch", "tensorflow": "tensorflow", "tflite": "tensorflow", "flax": "flax"}

@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto
 
 from rewriter import UsageError, rewrite
 from rewriter.weights import TARGETS, export_weights, read_weights, save_weights
-from rewriter.weights.transform import of_json
+from rewriter.weights.tensors.transform import of_json
 from tests.support.graphs import COMMITTED, Array, conv, ints, model, node, random
 from tests.support.layers import IMAGE, one_layer
 
@@ -304,6 +304,6 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path, monkeypatch:
     def write(_: object, path: Path) -> None:
         raise UsageError(f"{path}: no")
 
-    monkeypatch.setattr("rewriter.weights.files.writer", lambda *_: write)
+    monkeypatch.setattr("rewriter.weights.files.weights.writer", lambda *_: write)
     with pytest.raises(UsageError, match=f"^{tmp_path}/w.npz: no$"):
         save_weights(export_weights("models/torch_resnet.onnx", "keras"), tmp_path / "w.npz")

@@ -18,12 +18,12 @@ from rewriter.steps import step
 from rewriter.validation.compare import RTOL
 from rewriter.weights.check.record import NotRun, Weights
 from rewriter.weights.check.values import values_of
-from rewriter.weights.checked import Checked
-from rewriter.weights.ends import End, Ends
 from rewriter.weights.inputs import load_model
-from rewriter.weights.letters import Array
-from rewriter.weights.manifest import Export, LayerEntry
-from rewriter.weights.plain import plain
+from rewriter.weights.layers.plain import plain
+from rewriter.weights.manifest.checked import Checked
+from rewriter.weights.manifest.ends import End, Ends
+from rewriter.weights.manifest.manifest import Export, LayerEntry
+from rewriter.weights.tensors.letters import Array
 
 SEED = 0
 SINGLE = np.dtype(np.float32)
