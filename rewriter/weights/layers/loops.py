@@ -5,6 +5,7 @@ with ``reset_after=True``, which is ``linear_before_reset`` of ONNX, else (3H,).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -43,8 +44,7 @@ def with_grus(model: ModelProto) -> tuple[ModelProto, list[str]]:
     if not loops:
         return model, []
     held = {t.name: t for t in model.graph.initializer}
-    changed, notes = ModelProto(), list[str]()
-    changed.CopyFrom(model)
+    changed, notes = deepcopy(model), list[str]()
     del changed.graph.node[:]
     for node in model.graph.node:
         found = find_loop(node, held) if node in loops else None

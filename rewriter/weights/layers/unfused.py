@@ -4,6 +4,7 @@ Source: com.microsoft::FusedConv in ContribOperators.md of onnxruntime, and its 
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from onnx import AttributeProto, ModelProto, NodeProto, helper
@@ -29,8 +30,7 @@ def unfused(model: ModelProto) -> tuple[ModelProto, dict[str, Settings]]:
     """
     if not any(is_fused(node) for node in model.graph.node):
         return model, {}
-    changed, told = ModelProto(), dict[str, Settings]()
-    changed.CopyFrom(model)
+    changed, told = deepcopy(model), dict[str, Settings]()
     nodes = [*changed.graph.node]
     del changed.graph.node[:]
     for node in nodes:
