@@ -21,7 +21,7 @@ from rewriter.pipeline import plan_of
 from rewriter.weights.files.checkpoint import checkpoint_of
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
-from rewriter.weights.inputs import load_model, path_of_model
+from rewriter.weights.inputs import model_of
 from rewriter.weights.layers import recurrent
 from rewriter.weights.layers.channels import refuse_channels
 from rewriter.weights.layers.integers import notes_on_integers, operand
@@ -70,7 +70,7 @@ def export_weights(
     to what.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
-    proto = model if isinstance(model, ModelProto) else load_model(path_of_model(model))
+    proto = model_of(model)
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
     export = exported(proto, framework, name, keep_quantized, keep_flatten_order, whole=checkpoint is not None)
     if checkpoint is None:

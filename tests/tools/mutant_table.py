@@ -104,7 +104,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     ),
     "rewriter/weights/__init__.py": ("pipeline/test_startup.py", "weights/test_weights_cli.py"),
     "rewriter/weights/cli.py": ("weights/test_weights_cli.py",),
-    "rewriter/frontends/": ("pipeline/test_front_ends.py",),
+    "rewriter/frontends/": ("pipeline/test_front_ends.py pipeline/test_front_ends_refused.py",),
     "rewriter/weights/check/": ("weights/test_check.py", "interop/test_check.py"),
     **{f"rewriter/weights/check/{name}.py": (f"{RUNNERS} -k {name}",) for name in ("flax", "pytorch", "tensorflow")},
     "rewriter/weights/check/tflite.py": ("interop/test_tflite_layers.py", "interop/test_check.py -k tflite"),
