@@ -73,8 +73,9 @@ def rewrite(
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
     ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes;
-    ``"qonnx"``, ``"onnxruntime-cuda"`` or a ``"FILE.toml"`` are the words of a toolchain, with ``nchw`` such a file
-    those that the model may come in (docs/dialects.md); onnxruntime runs ``RewriteResult.runnable`` in their place.
+    ``"qonnx"``, ``"onnxruntime-cuda"`` or a ``"FILE.toml"`` (or what ``words_of`` has read of one) are the words of a
+    toolchain, with ``nchw`` such a file those that the model may come in (docs/dialects.md); onnxruntime runs
+    ``RewriteResult.runnable`` in their place.
     ``runtime``: whose prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that
     ``"onnxruntime"`` or ``"openvino"`` takes on a CPU; the default dialect is then the one that this runtime reads.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
