@@ -46,8 +46,7 @@ def make_report(
     """
     original, dialect, plan = work.program.graph.origin.model, work.request.dialect, work.plan
     flipped = any(value.flipped for value in (*inputs, *outputs))
-    # the dearest first, those of unknown size last
-    changes = sorted(plan.relayouts, key=lambda one: (one.bytes is None, -(one.bytes or 0), one.value))
+    changes = sorted(plan.relayouts, key=_rank)
     remaining = _remaining(changes, work.roles)
     return Report(
         to=work.request.to,
@@ -76,6 +75,11 @@ def make_report(
         graphs=graphs(work, written, changes) if with_graphs else NO_GRAPHS,
         notes=[*_notes(work, result, written, flipped)],
     )
+
+
+def _rank(one: Relayout) -> tuple[bool, int, str]:
+    """The dearest first, those of unknown size last."""
+    return one.bytes is None, -(one.bytes or 0), one.value
 
 
 def _notes(work: Work, result: ModelProto, written: ModelProto, flipped: bool) -> Iterator[str]:
