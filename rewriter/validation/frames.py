@@ -88,9 +88,7 @@ def frames_between(original: ModelProto | str | Path, rewritten: ModelProto | st
     """
     try:
         second = _proto(rewritten)
-        if (
-            second is None or entry_of(second, FRAMES_KEY) is None
-        ):  # as of nearly every model: the original need not be read
+        if second is None or entry_of(second, FRAMES_KEY) is None:  # as nearly always: the original need not be read
             return {}
         first = _proto(original)
         if first is None or frames_text(first) == frames_text(second):
