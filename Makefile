@@ -50,7 +50,7 @@ report-check: $(VENV)/ready  ## the page of --report in a browser (apt-get insta
 	$(VENV)/bin/python -m tests.tools.screenshots
 
 interop: $(INTEROP)/ready  ## weights in PyTorch, TensorFlow, TFLite and Flax, by running these
-	$(INTEROP)/bin/python -m pytest tests/interop
+	$(INTEROP)/bin/python -m pytest -n 2 tests/interop
 
 qonnx: $(QONNX)/ready  ## files in the qonnx dialect, executed by the qonnx package
 	$(QONNX)/bin/python -m pytest tests/qonnx

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rewriter.result import RewriteResult
     from rewriter.validation.validate import validate
     from rewriter.validation.verdict import ValidationReport
-    from rewriter.weights.letters import convert_layout, flatten_order
     from rewriter.weights.padding import conv_padding, conv_transpose_padding, pool_padding
+    from rewriter.weights.tensors.letters import convert_layout, flatten_order
 else:
     __getattr__ = names_from(
         __name__,
@@ -37,7 +37,7 @@ else:
             "rewriter.result": ("RewriteResult",),
             "rewriter.validation.validate": ("validate",),
             "rewriter.validation.verdict": ("ValidationReport",),
-            "rewriter.weights.letters": ("convert_layout", "flatten_order"),
+            "rewriter.weights.tensors.letters": ("convert_layout", "flatten_order"),
             "rewriter.weights.padding": ("conv_padding", "conv_transpose_padding", "pool_padding"),
         },
     )

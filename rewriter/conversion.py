@@ -17,7 +17,7 @@ from onnx import ModelProto
 from rewriter import progress
 from rewriter.backends import arguments as target
 from rewriter.child import imported
-from rewriter.dialect_file import SUFFIX, dialect_of
+from rewriter.dialect_file import words_of
 from rewriter.errors import faulty
 from rewriter.files import reader
 from rewriter.files.json_file import is_stdout, write_json
@@ -56,14 +56,13 @@ class Conversion:
         self.console = render.plain_console(quiet=args.quiet or is_stdout(args.json))
         self.on_read = partial(refuse_read, outputs)
         self.arrays = None if args.no_validate else reader.load_arrays(args.inputs) if args.inputs else {}
+        self.words = words_of(args.dialect)  # what is wrong with a file is told before anything is converted
         self.result: RewriteResult
         self.onnx: Path | ModelProto
 
     def run(self) -> None:
         """Convert, prove, write and tell. Raises UsageError, ResultDiffers and what else stands in ``errors``."""
         args = self.args
-        if args.dialect and args.dialect.endswith(SUFFIX):
-            dialect_of(Path(args.dialect))  # what is wrong with it is told before anything is converted
         with progress.shown(self.console):
             self.onnx, note = given(args.model, args, self.on_read, self._run_in_framework())
             self.result = target.told_apart(args, self._rewritten())
@@ -92,7 +91,7 @@ class Conversion:
         return rewrite(
             self.onnx,
             args.to,
-            dialect=args.dialect,
+            dialect=self.words or args.dialect,
             runtime=args.runtime,
             weight_layout=target.LAYOUT if args.backend else args.weight_layout,
             layouts=self.layouts,

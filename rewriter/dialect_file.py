@@ -23,6 +23,13 @@ OTHERS = {"onnx": False, "function": True}
 STANDARD = ("", "ai.onnx")
 
 
+def words_of(dialect: str | Words | None) -> Words | None:
+    """The words of a dialect that is a file, or was one that is read; ``None`` of one by name. Raises UsageError."""
+    if not isinstance(dialect, str):
+        return dialect
+    return dialect_of(Path(dialect)) if dialect.endswith(SUFFIX) else None
+
+
 def dialect_of(path: Path) -> Words:
     """The dialect that a file describes. Raises UsageError, with file and key, where it describes none."""
     try:

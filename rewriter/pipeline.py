@@ -27,7 +27,7 @@ from passes.pipeline import APPLY, NORMALIZE, PASSES, PLAN, READ, Request, Work
 from passes.plan.cost import runtime as prices_of
 from passes.plan.milp import PlanError
 from rewriter.choices import RUNTIMES, TARGETS, WEIGHT_LAYOUTS, dialect_fault
-from rewriter.dialect_file import SUFFIX, dialect_of
+from rewriter.dialect_file import words_of
 from rewriter.errors import RunFailed, UsageError, refused
 from rewriter.faults.blame import blaming
 from rewriter.faults.find import refuse_broken
@@ -54,7 +54,7 @@ def rewrite(
     model: ModelProto | str | Path,
     to: str = "nhwc",
     *,
-    dialect: str | None = None,
+    dialect: str | Words | None = None,
     runtime: str = RUNTIMES[0],
     weight_layout: str = "ohwi",
     layouts: Mapping[str, str] | None = None,
@@ -74,8 +74,9 @@ def rewrite(
     ``dialect``: how channels-last operators are written: ``"function"`` (default for ``nhwc``) as model-local
     functions with kernels in ``weight_layout``, ``"onnx"`` (default for ``nchw``) as standard operators only;
     ``"onnxruntime"`` is as ``"onnx"``, with the file raised to opset 23 for Attention where that spares Transposes;
-    ``"qonnx"``, ``"onnxruntime-cuda"`` or a ``"FILE.toml"`` are the words of a toolchain, with ``nchw`` such a file
-    those that the model may come in (docs/dialects.md); onnxruntime runs ``RewriteResult.runnable`` in their place.
+    ``"qonnx"``, ``"onnxruntime-cuda"`` or a ``"FILE.toml"`` (or what ``words_of`` has read of one) are the words of a
+    toolchain, with ``nchw`` such a file those that the model may come in (docs/dialects.md); onnxruntime runs
+    ``RewriteResult.runnable`` in their place.
     ``runtime``: whose prices the plan is the least at: ``"bytes"`` that Transposes move, or the time that
     ``"onnxruntime"`` or ``"openvino"`` takes on a CPU; the default dialect is then the one that this runtime reads.
     ``layouts``: by name of a graph input or output ``"nhwc"``, ``"nchw"`` or ``"keep"``, the letters wanted
@@ -230,27 +231,27 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - begin
 
 
-def _dialects(to: str, dialect: str | None, weight_layout: str, runtime: str) -> tuple[Dialect, Words | None]:
+def _dialects(to: str, dialect: str | Words | None, weight_layout: str, runtime: str) -> tuple[Dialect, Words | None]:
     """The dialect to be written, and the words of a file that the model may come in.
 
     Raises UsageError if one of the options is none that there is.
     """
-    words = dialect_of(Path(dialect)) if dialect and dialect.endswith(SUFFIX) else None
-    dialect = None if words else dialect
+    words = words_of(dialect)
+    name = dialect if isinstance(dialect, str) and not words else None
     for option, value, allowed in (
         ("to", to, TARGETS),
-        ("dialect", dialect, (None, *dialects.DIALECTS)),
+        ("dialect", name, (None, *dialects.DIALECTS)),
         ("weight_layout", weight_layout, WEIGHT_LAYOUTS),
         ("runtime", runtime, RUNTIMES),
     ):
         if value not in allowed:
             names = " or ".join(str(a) for a in allowed if a)
             raise UsageError(f"{option} is {value!r}; it must be {names}")
-    if fault := dialect_fault(to, dialect):
+    if fault := dialect_fault(to, name):
         raise UsageError(f"the {fault}")
     if words and to == "nhwc":
         return words(weight_layout), words
-    return dialects.make(dialect or prices_of(runtime).dialect or dialects.DEFAULTS[to], weight_layout), words
+    return dialects.make(name or prices_of(runtime).dialect or dialects.DEFAULTS[to], weight_layout), words
 
 
 def _check_names(work: Work) -> None:

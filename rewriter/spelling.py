@@ -6,6 +6,7 @@ one is validated, and the other, read back, must be the same, node by node.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,7 +38,7 @@ def read_spelled(source: Source, words: Words | None) -> Source:
     """
     own = [dialect for dialect in dialects.DIALECTS.values() if issubclass(dialect, SpelledDialect)]
     known = [each for each in (words, *own) if each is not None and has_words(source.proto, each)]
-    proto = _copy(source.proto) if known else source.proto
+    proto = deepcopy(source.proto) if known else source.proto
     found = [unspell(proto, each) for each in known]
     if not any(found):
         return source
@@ -68,7 +69,7 @@ def spelled(model: ModelProto, dialect: Dialect) -> ModelProto:
     """
     if not isinstance(dialect, SpelledDialect):
         return model
-    words, result = type(dialect), _copy(model)
+    words, result = type(dialect), deepcopy(model)
     if name := mistaken(model, words):
         raise UsageError(f"node {name!r} stays channels-first, which the dialect {words.name} has no other name for")
     respell(result, words)
@@ -77,7 +78,7 @@ def spelled(model: ModelProto, dialect: Dialect) -> ModelProto:
         return model
     if mark := words.mark():
         put_entry(result, MARK, mark)
-    again = _copy(result)
+    again = deepcopy(result)
     unspell(again, words)
     if again.graph != model.graph:
         raise refused(f"in the words of {words.name} the model is read back as another")
@@ -106,9 +107,3 @@ def _stand_in(model: LightModel | None, file: Given) -> Iterator[Given | Path]:
         return
     with staged(model, None) as files:
         yield files.model
-
-
-def _copy(model: ModelProto) -> ModelProto:
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    return copy

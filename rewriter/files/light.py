@@ -1,6 +1,7 @@
 """A model to be written: its protobuf without the data of large weights, which come from wherever they are."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -91,8 +92,7 @@ class LightModel:
         """The model with all data in it; itself, if that is there."""
         if not self.weights:
             return self.proto
-        model = ModelProto()
-        model.CopyFrom(self.proto)
+        model = deepcopy(self.proto)
         for tensor, weight in self.open_tensors(model.graph):
             _fill(tensor, weight)
         return model
@@ -106,8 +106,7 @@ class LightModel:
 
     def parts(self) -> Iterator[bytes | Weight]:
         """What makes the model's file, with all data in it, one after the other."""
-        model = ModelProto()
-        model.CopyFrom(self.proto)
+        model = deepcopy(self.proto)
         tensors = [*self.open_tensors(model.graph)]
         count = sum(tensor.data_location == TensorProto.EXTERNAL for tensor in model.graph.initializer)
         for tensor, weight in tensors[count:]:  # in bodies
@@ -170,8 +169,7 @@ def light(model: ModelProto) -> LightModel:
         weights.append(Weight(Stored(tensor), source))
     bodies = (attr.g for node in every_node_proto(bare.graph) for attr in node.attribute)
     for tensor in (tensor for body in bodies for tensor in body.initializer if _is_long(tensor)):
-        held = TensorProto()
-        held.CopyFrom(tensor)
+        held = deepcopy(tensor)
         tensor.ClearField("raw_data")
         tensor.data_location = TensorProto.EXTERNAL
         weights.append(Weight(Stored(held), source))

@@ -10,6 +10,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,8 +110,7 @@ def _write_inside(model: LightModel, file: Path) -> list[Path]:
 
 def _write_outside(model: LightModel, path: Path, folder: Path, is_split: bool) -> list[Path]:
     """Write the model, and its weights to other files, which these are."""
-    proto, data = ModelProto(), []
-    proto.CopyFrom(model.proto)
+    proto, data = deepcopy(model.proto), list[Path]()
     groups: dict[str, list[tuple[TensorProto, Weight]]] = defaultdict(list)
     for tensor, weight in model.open_tensors(proto.graph):
         groups[weight.location if is_split else ""].append((tensor, weight))

@@ -1,7 +1,7 @@
 """A report of what the passes did to a model."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx_graphsurgeon as gs
@@ -19,6 +19,7 @@ from passes.plan.sizes import guessed
 from passes.rules.rule import lookup
 from rewriter.errors import UsageError
 from rewriter.interface import InterfaceValue, layout_text
+from rewriter.metadata import entry_of
 from rewriter.report.causes import causes
 from rewriter.report.data import NO_GRAPHS, Explained, Remaining, Report
 from rewriter.report.graphs import graphs, operator
@@ -40,18 +41,13 @@ def make_report(
 ) -> Report:
     """The report of a rewrite that gave ``result``, with an explanation of each value in ``names``, and no times.
 
-    ``written``: the same in the words of its dialect.
-
-    ``with_graphs``: whether it has both graphs, which take a while of large models.
-    Raises UsageError if there is no such value.
+    ``written``: the same in the words of its dialect. ``with_graphs``: whether it has both graphs, which take a
+    while of large models. Raises UsageError if there is no such value.
     """
     original, dialect, plan = work.program.graph.origin.model, work.request.dialect, work.plan
     flipped = any(value.flipped for value in (*inputs, *outputs))
-    opsets = standard_opset(original), standard_opset(result)
-    # the dearest first, those of unknown size last
-    changes = sorted(plan.relayouts, key=lambda one: (one.bytes is None, -(one.bytes or 0), one.value))
+    changes = sorted(plan.relayouts, key=_rank)
     remaining = _remaining(changes, work.roles)
-    is_spelled = any(function.domain in dialect.domains for function in written.functions)
     return Report(
         to=work.request.to,
         dialect=dialect.name,
@@ -77,14 +73,28 @@ def make_report(
         explained=[_explained(work, name) for name in names],
         seconds=work.seconds,
         graphs=graphs(work, written, changes) if with_graphs else NO_GRAPHS,
-        notes=[
-            *[NOTHING_FLIPPED] * (not flipped and not work.request.keep_io),
-            *[dialect.note] * is_spelled,
-            *[entry.value for entry in written.metadata_props if entry.key == MARK],
-            *[RAISED.format(*opsets)] * (0 < opsets[0] < opsets[1]),
-            *[TIME_LIMIT] * (not plan.optimal),
-        ],
+        notes=[*_notes(work, result, written, flipped)],
     )
+
+
+def _rank(one: Relayout) -> tuple[bool, int, str]:
+    """The dearest first, those of unknown size last."""
+    return one.bytes is None, -(one.bytes or 0), one.value
+
+
+def _notes(work: Work, result: ModelProto, written: ModelProto, flipped: bool) -> Iterator[str]:
+    """What else is to be known of the result."""
+    dialect, opsets = work.request.dialect, (standard_opset(work.program.graph.origin.model), standard_opset(result))
+    if not flipped and not work.request.keep_io:
+        yield NOTHING_FLIPPED
+    if any(function.domain in dialect.domains for function in written.functions):
+        yield dialect.note
+    if mark := entry_of(written, MARK):
+        yield mark
+    if 0 < opsets[0] < opsets[1]:
+        yield RAISED.format(*opsets)
+    if not work.plan.optimal:
+        yield TIME_LIMIT
 
 
 def _count_ops(before: ModelProto, after: ModelProto) -> dict[str, tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from math import prod
 
 import numpy as np
@@ -100,8 +101,7 @@ def _with_shapes(bare: ModelProto) -> ModelProto:
     """The skeleton with some shape for every output, which the checker insists on before it looks at anything else."""
     if all(shape_of(value) is not None for value in bare.graph.output):
         return bare
-    shaped = ModelProto()
-    shaped.CopyFrom(bare)
+    shaped = deepcopy(bare)
     for value in (value for value in shaped.graph.output if value.type.HasField("tensor_type")):
         value.type.tensor_type.shape.SetInParent()
     return shaped

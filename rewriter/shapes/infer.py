@@ -1,5 +1,7 @@
 """Types and shapes of all values of a skeleton: onnx's inference, and what is known where that gives up."""
 
+from copy import deepcopy
+
 import onnx
 from onnx import GraphProto, ModelProto, ValueInfoProto, helper
 
@@ -44,16 +46,14 @@ def infer_once(bare: ModelProto) -> ModelProto:
     try:
         return onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
     except Exception:  # onnx raises several types, among them RuntimeError; the second try raises nothing
-        free = ModelProto()
-        free.CopyFrom(bare)
+        free = deepcopy(bare)
         del free.graph.value_info[:]
         _check_ranks(free)
         return onnx.shape_inference.infer_shapes(free, strict_mode=False, data_prop=True)
 
 
 def _check_ranks(bare: ModelProto) -> None:
-    free = ModelProto()
-    free.CopyFrom(bare)
+    free = deepcopy(bare)
     for value in (value for value in free.graph.output if value.type.HasField("tensor_type")):
         value.type.tensor_type.ClearField("shape")
     found = onnx.shape_inference.infer_shapes(free, strict_mode=False, data_prop=True)

@@ -1,6 +1,7 @@
 """Operators that onnx infers no, or wrong, shapes of, as others that have their shapes and types."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import onnx
 from onnx import ModelProto, NodeProto, helper
@@ -78,8 +79,7 @@ def with_stand_ins(bare: ModelProto) -> ModelProto:
     disputed = disputed_sizes(bare)
     if not disputed and not any(n.domain == MICROSOFT or n.op_type in STANDARD for n in bare.graph.node):
         return bare
-    model = ModelProto()
-    model.CopyFrom(bare)
+    model = deepcopy(bare)
     opset = standard_opset(bare)
     if opset:
         model.opset_import.add(domain=DOMAIN, version=1)

@@ -1,6 +1,7 @@
 """Models with the last bits of constants changed."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import numpy as np
 from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
@@ -19,8 +20,7 @@ def shaken(original: ModelProto, rewritten: ModelProto, seed: int) -> ModelProto
     matrices are never computed: one with other elements is wrong.
     """
     known = {_elements(tensor) for tensor in _coarse_tensors(original)}
-    copy = ModelProto()
-    copy.CopyFrom(rewritten)
+    copy = deepcopy(rewritten)
     own = [tensor for tensor in _coarse_tensors(copy) if _is_vector(tensor) and _elements(tensor) not in known]
     rng = np.random.default_rng(seed)
     for tensor in own:
@@ -30,8 +30,7 @@ def shaken(original: ModelProto, rewritten: ModelProto, seed: int) -> ModelProto
 
 def with_nudged_kernels(model: ModelProto, rng: np.random.Generator, bits: int) -> ModelProto:
     """The model with last bits changed of its kernels and matrices; vectors may be scales and sizes."""
-    copy = ModelProto()
-    copy.CopyFrom(model)
+    copy = deepcopy(model)
     for tensor in (tensor for graph in every_graph_proto(copy.graph) for tensor in graph.initializer):
         if helper.tensor_dtype_to_np_dtype(tensor.data_type) in RTOL and not _is_vector(tensor):
             _nudge(tensor, rng, bits)

@@ -6,6 +6,7 @@ types turned float32 rounds nowhere; the same with a Cast there and back at each
 """
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,7 @@ def widened(model: ModelProto, *, rounded: bool) -> ModelProto:
 
 def _inlined(model: ModelProto) -> ModelProto:
     """A copy without functions; weights, which may be over the limit of protobuf, do not go through onnx's inliner."""
-    copy = ModelProto()
-    copy.CopyFrom(model)
+    copy = deepcopy(model)
     if not copy.functions:
         return copy
     del copy.graph.initializer[:]

@@ -15,20 +15,20 @@ from rewriter.weights.padding import conv_padding, conv_transpose_padding, pool_
 if TYPE_CHECKING:
     from rewriter.weights.check.run import check_weights
     from rewriter.weights.export import export_weights
-    from rewriter.weights.files import read_weights, save_weights
-    from rewriter.weights.letters import convert_layout, flatten_order
-    from rewriter.weights.loads import fill_keras, flax_variables
-    from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
+    from rewriter.weights.files.loads import fill_keras, flax_variables
+    from rewriter.weights.files.weights import read_weights, save_weights
+    from rewriter.weights.manifest.manifest import Export, LayerEntry, Manifest, Tensor
+    from rewriter.weights.tensors.letters import convert_layout, flatten_order
 else:
     __getattr__ = names_from(
         __name__,
         {
             "rewriter.weights.check.run": ("check_weights",),
             "rewriter.weights.export": ("export_weights",),
-            "rewriter.weights.files": ("read_weights", "save_weights"),
-            "rewriter.weights.letters": ("convert_layout", "flatten_order"),
-            "rewriter.weights.loads": ("fill_keras", "flax_variables"),
-            "rewriter.weights.manifest": ("Export", "LayerEntry", "Manifest", "Tensor"),
+            "rewriter.weights.files.weights": ("read_weights", "save_weights"),
+            "rewriter.weights.tensors.letters": ("convert_layout", "flatten_order"),
+            "rewriter.weights.files.loads": ("fill_keras", "flax_variables"),
+            "rewriter.weights.manifest.manifest": ("Export", "LayerEntry", "Manifest", "Tensor"),
         },
     )
 

@@ -67,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
     from rewriter.report.text import plain_console, wrote
     from rewriter.weights import check_weights, export_weights, save_weights
     from rewriter.weights.check.text import checked_text
-    from rewriter.weights.files import writer
+    from rewriter.weights.files.weights import writer
     from rewriter.weights.inputs import load_model, read_names
-    from rewriter.weights.text import exported
+    from rewriter.weights.manifest.text import exported
 
     console = plain_console(args.quiet)
     output = args.output or beside(args.model, f".{args.target}.safetensors")

@@ -18,27 +18,27 @@ from passes.ir.constants import of_array
 from passes.ir.control_flow import Coupling
 from passes.layout import perm
 from rewriter.pipeline import plan_of
-from rewriter.weights import recurrent
-from rewriter.weights.around import ends_of, ends_of_recurrent
-from rewriter.weights.channels import refuse_channels
-from rewriter.weights.checkpoint import with_checkpoint
-from rewriter.weights.checkpoint_files import checkpoint_of
-from rewriter.weights.exporters import folded_note
+from rewriter.weights.files.checkpoint import checkpoint_of
 from rewriter.weights.framework import Framework
 from rewriter.weights.frameworks import framework_of
-from rewriter.weights.inputs import load_model, path_of_model
-from rewriter.weights.integers import notes_on_integers, operand
-from rewriter.weights.layers import Layer
-from rewriter.weights.manifest import Export, LayerEntry, Manifest, Tensor
-from rewriter.weights.names import module_names, own_names, parametrised, recurrent_module, renamed
-from rewriter.weights.notes import empty_note, reordered_note
-from rewriter.weights.order import nearest_before
-from rewriter.weights.parameters import parameter
-from rewriter.weights.plain import plain
-from rewriter.weights.settings import settings_of
-from rewriter.weights.shuffles import ends_of_shuffle, find_shuffle, store
-from rewriter.weights.storage import Storage
-from rewriter.weights.trace import Use, is_zero, makers, name_of
+from rewriter.weights.inputs import model_of
+from rewriter.weights.layers import recurrent
+from rewriter.weights.layers.channels import refuse_channels
+from rewriter.weights.layers.integers import notes_on_integers, operand
+from rewriter.weights.layers.layers import Layer
+from rewriter.weights.layers.order import nearest_before
+from rewriter.weights.layers.plain import plain
+from rewriter.weights.layers.settings import settings_of
+from rewriter.weights.layers.trace import Use, is_zero, makers, name_of
+from rewriter.weights.manifest.exporters import folded_note
+from rewriter.weights.manifest.manifest import Export, LayerEntry, Manifest, Tensor
+from rewriter.weights.manifest.notes import empty_note, reordered_note
+from rewriter.weights.names.checkpoint import with_checkpoint
+from rewriter.weights.names.names import module_names, own_names, parametrised, recurrent_module, renamed
+from rewriter.weights.planned.around import ends_of, ends_of_recurrent
+from rewriter.weights.planned.parameters import parameter
+from rewriter.weights.planned.shuffles import ends_of_shuffle, find_shuffle, store
+from rewriter.weights.planned.storage import Storage
 
 COMPUTED = "is computed in the graph: its value is in the file"
 STATES = (5, 6)  # inputs of LSTM and GRU: what they begin with
@@ -70,7 +70,7 @@ def export_weights(
     to what.
     """
     framework = framework_of(target, transpose_kernel=transpose_kernel)
-    proto = model if isinstance(model, ModelProto) else load_model(path_of_model(model))
+    proto = model_of(model)
     name = name or ("" if isinstance(model, ModelProto) else Path(model).name)
     export = exported(proto, framework, name, keep_quantized, keep_flatten_order, whole=checkpoint is not None)
     if checkpoint is None:

@@ -1,8 +1,8 @@
 """What the command is given: a model of some kind, and names."""
 
 import json
+from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from onnx import ModelProto
 
@@ -12,13 +12,14 @@ from rewriter.files.reader import OnRead, load
 from rewriter.frontends import NOTHING, Asked
 
 
-def path_of_model(model: Any) -> Path:
-    """The path of a model. Raises UsageError on what is none, as a module."""
-    try:
-        return Path(model)
-    except TypeError:
+def model_of(model: ModelProto | str | Path) -> ModelProto:
+    """A model, or that of a file. Raises UsageError on what is neither, as a module, and what ``load_model`` raises."""
+    if isinstance(model, ModelProto):
+        return model
+    if not isinstance(model, str | PathLike):
         told = f"model is a {type(model).__name__}: give an onnx.ModelProto or the path of a file"
-        raise UsageError(f"{told}, which {TORCH_EXPORT} or {KERAS_SAVED} writes") from None
+        raise UsageError(f"{told}, which {TORCH_EXPORT} or {KERAS_SAVED} writes")
+    return load_model(Path(model))
 
 
 def load_model(path: Path, on_read: OnRead | None = None, asked: Asked = NOTHING) -> ModelProto:

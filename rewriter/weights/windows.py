@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
 from rewriter.errors import UsageError
-from rewriter.weights.given import entries, number, numbers, shown, whole
+from rewriter.weights.coercion import entries, number, numbers, shown, whole
 
 WORDS = SAME, VALID = ("SAME", "VALID")
 Pair = tuple[int, int]  # of padding: before, after

@@ -1,7 +1,6 @@
 """From a PyTorch module to an exported file, and the one comparison that every test makes."""
 
 import io
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,11 @@ from onnx import ModelProto
 
 from rewriter.weights import export_weights, read_weights, save_weights
 from rewriter.weights.check.record import Weights
+from tests.interop.noted import note
 from tests.support.engines import default
 
 Array = NDArray[Any]
 TOLERANCE = 1e-5  # of the largest absolute value of the original's output
-largest: dict[str, float] = {}  # error, by file of tests; printed at the end
 
 
 def onnx_of(net: torch.nn.Module, *inputs: torch.Tensor, fold: bool = True, dynamo: bool = False) -> ModelProto:
@@ -72,12 +71,7 @@ def agree(found: Any, expected: Array, tolerance: float = TOLERANCE) -> None:
     assert found.shape == expected.shape
     error = float(np.abs(found - expected).max() / np.abs(expected).max())
     assert error <= tolerance
-    largest[current()] = max(largest.get(current(), 0.0), error)
-
-
-def current() -> str:
-    """The file of the test that runs."""
-    return os.environ["PYTEST_CURRENT_TEST"].partition("::")[0].rpartition("/")[-1]
+    note(error)
 
 
 def spread(value: int | Sequence[int], dims: int) -> list[int]:

@@ -1,12 +1,14 @@
 """Names and values of whole architectures: from the export that keeps them, and from any with a checkpoint."""
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from onnx import ModelProto
 
 from rewriter.weights import export_weights
 from tests.interop.common import onnx_of, random
@@ -53,14 +55,20 @@ def made(name: str) -> tuple[torch.nn.Module, torch.Tensor]:
     return torch_nets.randomise(build(), x).eval(), x
 
 
+@cache
+def exported(name: str, dynamo: bool, fold: bool) -> ModelProto:
+    net, x = made(name)
+    return onnx_of(net, x, dynamo=dynamo, fold=fold)
+
+
 def test_there_are_twelve() -> None:
     assert len(NETS) == 12
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_names_of_the_export_that_keeps_them(name: str) -> None:
-    net, x = made(name)
-    export = export_weights(onnx_of(net, x, dynamo=True, fold=False), "pytorch")
+    net, _ = made(name)
+    export = export_weights(exported(name, True, False), "pytorch")
     own = {key: tensor.numpy() for key, tensor in net.state_dict().items() if not key.endswith(COUNTER)}
     assert own.keys() <= export.tensors.keys()
     assert all(np.array_equal(export.tensors[key].ravel(), array.ravel()) for key, array in own.items())
@@ -71,9 +79,9 @@ def test_names_of_the_export_that_keeps_them(name: str) -> None:
 @pytest.mark.parametrize("dynamo", [True, False])
 @pytest.mark.parametrize("name", NETS)
 def test_any_export_with_the_checkpoint(name: str, dynamo: bool, fold: bool, tmp_path: Path) -> None:
-    net, x = made(name)
+    net, _ = made(name)
     torch.save(net.state_dict(), tmp_path / "own.pt")
-    export = export_weights(onnx_of(net, x, dynamo=dynamo, fold=fold), "pytorch", checkpoint=tmp_path / "own.pt")
+    export = export_weights(exported(name, dynamo, fold), "pytorch", checkpoint=tmp_path / "own.pt")
     own = {key: tensor.numpy() for key, tensor in net.state_dict().items()}
     assert own.keys() == export.tensors.keys()
     assert all(np.array_equal(export.tensors[key], array) for key, array in own.items())

@@ -15,7 +15,7 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from rewriter import convert_layout, flatten_order
 from rewriter.weights import TARGETS
 from rewriter.weights.check.record import Weights
-from rewriter.weights.transform import TensorTransform, of_json
+from rewriter.weights.tensors.transform import TensorTransform, of_json
 from tests.interop.common import Array, onnx_of, random, written
 
 MODELS = Path(__file__).parents[2] / "models"

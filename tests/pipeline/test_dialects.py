@@ -8,7 +8,7 @@ import pytest
 from onnx import ModelProto, TensorProto
 
 from passes.dialects.onnxruntime_cuda import OnnxRuntimeCudaDialect
-from passes.dialects.respell import unspell
+from passes.dialects.respell import Words, unspell
 from passes.dialects.spelled import MARK
 from rewriter import UsageError, rewrite, validate
 from rewriter.cli import main
@@ -272,3 +272,16 @@ def test_words_that_nobody_has_read_are_not_guessed_at(tmp_path: Path, capsys: p
         assert command([str(result), *more]) == USAGE
         assert "is in the words of a toolchain, which only a conversion reads" in error(capsys)
     assert {file.name for file in tmp_path.iterdir()} == {"net.onnx", "net.acme.onnx"}
+
+
+def test_its_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def noted(path: Path) -> Words:
+        read.append(path)
+        return dialect_of(path)
+
+    monkeypatch.setattr("rewriter.dialect_file.dialect_of", noted)
+    onnx.save(small(), tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "--to", "nhwc", "--dialect", str(ACME), "-q", "--no-validate"]) == 0
+    assert read == [ACME]

@@ -109,6 +109,7 @@ def kernel_shapes(model: ModelProto) -> list[tuple[str, list[int]]]:
     return kernels
 
 
+@pytest.mark.no_cover  # what test_conversion covers
 @pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
 @pytest.mark.parametrize("path", COMMITTED.values(), ids=COMMITTED)
 def test_two_rewrites_are_the_same_bytes(path: Path, to: str, dialect: str) -> None:

@@ -50,7 +50,7 @@ def test_how_to_export_is_told(command: str, ending: str, tmp_path: Path, capsys
 
 def test_the_command_that_is_told_names_files_of_this_tool() -> None:
     """What is said to be taken as --checkpoint is."""
-    from rewriter.weights.checkpoint_files import READERS
+    from rewriter.weights.files.checkpoint import READERS
 
     assert {ending for ending, told in NO_MODELS.items() if "--checkpoint" in told} == READERS.keys()
 

@@ -1,6 +1,8 @@
 """To channels-last and back: the original returns, its weights bit for bit; and twice is the same as once."""
 
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -38,30 +40,34 @@ def nodes(model: ModelProto) -> list[str]:
     return kept
 
 
-def there_and_back(path: Path, weight_layout: str) -> tuple[ModelProto, ModelProto]:
-    last = converted(path, "nhwc", "function", weight_layout=weight_layout).model
-    return last, converted(last, "nchw", "onnx").model
+class Trip(NamedTuple):
+    path: Path
+    last: ModelProto
+    back: ModelProto
 
 
-@pytest.mark.parametrize("weight_layout", ["ohwi", "hwio"])
-@pytest.mark.parametrize("path", TORCH.values(), ids=TORCH)
-def test_the_original_returns(path: Path, weight_layout: str) -> None:
-    original = onnx.load(path)
-    last, back = there_and_back(path, weight_layout)
-    assert any(node.domain.startswith("rewriter.") for node in last.graph.node)
+@pytest.fixture(scope="module", params=product(TORCH, ["ohwi", "hwio"]), ids="-".join)
+def trip(request: pytest.FixtureRequest) -> Trip:
+    """There and back, by kernels of one layout; both proven."""
+    name, weight_layout = request.param
+    last = converted(TORCH[name], "nhwc", "function", weight_layout=weight_layout).model
+    return Trip(TORCH[name], last, converted(last, "nchw", "onnx").model)
+
+
+def test_the_original_returns(trip: Trip) -> None:
+    original, back = onnx.load(trip.path), trip.back
+    assert any(node.domain.startswith("rewriter.") for node in trip.last.graph.node)
     assert nodes(back) == nodes(original)
     assert not back.functions
     assert [opset.domain for opset in back.opset_import] == [opset.domain for opset in original.opset_import]
     assert LAYOUTS_KEY not in {entry.key for entry in back.metadata_props}
     for side in ("input", "output"):
         assert dims(getattr(back.graph, side)) == dims(getattr(original.graph, side))
-    assert validate(path, back, runs=1, providers=["cpu"]).ok
+    assert validate(trip.path, back, runs=1, providers=["cpu"]).ok
 
 
-@pytest.mark.parametrize("weight_layout", ["ohwi", "hwio"])
-@pytest.mark.parametrize("path", TORCH.values(), ids=TORCH)
-def test_weights_return_bit_for_bit_under_their_names(path: Path, weight_layout: str) -> None:
-    before, after = constants(onnx.load(path)), constants(there_and_back(path, weight_layout)[1])
+def test_weights_return_bit_for_bit_under_their_names(trip: Trip) -> None:
+    before, after = constants(onnx.load(trip.path)), constants(trip.back)
     assert {name for name, array in after.items() if array.dtype.kind == "f"} == {
         name for name, array in before.items() if array.dtype.kind == "f"
     }
@@ -82,6 +88,7 @@ def test_kernels_and_norms_return_bit_for_bit(path: Path, dialect: str) -> None:
             assert name not in held or (held[name].shape, held[name].tobytes()) in original, (node.op_type, name)
 
 
+@pytest.mark.no_cover  # what test_conversion of test_models.py covers
 @pytest.mark.parametrize(("to", "dialect"), DIRECTIONS)
 @pytest.mark.parametrize("path", COMMITTED.values(), ids=COMMITTED)
 def test_a_second_rewrite_changes_nothing(path: Path, to: str, dialect: str) -> None:

@@ -16,6 +16,7 @@ COMMANDS = "pipeline/test_cli.py pipeline/test_usage_errors.py pipeline/test_chi
 PAGES = "report/test_terminal.py report/test_page.py report/test_document.py pipeline/test_report.py"
 SAME = "validation/test_validate.py validation/test_verdict.py validation/test_heads.py validation/test_float16.py"
 FILES = "pipeline/test_files.py pipeline/test_nothing_lost.py"
+FOLDERS = ("files", "names")
 RUNNERS = (
     "interop/test_conv.py interop/test_pools_and_norms.py interop/test_norms.py interop/test_recurrent.py "
     "interop/test_check.py"
@@ -103,18 +104,18 @@ REACHED: dict[str, tuple[str, ...]] = {
     ),
     "rewriter/weights/__init__.py": ("pipeline/test_startup.py", "weights/test_weights_cli.py"),
     "rewriter/weights/cli.py": ("weights/test_weights_cli.py",),
-    "rewriter/frontends/": ("pipeline/test_front_ends.py",),
+    "rewriter/frontends/": ("pipeline/test_front_ends.py pipeline/test_front_ends_refused.py",),
     "rewriter/weights/check/": ("weights/test_check.py", "interop/test_check.py"),
     **{f"rewriter/weights/check/{name}.py": (f"{RUNNERS} -k {name}",) for name in ("flax", "pytorch", "tensorflow")},
     "rewriter/weights/check/tflite.py": ("interop/test_tflite_layers.py", "interop/test_check.py -k tflite"),
-    "rewriter/weights/checkpoint": ("weights", "interop/test_checkpoints.py"),
-    "rewriter/weights/flax_files.py": ("weights", "interop/test_flax.py interop/test_loads.py"),
+    **{f"rewriter/weights/{name}/checkpoint.py": ("weights", "interop/test_checkpoints.py") for name in FOLDERS},
+    "rewriter/weights/files/flax.py": ("weights", "interop/test_flax.py interop/test_loads.py"),
     "rewriter/weights/frameworks/": ("weights", "interop/test_conv.py interop/test_conv_transpose.py"),
-    "rewriter/weights/keras_files.py": ("weights", "interop/test_keras_files.py"),
-    "rewriter/weights/loops.py": ("weights", "interop/test_recurrent.py"),
-    "rewriter/weights/norms.py": ("weights", "interop/test_norms.py"),
-    "rewriter/weights/recurrent.py": ("weights", "interop/test_recurrent.py"),
-    "rewriter/weights/shuffles.py": ("weights", "interop/test_shuffles.py"),
+    "rewriter/weights/files/keras.py": ("weights", "interop/test_keras_files.py"),
+    "rewriter/weights/layers/loops.py": ("weights", "interop/test_recurrent.py"),
+    "rewriter/weights/layers/norms.py": ("weights", "interop/test_norms.py"),
+    "rewriter/weights/layers/recurrent.py": ("weights", "interop/test_recurrent.py"),
+    "rewriter/weights/planned/shuffles.py": ("weights", "interop/test_shuffles.py"),
     "rewriter/weights/": ("weights", "interop/test_check.py interop/test_round_trips.py"),
     "rewriter/": (COMMANDS, "pipeline/test_report.py pipeline/test_verify.py pipeline/test_roundtrip.py", PAGES),
 }  # fmt: skip
@@ -133,7 +134,7 @@ SURVIVED_ONCE: tuple[tuple[str, str, str, str], ...] = (
 
 # Mistakes that a tool as this one is likely to make, written down as those above
 BY_HAND: tuple[tuple[str, str, str, str], ...] = (
-    ("rewriter/weights/recurrent.py",
+    ("rewriter/weights/layers/recurrent.py",
      'Part(name, of, "ifco") for name, of in (("kernel", "W"), ("recurrent_kernel", "R"), ("bias", SUMS))',
      "Keras's LSTM has the gates of ONNX",
      'Part(name, of, "iofc") for name, of in (("kernel", "W"), ("recurrent_kernel", "R"), ("bias", SUMS))'),
@@ -141,22 +142,22 @@ BY_HAND: tuple[tuple[str, str, str, str], ...] = (
      "ConvTranspose's kernel is not flipped", "return False"),
     ("rewriter/weights/windows.py", "if total is None or pads[0] != total // 2:",
      "SAME is said for asymmetric padding", "if total is None:"),
-    ("rewriter/weights/settings.py", 'return decimal(layer.node.attrs.get("epsilon", 1e-5))',
+    ("rewriter/weights/layers/settings.py", 'return decimal(layer.node.attrs.get("epsilon", 1e-5))',
      "ONNX's default of epsilon lost", 'return decimal(layer.node.attrs.get("epsilon", 1e-3))'),
-    ("rewriter/weights/storage.py", "return arranged(found.axis_perm, {}) if self.keep_order else found",
+    ("rewriter/weights/planned/storage.py", "return arranged(found.axis_perm, {}) if self.keep_order else found",
      "rows behind a BatchNormalization of a flattened map stay as they were",
      "return arranged(found.axis_perm, {}) if self.keep_order or any(t.inputs and t.inputs[0].op == "
      '"BatchNormalization" for t in node.inputs) else found'),
-    ("rewriter/weights/storage.py", "return arranged(found.axis_perm, {}) if self.keep_order else found",
+    ("rewriter/weights/planned/storage.py", "return arranged(found.axis_perm, {}) if self.keep_order else found",
      "vectors of a BatchNormalization of a flattened map stay as they were",
      'return arranged(found.axis_perm, {}) if self.keep_order or node.op == "BatchNormalization" else found'),
-    ("rewriter/weights/quantised.py",
+    ("rewriter/weights/tensors/quantised.py",
      "wide = (integers.astype(np.int32) - zero).astype(np.float32) * scale.astype(np.float32)  # as onnxruntime does",
      "the sign of a zero point", "wide = (integers.astype(np.int32) + zero).astype(np.float32) * scale"),
-    ("rewriter/weights/settings.py", 'settings["groups"] = attrs.get("group", 1)',
+    ("rewriter/weights/layers/settings.py", 'settings["groups"] = attrs.get("group", 1)',
      "groups are the channels of each",
      'settings["groups"] = layer.parameters[0].shape[1] if attrs.get("group", 1) > 1 else 1'),
-    ("rewriter/weights/letters.py",
+    ("rewriter/weights/tensors/letters.py",
      'sizes |= {"C": groups, "M": out // groups} if groups and "M" in letters else {"C": out}',
      "groups and the channels of each swapped",
      'sizes |= {"M": groups, "C": out // groups} if groups and "M" in letters else {"C": out}'),

@@ -11,14 +11,14 @@ import onnx
 import pytest
 from onnx import helper
 
-from rewriter.errors import CouldNotValidate, ResultDiffers
+from rewriter.errors import CouldNotValidate, ResultDiffers, UsageError
 from rewriter.weights import check_weights, export_weights
 from rewriter.weights.check import run as running
 from rewriter.weights.check.record import Entry, NotRun, Weights
 from rewriter.weights.check.values import values_of
-from rewriter.weights.checked import Checked
 from rewriter.weights.cli import main
-from rewriter.weights.letters import Array
+from rewriter.weights.manifest.checked import Checked
+from rewriter.weights.tensors.letters import Array
 from tests.support.graphs import conv, model, random
 
 EXTRAS = {"pytorch": "torch", "tensorflow": "tensorflow", "tflite": "tensorflow", "flax": "flax"}
@@ -39,7 +39,7 @@ def path(net: onnx.ModelProto, tmp_path: Path) -> Path:
 def given(monkeypatch: pytest.MonkeyPatch, layer: Layer) -> None:
     """PyTorch's place taken by ``layer``."""
     fake: Any = SimpleNamespace(layer=layer, version=lambda: "0", LAYERS={"conv": layer})
-    monkeypatch.setattr(running, "framework_of", lambda _: (running.ROWS["pytorch"], fake))
+    monkeypatch.setattr(running, "runner_of", lambda _: (running.ROWS["pytorch"], fake))
 
 
 def by_onnxruntime(proto: onnx.ModelProto, seed: int = 0) -> Layer:
@@ -176,6 +176,12 @@ def test_integers_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = check_weights(export_weights(proto, "pytorch", keep_quantized=True), proto).manifest.checked
     assert kept is not None
     assert kept.others == {"y": "its weights stay integers"}
+
+
+def test_what_is_no_model(net: onnx.ModelProto) -> None:
+    export = export_weights(net, "pytorch")
+    with pytest.raises(UsageError, match=r"^model is a dict: give an onnx\.ModelProto or the path of a file"):
+        check_weights(export, {"a": 1})  # type: ignore[arg-type]
 
 
 def test_not_with_a_checkpoint(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

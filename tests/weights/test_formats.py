@@ -13,7 +13,7 @@ from onnx import ModelProto
 from rewriter import UsageError
 from rewriter.weights import export_weights, flax_variables, save_weights
 from rewriter.weights.cli import main
-from rewriter.weights.order import unordered
+from rewriter.weights.layers.order import unordered
 from tests.support.graphs import conv, model, node, random
 
 IMAGE = [2, 3, 5, 7]

@@ -6,7 +6,7 @@ from onnx import ModelProto
 
 from rewriter.errors import UsageError
 from rewriter.weights import export_weights
-from rewriter.weights.storage import Storage, orders_in
+from rewriter.weights.planned.storage import Storage, orders_in
 from tests.support.graphs import conv, ints, model, node, random
 
 HEADS, D, CHANNELS = 3, 8, 24

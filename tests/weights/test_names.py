@@ -11,7 +11,7 @@ from onnx import ModelProto
 from rewriter import UsageError
 from rewriter.weights import export_weights, read_weights
 from rewriter.weights.cli import main
-from rewriter.weights.names import legacy_module, shared_module, traced_module
+from rewriter.weights.names.names import legacy_module, shared_module, traced_module
 from tests.support.graphs import COMMITTED, conv, model, node, random
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rewriter.weights import TARGETS, export_weights
-from rewriter.weights.norms import kind_of
+from rewriter.weights.layers.norms import kind_of
 from tests.support.graphs import KINDS, Array, ints, model, node, random
 
 SHAPE = [2, 6, 5, 7]

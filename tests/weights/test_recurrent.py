@@ -7,7 +7,7 @@ import pytest
 from onnx import ModelProto, helper, numpy_helper
 
 from rewriter.weights import Export, export_weights
-from rewriter.weights.loops import with_grus
+from rewriter.weights.layers.loops import with_grus
 from tests.support.engines import default
 from tests.support.graphs import BOOL, INT64, model, node, random, value
 

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from rewriter.weights import TARGETS, export_weights
-from rewriter.weights.unfused import unfused
+from rewriter.weights.layers.unfused import unfused
 from tests.support.engines import disabled
 from tests.support.graphs import model, node, random
 

@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, NodeProto
 
-from rewriter import UsageError, rewrite
+from rewriter import rewrite
 from rewriter.weights import TARGETS, export_weights, read_weights, save_weights
-from rewriter.weights.transform import of_json
+from rewriter.weights.tensors.transform import of_json
 from tests.support.graphs import COMMITTED, Array, conv, ints, model, node, random
-from tests.support.layers import IMAGE, one_layer
+from tests.support.layers import IMAGE
 
 FEW = ("torch_flatten", "torch_vocoder", "torch_conv3d", "torch_mobilenet_v2", "torch_superres", "keras_flatten")
 
@@ -259,51 +258,3 @@ def test_a_pytorch_model_for_pytorch_is_as_it_was(name: str) -> None:
     manifest = export_weights(COMMITTED[name], "pytorch").manifest
     changed = {t.operator for t in manifest.tensors.values() if not t.change.is_identity}
     assert changed <= {"PRelu"}
-
-
-# Errors
-
-
-def test_an_unknown_target() -> None:
-    with pytest.raises(UsageError, match="target is 'caffe'; it must be pytorch"):
-        export_weights(flattened([]), "caffe")
-
-
-def test_transpose_kernel_is_for_flax() -> None:
-    with pytest.raises(UsageError, match="transpose_kernel is Flax's"):
-        export_weights(flattened([]), "pytorch", transpose_kernel=True)
-
-
-def test_npz_has_no_bfloat16(tmp_path: Path) -> None:
-    export = one_layer("MatMul", {"w": random(7, 4).astype(ml_dtypes.bfloat16)}, [2, 7], "flax")
-    with pytest.raises(UsageError, match=r"'w' is bfloat16, which .npz files do not hold: write .safetensors"):
-        save_weights(export, tmp_path / "w.npz")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_names_that_are_hard_for_npz(tmp_path: Path) -> None:
-    names = ["file", "/a/b.weight", "c:0", "d.npy"]
-    nodes = [node("Add", ["x" if i == 0 else f"v{i}", name], [f"v{i + 1}"]) for i, name in enumerate(names)]
-    proto = model(nodes, {"x": [3]}, {f"v{len(names)}": [3]}, {name: random(3) + i for i, name in enumerate(names)})
-    save_weights(export_weights(proto, "flax"), tmp_path / "w.npz")
-    tensors, _ = read_weights(tmp_path / "w.npz")
-    for i, name in enumerate(names):
-        np.testing.assert_array_equal(tensors[name], random(3) + i)
-
-
-def test_a_file_of_something_else(tmp_path: Path) -> None:
-    for ending in ("safetensors", "npz"):
-        (tmp_path / f"w.{ending}").write_bytes(b"nothing of the kind")
-        with pytest.raises(UsageError, match="not a file of weights"):
-            read_weights(tmp_path / f"w.{ending}")
-
-
-def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not the one aside, in which it is written until it is whole."""
-
-    def write(_: object, path: Path) -> None:
-        raise UsageError(f"{path}: no")
-
-    monkeypatch.setattr("rewriter.weights.files.writer", lambda *_: write)
-    with pytest.raises(UsageError, match=f"^{tmp_path}/w.npz: no$"):
-        save_weights(export_weights("models/torch_resnet.onnx", "keras"), tmp_path / "w.npz")

@@ -7,7 +7,7 @@ import pytest
 
 from rewriter.weights import TARGETS
 from rewriter.weights.frameworks import framework_of
-from rewriter.weights.letters import perm_between
+from rewriter.weights.tensors.letters import perm_between
 from tests.support import pages
 from tests.support.graphs import ROOT
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rewriter.weights.check.record import Entry, NotRun, Weights, scaled
-from rewriter.weights.letters import Array
+from rewriter.weights.tensors.letters import Array
 
 CELLS = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}
 BACKWARD = "backward."  # before the parameters of the second direction

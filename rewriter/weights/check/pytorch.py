@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from rewriter.weights.check.record import Entry, NotRun, Weights, in_order, scaled
-from rewriter.weights.letters import Array
+from rewriter.weights.tensors.letters import Array
 
 CONVS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 TRANSPOSED = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rewriter.weights.letters import Array
+from rewriter.weights.tensors.letters import Array
 
 Entry = Mapping[str, Any]  # of a layer, in the manifest
 

@@ -18,12 +18,12 @@ from rewriter.steps import step
 from rewriter.validation.compare import RTOL
 from rewriter.weights.check.record import NotRun, Weights
 from rewriter.weights.check.values import values_of
-from rewriter.weights.checked import Checked
-from rewriter.weights.ends import End, Ends
-from rewriter.weights.inputs import load_model
-from rewriter.weights.letters import Array
-from rewriter.weights.manifest import Export, LayerEntry
-from rewriter.weights.plain import plain
+from rewriter.weights.inputs import model_of
+from rewriter.weights.layers.plain import plain
+from rewriter.weights.manifest.checked import Checked
+from rewriter.weights.manifest.ends import End, Ends
+from rewriter.weights.manifest.manifest import Export, LayerEntry
+from rewriter.weights.tensors.letters import Array
 
 SEED = 0
 SINGLE = np.dtype(np.float32)
@@ -57,10 +57,10 @@ def check_weights(export: Export, model: ModelProto | str | Path, *, seed: int =
     random inputs of ``seed``, in the target's layout; it is made from the tensors and the manifest's record alone, and
     runs in float64 where the framework does. Errors are fractions of its scale: the largest magnitude that it gives.
     Raises ResultDiffers if a layer differs by more than its type's noise (float32: 1e-4), or the framework refuses it;
-    UsageError without the framework; CouldNotValidate if the model does not run.
+    UsageError without the framework, or a model; CouldNotValidate if the model does not run.
     """
-    proto = model if isinstance(model, ModelProto) else load_model(Path(model))
-    row, framework = framework_of(export.manifest.target)
+    proto = model_of(model)
+    row, framework = runner_of(export.manifest.target)
     layers = export.manifest.layers
     around = [entry.ends for entry in layers.values() if isinstance(entry.ends, Ends)]
     names = [name for ends in around for name in (ends.reads.name, ends.gives.name, *ends.zeros)]
@@ -76,7 +76,7 @@ def check_weights(export: Export, model: ModelProto | str | Path, *, seed: int =
     return replace(export, manifest=replace(export.manifest, checked=checked))
 
 
-def framework_of(target: str) -> tuple[Row, Any]:
+def runner_of(target: str) -> tuple[Row, Any]:
     """The framework's row, and its file here. Raises UsageError, which says what to install."""
     row = ROWS.get(target)
     if row is None:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rewriter.weights.check.record import Entry, NotRun, Weights, in_order, scaled
-from rewriter.weights.letters import Array
+from rewriter.weights.tensors.letters import Array
 
 TRANSPOSED = {1: tf.nn.conv1d_transpose, 2: tf.nn.conv2d_transpose, 3: tf.nn.conv3d_transpose}
 DEPTHWISE = {1: keras.layers.DepthwiseConv1D, 2: keras.layers.DepthwiseConv2D}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 
-from rewriter.weights.checked import Checked
+from rewriter.weights.manifest.checked import Checked
 
 MOST = 3  # layers that are named for each reason
 

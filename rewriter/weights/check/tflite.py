@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from rewriter.weights.check.record import Entry, NotRun, Weights
 from rewriter.weights.check.tensorflow import convolution
 from rewriter.weights.check.tensorflow import pool as tf_pool
-from rewriter.weights.letters import Array
+from rewriter.weights.tensors.letters import Array
 
 BUILTIN = schema.BuiltinOperator
 WEIGHTS_INPUTS = {

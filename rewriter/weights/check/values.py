@@ -11,7 +11,7 @@ from rewriter.validation.inputs import InputRequest, make_feeds
 from rewriter.validation.providers import CPU
 from rewriter.validation.session import Session, source
 from rewriter.validation.values import Values
-from rewriter.weights.letters import Array
+from rewriter.weights.tensors.letters import Array
 
 
 def values_of(model: ModelProto, names: Iterable[str], seed: int) -> dict[str, Array]:

@@ -1,0 +1,1 @@
+"""A model's layers, however exporters write them, and their parameters and settings."""

@@ -1,0 +1,1 @@
+"""What is told of an export: tensors, layers and notes, as JSON and as text."""
