@@ -4,7 +4,7 @@ from math import inf
 
 TARGETS = ("nhwc", "nchw")
 DIALECTS = ("function", "onnx", "onnxruntime", "onnxruntime-cuda", "qonnx")
-RUNTIMES = ("bytes", "onnxruntime", "openvino")  # whose prices there are: passes/plan/runtimes
+RUNTIMES = ("bytes", "onnxruntime", "openvino", "litert")  # whose prices there are: passes/plan/runtimes
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "dml", "coreml", "xnnpack", "qnn", "webgpu")
