@@ -5,7 +5,7 @@ from math import inf
 TARGETS = ("nhwc", "nchw")
 TOOLCHAINS = ("onnxruntime-cuda", "qonnx")  # dialects of which one toolchain has the operators
 DIALECTS = ("function", "onnx", "onnxruntime", *TOOLCHAINS)
-RUNTIMES = ("bytes", "onnxruntime", "openvino")  # whose prices there are: passes/plan/runtimes
+RUNTIMES = ("bytes", "onnxruntime", "openvino", "litert")  # whose prices there are: passes/plan/runtimes
 LAYOUTS = ("nhwc", "nchw", "keep")
 WEIGHT_LAYOUTS = ("ohwi", "hwio")
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "dml", "coreml", "xnnpack", "qnn", "webgpu")

@@ -44,8 +44,9 @@ def parser() -> argparse.ArgumentParser:
                      f"toolchain's words ({', '.join(TOOLCHAINS)}), or in those of a FILE.toml, with --to nchw to "
                      "read them (docs/dialects.md)")  # fmt: skip
     how.add_argument("--for", choices=RUNTIMES, default=RUNTIMES[0], dest="runtime",
-                     help="whose prices the plan is the least at: bytes that Transposes move, or the time that this "
-                     "runtime takes on a CPU (default: %(default)s)")  # fmt: skip
+                     help="whose prices the plan is the least at: bytes that Transposes move, those that LiteRT moves "
+                     "(so it is with -o PATH.tflite or PATH/), or the time that this runtime takes on a CPU (default: "
+                     "%(default)s)")  # fmt: skip
     how.add_argument("--weight-layout", choices=WEIGHT_LAYOUTS, default=WEIGHT_LAYOUTS[0],
                      help="kernels in the function dialect (default: %(default)s)")  # fmt: skip
     how.add_argument("--layout", action="append", default=[], metavar="NAME=LAYOUT",

@@ -17,7 +17,6 @@ from passes.layout.vector import parts_in, sizes_and_perm
 from passes.plan.answers import Answers
 from passes.plan.flat_graph import MOST_PERMS, FlatGraph, RuledNode
 from passes.rules.api import ANY, Layout, Move, Perm, Refusal, Slot, natural, perm, permuted
-from passes.rules.movement import perm_of
 
 MOST_COMBINATIONS = 1000  # of layouts of the independent slots of one node
 
@@ -58,12 +57,13 @@ class Candidates:
 
     @cached_property
     def _suggested(self) -> dict[int | None, list[Layout]]:
-        """By rank: the original's layout, images with channels first and last, those of Transposes and ends."""
+        """By rank: the original's layout, images with channels first and last, those of ends and what rules suggest."""
         found = {rank: [perm.channels_last(rank), perm.channels_first(rank)] for rank in range(3, 6)}
-        for ruled in (ruled for ruled in self._graph.nodes if ruled.node.op == "Transpose"):
+        asked = ((ruled.node, ruled.rule.suggests) for ruled in self._graph.nodes if ruled.rule is not None)
+        for node, suggests in ((node, suggests) for node, suggests in asked if suggests is not None):
             with suppress(Refusal):
-                p = perm_of(ruled.node)
-                found.setdefault(len(p), []).extend([p, perm.inverse(p)])
+                for p in suggests(node):
+                    found.setdefault(len(p), []).append(p)
         for layout in self._ends.values():
             found.setdefault(layout.rank, []).append(layout.perm)
         return {rank: [*dict.fromkeys([natural(rank), *map(permuted, perms)])] for rank, perms in found.items()}

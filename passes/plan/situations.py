@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import onnx_graphsurgeon as gs
 
+from passes.layout.matrices import as_matrices
 from passes.rules.api import IN, OUT, Layout, Move, Node, Perm, Slot
 
 ALONG_AXIS_SINCE = 13  # before, Softmax and its like see the tensor as a matrix, whose rows stay together
@@ -78,6 +79,23 @@ def equation(node: Node, move: Move, dims: Dims) -> Situation | None:
     read, made = (prod(dims(node.tensor(slot))) for slot in (IN(0), OUT(0)))
     moved = (operand != sorted(operand)) * read + (sides != sorted(sides)) * made
     return Situation("transposed", made / moved) if moved else None
+
+
+def matrices(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``transposed``: an Einsum whose axes are not as a product of batches of matrices has them, with a run for each
+    element of the operands and the result that is moved for that."""
+    terms = re.split(",|->", move.attrs.get("equation", node.attr("equation")).replace(" ", ""))
+    constant = {i for i in range(node.arity[0]) if node.is_constant(i)}
+    found = as_matrices(terms, constant)
+    slots = [(IN(0), IN(1), OUT(0))[i] for i in found.moved - constant] if found else []
+    moved = sum(prod(dims(node.tensor(slot))) for slot in slots)
+    return Situation("transposed", prod(dims(node.tensor(OUT(0)))) / moved) if moved else None
+
+
+def shuffle(node: Node, move: Move, dims: Dims) -> Situation | None:
+    """``MODE`` of a DepthToSpace, as the new node has it, where there are several channels to come out."""
+    channels, block = dims(node.tensor(IN(0)))[1], node.attr("blocksize")
+    return Situation(move.attrs.get("mode", node.attr("mode", "DCR"))) if channels > block**2 else None
 
 
 def broadcast(node: Node, move: Move, dims: Dims) -> Situation | None:
@@ -215,6 +233,8 @@ SEEN: dict[str, See] = {
     "spelling": spelling,
     "product": product,
     "equation": equation,
+    "matrices": matrices,
+    "shuffled": shuffle,
     "spread": broadcast,
     "cut": pieces,
     "picked": gather,

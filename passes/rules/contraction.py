@@ -1,4 +1,4 @@
-"""Contractions: MatMul, Gemm, Einsum. A label for each axis says what is multiplied and summed with what.
+"""Contractions: MatMul, Gemm (Einsum: einsum.py). A label for each axis says what is multiplied and summed with what.
 
 An order of the elements along a label must be the same wherever the label stands: one along a contracted axis, or along
 the result's columns, is folded into the weight. A transposed result is the product of the transposed operands in the
@@ -6,7 +6,7 @@ other order.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from string import ascii_letters, ascii_uppercase
+from string import ascii_uppercase
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from passes.rules.api import (
     Perm,
     Refusal,
     Rule,
-    Shape,
     Slot,
     arranged,
     no_axes,
@@ -33,7 +32,6 @@ from passes.rules.api import (
 )
 from passes.rules.elementwise import operand
 
-MOST_OPERANDS = 3  # of an Einsum
 GEMMS = ("Gemm", "FusedGemm", "QGemm")
 GEMM = ("", "Gemm")
 GEMM_TYPES = (np.float32, np.float64, np.float16)
@@ -244,52 +242,11 @@ def known_operand_and_result(node: Node) -> tuple[Slot, ...]:
     return (IN(known_operand(node)), OUT(0))
 
 
-def einsum(node: Node, *layouts: Layout) -> Move:
-    """The letters of each operand follow its layout; an order along an axis must be that of its letter everywhere."""
-    terms = subscripts(node)
-    orders_by_label(node, zip(terms, layouts, strict=True))
-    stored = ["".join(perm.reorder(layout.axis_perm, term)) for term, layout in zip(terms, layouts, strict=True)]
-    equation = f"{','.join(stored[:-1])}->{stored[-1]}"
-    return node.move(dict(enumerate(layouts[:-1])), {0: layouts[-1]}, attrs={"equation": equation})
-
-
-def subscripts(node: Node) -> list[str]:
-    """The letters of the axes of each input and, last, of the output; an ellipsis gets letters of its own."""
-    left, arrow, right = node.attr("equation").replace(" ", "").partition("->")
-    terms = left.split(",")
-    if not arrow:  # then the ellipsis comes first, and letters that occur once follow in alphabetical order
-        once = sorted(c for c in set(left) if c in ascii_letters and left.count(c) == 1)
-        right = ("..." if "..." in left else "") + "".join(once)
-    hidden = [ellipsis(node, i, term) for i, term in enumerate(terms) if "..." in term]
-    if len(hidden) > 1 and (None in hidden[0] or any(dims != hidden[0] for dims in hidden)):
-        raise Refusal("Einsum broadcasts the axes of its ellipsis")
-    spare = "".join(c for c in ascii_letters if c not in left)[: len(hidden[0]) if hidden else 0]
-    return [term.replace("...", spare) for term in (*terms, right)]
-
-
-def ellipsis(node: Node, index: int, term: str) -> Shape:
-    """The sizes of the axes that the ellipsis stands for."""
-    start, shape = term.index("..."), node.shape(IN(index))
-    return shape[start : len(shape) - (len(term) - 3 - start)]
-
-
-def operands_and_result(node: Node) -> tuple[Slot, ...]:
-    if node.arity[0] > MOST_OPERANDS:
-        raise Refusal(f"Einsum of more than {MOST_OPERANDS} operands could be stored in too many ways to try")
-    return (*map(IN, range(node.arity[0])), OUT(0))
-
-
 def matmul_axes(node: Node) -> Labels:
     """Batches, rows and columns; what is summed over is the same in both operands."""
     terms = matmul_labels(node.rank(IN(0)), node.rank(IN(1)))
     return dict(zip((IN(0), IN(1), OUT(0)), map(whole, terms), strict=True))
 
 
-def einsum_axes(node: Node) -> Labels:
-    """The letters of its equation."""
-    return dict(zip((*map(IN, range(node.arity[0])), OUT(0)), map(whole, subscripts(node)), strict=True))
-
-
 register("Gemm", Rule(gemm, (IN(0), OUT(0)), labels=no_axes))
 register("MatMul", Rule(matmul, known_operand_and_result, partners=known_operand_perms, labels=matmul_axes))
-register("Einsum", Rule(einsum, operands_and_result, labels=einsum_axes))

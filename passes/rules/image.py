@@ -4,10 +4,12 @@ A layout (0, 1, spatial...) keeps the operator and reorders its spatial attribut
 what the dialect makes of it, if it can say it. Anything else is refused.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from passes.dialects import base as forms
 from passes.dialects.base import Form
+from passes.layout.vector import reordered
 from passes.rules.api import (
     IN,
     OUT,
@@ -117,6 +119,18 @@ def still(node: Node, layout: Layout) -> Move:
     return image(node, layout)
 
 
+def depth_to_space(node: Node, layout: Layout) -> list[Move]:
+    """As it is; or in the other mode, of channels in that one's order, which a kernel before it absorbs."""
+    move, shape, blocks = still(node, layout), node.shape(IN(0)), node.attr("blocksize") ** 2
+    if not isinstance(shape[1], int) or shape[1] == blocks:
+        return [move]
+    mode = node.attr("mode", "DCR")
+    sizes = {"CRD": (shape[1] // blocks, blocks), "DCR": (blocks, shape[1] // blocks)}
+    (other,) = sizes.keys() - {mode}
+    taken = layout.with_along({1: reordered(sizes[mode], (1, 0))})
+    return [move, replace(move, inputs=(taken,), attrs={**move.attrs, "mode": other})]
+
+
 def hard_swish(node: Node, layout: Layout) -> Move:
     """Elementwise. As a function it stays next to a Conv when onnxruntime takes it apart, and so is fused with it."""
     if layout.is_divided or not says_last(node, layout.perm):
@@ -130,4 +144,5 @@ register(
     "DepthToSpace SpaceToDepth MaxUnpool GridSample RoiAlign MaxRoiPool DeformConv",
     Rule(still, image=True, labels=image_axes),
 )
+register("DepthToSpace", Rule(depth_to_space, (OUT(0),), image=True, labels=image_axes), since=11)  # which has modes
 register("HardSwish", Rule(hard_swish), since=14)

@@ -35,6 +35,11 @@ def perm_of(node: Node) -> Perm:
     return tuple(node.attr("perm") or reversed(range(node.rank(IN(0)))))
 
 
+def own_perms(node: Node) -> tuple[Perm, Perm]:
+    """The perm of a Transpose, and that which undoes it."""
+    return perm_of(node), perm.inverse(perm_of(node))
+
+
 def transposed_axes(node: Node) -> Labels:
     """The result's axes are the input's, in the order of the perm."""
     return {IN(0): whole(range(node.rank(IN(0)))), OUT(0): whole(perm_of(node))}
@@ -92,7 +97,10 @@ def string_split(node: Node, layout: Layout) -> Move:
     return node.move({0: layout}, {0: parts, 1: layout} if node.arity[1] > 1 else {0: parts})
 
 
-register("Transpose", Rule(transpose, inverse=before_transpose, always_rewrite=True, labels=transposed_axes))
+register(
+    "Transpose",
+    Rule(transpose, inverse=before_transpose, suggests=own_perms, always_rewrite=True, labels=transposed_axes),
+)
 register("Squeeze", Rule(squeeze_attr, labels=squeezed_axes))
 register("Squeeze", Rule(squeeze_input, labels=squeezed_axes), since=13)
 register("Unsqueeze", Rule(unsqueeze_attr, (OUT(0),), labels=unsqueezed_axes))

@@ -28,6 +28,7 @@ class Rule:
     inverse: "Callable[[Node, Layout], list[Layout]] | None" = None  # layout of the other end -> layouts of the slot
     image: bool = False  # its input axes are batch, channel, spatial...
     partners: "Callable[[Node, Layout], Collection[Perm]] | None" = None  # of the first of two slots, by the second's
+    suggests: "Callable[[Node], Collection[Perm]] | None" = None  # worth trying, for any value of that rank
     whole: "Callable[..., Layout] | None" = None  # of the slot, by those of all inputs, or outputs, which are its parts
     always_rewrite: bool = False  # the file's form is not to stay, even where its layout does
     labels: LabelsFn = same_axes  # which axes of inputs and outputs are the same

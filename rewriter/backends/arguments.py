@@ -90,4 +90,6 @@ def settle(args: argparse.Namespace) -> None:
         raise UsageError(f"{where}: --quantize is for -o PATH.tflite")
     if args.backend == BACKENDS[FOLDER] and args.output.exists() and not args.dry_run:
         raise UsageError(f"{where} is there already; give a new folder")
-    backend_of(args.backend).require(args.output)
+    backend = backend_of(args.backend)
+    args.runtime = backend.prices
+    backend.require(args.output)

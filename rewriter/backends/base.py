@@ -50,6 +50,7 @@ class Backend(ABC):
 
     name: ClassVar[str]  # of what runs the file, in verdicts
     levels: ClassVar[Mapping[Level, str]]  # the kernels that it has, and what verdicts call them
+    prices: ClassVar[str] = "litert"  # at which its plans are made: those of the forms
     is_folder: ClassVar[bool] = False
     quantizes: ClassVar[Sequence[str]] = ()  # what --quantize may be
 

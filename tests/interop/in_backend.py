@@ -29,7 +29,7 @@ def typed(model: ModelProto) -> ModelProto:
 def verdict(model: ModelProto, feeds: Mapping[str, Array], quantize: str | None = None) -> ProviderResult:
     """What LiteRT makes of it. Raises UsageError where an operator has no form."""
     model = typed(model)
-    result = rewrite(model, "nhwc", weight_layout=LAYOUT, graphs=False)
+    result = rewrite(model, "nhwc", weight_layout=LAYOUT, runtime=BACKEND.prices, graphs=False)
     with tempfile.TemporaryDirectory() as folder:
         written = BACKEND.write(Job(result.model, "model"), Path(folder), quantize)
         request = InputRequest(2, 0, {}, feeds)

@@ -14,6 +14,7 @@ from passes.normalize.frames import Frames
 from rewriter.backends import tflite
 from rewriter.backends.converter import converted
 from rewriter.backends.forms import TABLE
+from rewriter.backends.forms.node import Node
 from rewriter.backends.graph import traced
 from rewriter.backends.tflite import BACKEND
 from rewriter.backends.validate import LOSS
@@ -22,6 +23,7 @@ from rewriter.errors import CouldNotValidate, UsageError
 from tests.interop.in_backend import verdict
 from tests.rules.cases import CASES, Case, case
 from tests.rules.cases.case import ABOUT, Fed
+from tests.rules.test_matrices import PRODUCTS, SIZES
 from tests.support.engines import default
 from tests.support.frames import IMAGENET, one_conv
 from tests.tools.tflite_zoo import operators
@@ -182,6 +184,38 @@ def test_a_batch_normalisation_is_one_operator(tmp_path: Path) -> None:
     file = tmp_path / "net.tflite"
     assert main([str(MODELS / "torch_densenet.onnx"), "-o", str(file), "-q"]) == 0
     assert not {"MUL", "ADD"} & set(operators(file.read_bytes()))
+
+
+@pytest.mark.parametrize("equation", [*PRODUCTS, "ij,jk->k"])
+@pytest.mark.parametrize("constant", [None, 0, 1])
+def test_an_einsum_is_a_product_that_transposes_inside(equation: str, constant: int | None) -> None:
+    """Handed over with its operands in any order; the plan would have put Transposes before it."""
+    terms = equation.replace("->", ",").split(",")
+    proto = helper.make_node("Einsum", ["a", "b"], ["y"], equation=equation)
+    operands = [np.random.default_rng(i).standard_normal([SIZES.get(letter, 4) for letter in term])
+                for i, term in enumerate(terms[:2])]  # fmt: skip
+
+    @tf.function
+    def made(*given: Any) -> Any:
+        inputs = [operands[i] if i == constant else x for i, x in enumerate(given)]
+        return TABLE["", "Einsum"](Node(proto, 17, inputs, [None]), *inputs)
+
+    open_sizes = [tf.TensorSpec([None] * operand.ndim, tf.float64) for operand in operands]
+    for specs in ([tf.TensorSpec(operand.shape, tf.float64) for operand in operands], open_sizes):
+        result = made.get_concrete_function(*specs)(*map(tf.constant, operands))
+        np.testing.assert_allclose(result, np.einsum(equation, *operands), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("net", "operator", "number"),
+    [("torch_superres", "GATHER", 0), ("kinds/torch_vsr", "GATHER", 0), ("kinds/torch_maskformer", "TRANSPOSE", 3)],
+)
+def test_the_plan_counts_what_the_file_moves(net: str, operator: str, number: int, tmp_path: Path) -> None:
+    file, report = tmp_path / "net.tflite", tmp_path / "report.json"
+    assert main([str(MODELS / f"{net}.onnx"), "-o", str(file), "--runs", "2", "-q", "--json", str(report)]) == 0
+    written = operators(file.read_bytes())
+    assert written[operator] == number
+    assert json.loads(report.read_text())["rewrite"]["transposes"][1] == written["TRANSPOSE"]
 
 
 def test_what_has_no_form_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ from tests.tools.oracle import of_graph
 
 NHWC, NWHC = permuted((0, 2, 3, 1)), permuted((0, 3, 2, 1))
 IMAGE = [1, 3, 5, 7]
-INPUTS = {"x": IMAGE, "a": [2, 3], "b": [3, 5]}
+INPUTS = {"x": IMAGE, "a": [2, 3], "b": [3, 5], "d": [1, 12, 5, 7]}
 GRAPHS = 12
 
 
@@ -37,7 +37,7 @@ def test_there_is_a_table_for_each_runtime_that_can_be_asked_for() -> None:
 
 
 def test_a_runtime_without_a_table_is_refused() -> None:
-    with pytest.raises(UsageError, match="runtime is 'tpu'; it must be bytes or onnxruntime or openvino"):
+    with pytest.raises(UsageError, match="runtime is 'tpu'; it must be bytes or onnxruntime or openvino or litert"):
         rewrite(decoder(), "nchw", runtime="tpu")
 
 
@@ -69,6 +69,17 @@ def test_plans_at_the_prices_of_a_runtime_are_the_least(prices: str) -> None:
         ("resized", node("Resize", ["x", "", "s"], ["y"], mode="linear"), NHWC, Situation("linear_last", 3)),
         ("resized_positions", node("Resize", ["x", "", "s"], ["y"]), natural(4), Situation("nearest_first", 3)),
         ("resized_positions", node("Resize", ["x", "", "s"], ["y"]), NHWC, Situation("nearest_last", 3)),
+        ("matrices", node("Einsum", ["a", "b"], ["y"], equation="ij,jk->ik"), natural(2), None),
+        ("matrices", node("Einsum", ["a", "b"], ["y"], equation="ij, jk"), permuted((1, 0)), None),
+        ("matrices", node("Einsum", ["x", "x"], ["y"], equation="bhqd,bhkd->bhqk"), natural(4), None),
+        (
+            "matrices",
+            node("Einsum", ["x", "x"], ["y"], equation="bhqd,bhkd->bhqk"),
+            NHWC,
+            Situation("transposed", 75 / 285),
+        ),
+        ("shuffled", node("DepthToSpace", ["d"], ["y"], blocksize=2, mode="CRD"), natural(4), Situation("CRD")),
+        ("shuffled", node("DepthToSpace", ["d"], ["y"], blocksize=2), natural(4), Situation("DCR")),
     ],
     ids=lambda value: value.op_type if isinstance(value, NodeProto) else str(value)[:24],
 )

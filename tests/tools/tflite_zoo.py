@@ -56,7 +56,7 @@ def converted(path: Path, folder: Path) -> Row:
     """Convert a net and compare it with onnxruntime's results."""
     begin, name = time.perf_counter(), str(path.relative_to("models")).removesuffix(".onnx")
     try:
-        result = rewrite(path, "nhwc", weight_layout=LAYOUT, graphs=False, measure_on={})
+        result = rewrite(path, "nhwc", weight_layout=LAYOUT, runtime=BACKEND.prices, graphs=False, measure_on={})
         written = BACKEND.write(Job(result.model, name), folder, None)
         with silence(quiet=True):
             proof = Proof(path, BACKEND, written, of_perms(result.layouts), InputRequest(RUNS, 0, {}, {}))
