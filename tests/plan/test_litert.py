@@ -22,8 +22,9 @@ def planned(original: ModelProto, prices: str = "litert", **options: Any) -> Rew
 
 
 def attributes(result: RewriteResult, op: str, name: str) -> list[Any]:
-    """What an attribute is of each node of an operator; of one that has none, nothing."""
-    found = (attr for one in result.model.graph.node if one.op_type == op for attr in one.attribute)
+    """What an attribute is of each node of an operator, a function or not; of one that has none, nothing."""
+    nodes = (one for one in result.model.graph.node if one.op_type.split("_")[0] == op)
+    found = (attr for one in nodes for attr in one.attribute)
     return [attr.s.decode() for attr in found if attr.name == name]
 
 

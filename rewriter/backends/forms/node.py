@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from onnx import GraphProto, NodeProto, helper
 
+from passes import dialects
 from passes.layout.edit import Array
 
 Value = Any  # an array where it is known now, else a tf.Tensor
@@ -38,8 +39,9 @@ class Node:
 
     @property
     def op(self) -> str:
-        """The name of the operator."""
-        return str(self.proto.op_type)
+        """The name of the operator that it is, in whatever words."""
+        spelling = dialects.read(self.proto.domain, self.proto.op_type, self.opset)
+        return str(self.proto.op_type if spelling is None else spelling.form.op)
 
     @property
     def attrs(self) -> Mapping[str, Any]:
