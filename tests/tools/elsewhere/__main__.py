@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.support.graphs import ROOT
 from tests.tools.elsewhere.asked import RUNTIMES, Case, Runtime, Unable, ask
-from tests.tools.elsewhere.files import BUILD, error, make
+from tests.tools.elsewhere.files import BUILD, MAKERS, error, make
 from tests.tools.elsewhere.nets import NETS, Net
 from tests.tools.elsewhere.page import RIGHT, page
 
@@ -28,16 +28,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}")
     parser.add_argument("--net", action="append", choices=[net.stem for net in NETS], help="that net; repeatable")
     parser.add_argument("--runtime", action="append", choices=[one.name for one in RUNTIMES], help="the same")
+    parser.add_argument(
+        "--form", action="append", choices=list(MAKERS), default=[], help="make that file of each net only"
+    )
     args = parser.parse_args(argv)
     steps = args.steps or STEPS
     nets = [net for net in NETS if net.stem in (args.net or [net.stem])]
     runtimes = [one for one in RUNTIMES if one.name in (args.runtime or [one.name]) and one.is_installed]
     if "files" in steps:
         for net in nets:
-            make(net)
+            make(net, args.form)
+            print("files", net.stem, flush=True)
     for step in (step for step in ("runs", "times") if step in steps):
         for runtime in runtimes:
-            for net in nets:
+            for net in (net for net in nets if net.is_for(runtime.name)):
                 {"runs": run, "times": race}[step](runtime, net)
                 print(step, runtime.name, net.stem, flush=True)
     if "page" in steps:
