@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from tests.tools.elsewhere import __main__ as command
-from tests.tools.elsewhere import asked, files, page
+from tests.tools.elsewhere import asked, files, page, ways
 from tests.tools.elsewhere.asked import RUNTIMES, Runtime, Unable, called, sentence
 from tests.tools.elsewhere.nets import COMMITTED, Net
 
@@ -102,12 +102,12 @@ def test_ours_beside_onnx2tf_in_words() -> None:
         name: {form: {"transposes": one} for form, one in zip(("tflite", "onnx2tf"), both, strict=True)}
         for name, both in count.items()
     }
-    assert [*page.beside(nets, made)] == [
-        "- both files are right on 1 nets: ratio 0.55 in the median, 0.55 to 0.55",
-        "- of these onnx2tf leaves Transposes on 1 nets: ratio 0.55 in the median, 0.55 to 0.55",
-        "- of these it leaves more than ours on 1 nets: ratio 0.55 in the median, 0.55 to 0.55",
-        "- our .tflite is missing, or not right, on 0",
-        "- onnx2tf's .tflite is missing, or not right, on 1: two",
+    assert [*ways.beside(nets, made)] == [
+        "- Both files are right on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
+        "- Of these onnx2tf leaves Transposes on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
+        "- Of these it leaves more than ours on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
+        "- our .tflite is missing, or not right, on 0.",
+        "- onnx2tf's .tflite is missing, or not right, on 1: two.",
         "",
     ]
 
