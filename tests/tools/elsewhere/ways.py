@@ -61,7 +61,7 @@ def table(nets: Nets, made: Made) -> Iterator[str]:
 def way(told: Mapping[str, Any] | None, file: Mapping[str, Any]) -> str:
     """What one converter made of a net."""
     if told is None:
-        return str(file["refused"])
+        return str(file.get("refused", "not run"))
     if isinstance(told["runs"], str):
         return told["runs"]
     right = f"{told['runs']:.0e}" if is_right(told) else f"**wrong** ({told['runs']:.0e})"
