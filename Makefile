@@ -64,7 +64,7 @@ providers: $(OPENVINO_EP)/ready  ## the tests of providers, with OpenVINO's as t
 cuda: $(CUDA)/ready  ## on a machine with an NVIDIA GPU: validate, time, count; writes docs/cuda.md (ARGS=--committed)
 	$(CUDA)/bin/python -m tests.tools.cuda $(ARGS)
 
-runtimes: $(VENV)/ready $(INTEROP)/ready $(OPENVINO)/ready  ## our files in other runtimes; writes docs/runtimes.md (15 GB of disk)
+runtimes: $(VENV)/ready $(INTEROP)/ready $(OPENVINO)/ready  ## our files in other runtimes; writes docs/runtimes.md, docs/ways-to-tflite.md (15 GB of disk)
 	-$(MAKE) -k $(addsuffix /ready,$(ELSEWHERE)) # what does not install is left out
 	$(INTEROP)/bin/python -m tests.tools.elsewhere
 

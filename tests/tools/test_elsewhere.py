@@ -1,15 +1,17 @@
 """`make runtimes`, as far as onnxruntime alone goes: files, a runtime in a process of its own, and the page."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
 from tests.tools.elsewhere import __main__ as command
-from tests.tools.elsewhere import asked, files, page
+from tests.tools.elsewhere import asked, files, page, ways
 from tests.tools.elsewhere.asked import RUNTIMES, Runtime, Unable, called, sentence
 from tests.tools.elsewhere.nets import COMMITTED, Net
 
@@ -49,7 +51,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(command, "ROOT", tmp_path)
     monkeypatch.setattr(command, "SECONDS", 0.001)
     mine = Runtime("onnxruntime", "", ("original", "onnx", "function", "tflite", "saved"))
-    for module in (command, page):
+    for module in (command, files, page):
         monkeypatch.setattr(module, "RUNTIMES", [mine, Runtime("litert", "nowhere", ("tflite",))])
     monkeypatch.setattr(Runtime, "python", Path(sys.executable))
     monkeypatch.setattr(Runtime, "is_installed", property(lambda self: self is mine))
@@ -68,6 +70,51 @@ def test_a_net_in_a_runtime(told: str) -> None:
     assert "No such file: the converter says why" in told
     assert "Not installed here." in told
     assert "| onnxruntime | 1 of 1 | 0 of 1 | 1 of 1, " in told
+
+
+def test_only_the_files_that_are_asked_for_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BUILD", tmp_path)
+    monkeypatch.setattr(files, "MAKERS", {"original": files.original, "tflite": unable, "onnx2tf": foreign})
+    monkeypatch.setattr(files, "transposes", lambda file: 0)
+    folder, net = tmp_path / NET.stem, NET._replace(runtimes=("litert",))
+    files.make(net)
+    (folder / "foreign.onnx").unlink()
+    files.make(net, ["tflite"])
+    made = json.loads((folder / "made.json").read_text())
+    assert made["tflite"] == {"refused": "the converter says why"}
+    assert made["onnx2tf"]["bytes"] == len(b"no model")
+    assert not (folder / "foreign.onnx").exists()
+
+
+def test_a_net_for_litert_alone_has_the_files_that_litert_reads() -> None:
+    assert files.forms_of(NET._replace(runtimes=("litert",))) == ["original", "tflite", "onnx2tf", "litert-torch"]
+    assert files.forms_of(NET) == [*files.MAKERS]
+
+
+def test_ours_beside_onnx2tf_in_words() -> None:
+    right = {"runs": 1e-6, "times": [0.002, 0.002]}
+    nets: dict[str, dict[str, Any]] = {
+        "one": {"tflite": {**right, "times": [0.001, 0.0012]}, "onnx2tf": right},
+        "two": {"tflite": right, "onnx2tf": {"runs": 0.5}},
+    }
+    count = {"one": (0, 3), "two": (0, 0)}
+    made = {
+        name: {form: {"transposes": one} for form, one in zip(("tflite", "onnx2tf"), both, strict=True)}
+        for name, both in count.items()
+    }
+    assert [*ways.beside(nets, made)] == [
+        "- Both files are right on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
+        "- Of these onnx2tf leaves Transposes on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
+        "- Of these it leaves more than ours on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
+        "- our .tflite is missing, or not right, on 0.",
+        "- onnx2tf's .tflite is missing, or not right, on 1: two.",
+        "",
+    ]
+
+
+def test_what_is_not_installed_is_told() -> None:
+    with pytest.raises(Unable, match=r"^\.venv-none/bin/python is not installed here\.$"):
+        called([Path("/somewhere/.venv-none/bin/python")])
 
 
 @pytest.mark.parametrize(

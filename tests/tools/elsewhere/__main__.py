@@ -1,7 +1,8 @@
-"""`python -m tests.tools.elsewhere [files] [runs] [times] [page]`: these steps of it, by default all.
+"""`python -m tests.tools.elsewhere [files] [runs] [times] [page] [ways]`: these steps of it, by default all.
 
 ``files``: make the files of every net; ``runs``: ask every runtime that is installed to run each file once; ``times``:
-those that are right race in one process; ``page``: write docs/runtimes.md. What is found is kept in build/elsewhere.
+those that are right race in one process, four times; ``page``: write docs/runtimes.md, of the nets that are for all
+runtimes; ``ways``: docs/ways-to-tflite.md, of all. What is found is kept in build/elsewhere.
 """
 
 import argparse
@@ -14,12 +15,14 @@ import numpy as np
 
 from tests.support.graphs import ROOT
 from tests.tools.elsewhere.asked import RUNTIMES, Case, Runtime, Unable, ask
-from tests.tools.elsewhere.files import BUILD, error, make
+from tests.tools.elsewhere.files import BUILD, MAKERS, error, make
 from tests.tools.elsewhere.nets import NETS, Net
 from tests.tools.elsewhere.page import RIGHT, page
+from tests.tools.elsewhere.ways import LITERT, ways
 
-STEPS = ("files", "runs", "times", "page")
+STEPS = ("files", "runs", "times", "page", "ways")
 SECONDS = 2.0  # of each race
+PROCESSES = 4  # in which a net races: where memory lands alone makes a file up to 4 % slower than itself
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,20 +31,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}")
     parser.add_argument("--net", action="append", choices=[net.stem for net in NETS], help="that net; repeatable")
     parser.add_argument("--runtime", action="append", choices=[one.name for one in RUNTIMES], help="the same")
+    parser.add_argument(
+        "--form", action="append", choices=list(MAKERS), default=[], help="make that file of each net only"
+    )
     args = parser.parse_args(argv)
     steps = args.steps or STEPS
     nets = [net for net in NETS if net.stem in (args.net or [net.stem])]
     runtimes = [one for one in RUNTIMES if one.name in (args.runtime or [one.name]) and one.is_installed]
     if "files" in steps:
         for net in nets:
-            make(net)
+            make(net, args.form)
+            print("files", net.stem, flush=True)
     for step in (step for step in ("runs", "times") if step in steps):
         for runtime in runtimes:
-            for net in nets:
+            for net in (net for net in nets if net.is_for(runtime.name)):
                 {"runs": run, "times": race}[step](runtime, net)
                 print(step, runtime.name, net.stem, flush=True)
     if "page" in steps:
-        (ROOT / "docs/runtimes.md").write_text(page(found(), made(), processor()))
+        everywhere = {one.name: found(one, [net for net in NETS if not net.runtimes]) for one in RUNTIMES}
+        (ROOT / "docs/runtimes.md").write_text(page(everywhere, made(), processor()))
+    if "ways" in steps:
+        (ROOT / "docs/ways-to-tflite.md").write_text(ways(found(LITERT, NETS), made(), processor()))
 
 
 def run(runtime: Runtime, net: Net) -> None:
@@ -65,13 +75,22 @@ def race(runtime: Runtime, net: Net) -> None:
     right = [form for form in runtime.reads if is_right(told.get(form))]
     cases = [case for form in right if (case := case_of(net, form, runtime))]
     try:
-        rounds = ask(runtime, cases, SECONDS)["rounds"] if cases else []
+        rounds = raced(runtime, cases) if cases else []
     except Unable as unable:
         print(f"{runtime.name}: {net.stem} is not timed: {unable}", flush=True)
         rounds = []
     for place, form in enumerate(right):
         told[form]["times"] = [one[place] for one in rounds]
     told_of(runtime, net).write_text(json.dumps(told))
+
+
+def raced(runtime: Runtime, cases: Sequence[Case]) -> list[list[float]]:
+    """The rounds of several processes, in every other one the files in reverse."""
+    rounds: list[list[float]] = []
+    for process in range(PROCESSES):
+        way = -1 if process % 2 else 1
+        rounds += [one[::way] for one in ask(runtime, cases[::way], SECONDS)["rounds"]]
+    return rounds
 
 
 def is_right(told: Mapping[str, Any] | None) -> bool:
@@ -96,14 +115,10 @@ def made() -> dict[str, Any]:
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
 
-def found() -> dict[str, Any]:
-    """By runtime, net and form: what was found; no net of a runtime that is not installed."""
-    return {
-        runtime.name: {
-            net.stem: json.loads(told_of(runtime, net).read_text()) for net in NETS if told_of(runtime, net).exists()
-        }
-        for runtime in RUNTIMES
-    }
+def found(runtime: Runtime, nets: Sequence[Net]) -> dict[str, Any]:
+    """By net and form: what was found; no net of a runtime that is not installed."""
+    paths = {net.stem: told_of(runtime, net) for net in nets}
+    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
 
 def processor() -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tests.support.graphs import ROOT
 
-PATIENCE = 180.0  # seconds for one process
+PATIENCE = 600.0  # seconds for one process
 LONGEST = 170  # letters of what is said
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -91,6 +91,8 @@ def called(command: Sequence[Any], environment: str = "", folder: Path = ROOT) -
         done = subprocess.run(
             command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
+    except FileNotFoundError as error:
+        raise Unable(f"{Path(*Path(command[0]).parts[-3:])} is not installed here.") from error
     except subprocess.TimeoutExpired as error:
         raise Unable(f"nothing in {PATIENCE:.0f} s") from error
     if done.returncode < 0:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -15,7 +15,7 @@ from passes.layout.edit import Array
 from rewriter.pipeline import rewrite
 from tests.support import engines
 from tests.support.graphs import ROOT
-from tests.tools.elsewhere.asked import Unable, called
+from tests.tools.elsewhere.asked import RUNTIMES, Unable, called
 from tests.tools.elsewhere.nets import Net
 
 BUILD = ROOT / "build/elsewhere"
@@ -25,11 +25,12 @@ IMAGES = "calibration_image_sample_data_20x128x128x3_float32.npy"  # which onnx2
 Layouts = Mapping[str, tuple[int, ...]]
 
 
-def make(net: Net) -> None:
-    """Write all files of a net and ``made.json``: by form file, bytes and Transposes, or why there is none."""
+def make(net: Net, forms: Collection[str] = ()) -> None:
+    """Write a net's files, or these forms, and ``made.json``: by form file, bytes, Transposes, or why there is none."""
     folder = BUILD / net.stem
-    rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    if not forms:
+        rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     model, given = fixed(onnx.load(net.path), net.shape), net.sample()
     (source,), (result,) = model.graph.input, model.graph.output
     want = engines.disabled(model, {source.name: given})[0]
@@ -37,20 +38,29 @@ def make(net: Net) -> None:
         dim.dim_value = size
     onnx.save(model, folder / "original.onnx")
     np.save(folder / "want.npy", want)
-    made: dict[str, Any] = {}
-    for form, maker in MAKERS.items():
-        try:
-            file, layouts = maker(net, folder)
-            perm = layouts.get(source.name, tuple(range(given.ndim)))
-            np.save(folder / f"{form}.npy", np.ascontiguousarray(given.transpose(perm)))
-            made[form] = {
-                "file": str(file.relative_to(folder)),
-                "bytes": bytes_of(file),
-                "transposes": transposes(file),
-            }
-        except Unable as error:
-            made[form] = {"refused": str(error)}
-    (folder / "made.json").write_text(json.dumps(made))
+    told = folder / "made.json"
+    made: dict[str, Any] = json.loads(told.read_text()) if told.exists() else {}
+    for form in (form for form in forms_of(net) if not forms or form in forms):
+        made[form] = made_of(net, form, folder, source.name)
+    told.write_text(json.dumps(made))
+
+
+def forms_of(net: Net) -> Sequence[str]:
+    """The original, and what the runtimes that the net is for read."""
+    read = {form for runtime in RUNTIMES if net.is_for(runtime.name) for form in runtime.reads}
+    return [form for form in MAKERS if form in read | {"original"}]
+
+
+def made_of(net: Net, form: str, folder: Path, source: str) -> dict[str, Any]:
+    """One file, and its input as it stores it."""
+    try:
+        file, layouts = MAKERS[form](net, folder)
+    except Unable as error:
+        return {"refused": str(error)}
+    given = net.sample()
+    perm = layouts.get(source, tuple(range(given.ndim)))
+    np.save(folder / f"{form}.npy", np.ascontiguousarray(given.transpose(perm)))
+    return {"file": str(file.relative_to(folder)), "bytes": bytes_of(file), "transposes": transposes(file)}
 
 
 def fixed(model: ModelProto, shape: tuple[int, ...]) -> ModelProto:

@@ -19,19 +19,19 @@ LABELS = {
     "onnx2tf-saved": "onnx2tf's SavedModel",
     "litert-torch": "litert-torch's .tflite",
 }
-CONVERTERS = ("tflite", "onnx2tf", "litert-torch")
 HEAD = """# In other runtimes
 
 Written by `make runtimes` (tests/tools/elsewhere), on {processor}. Each runtime has an environment
 of its own (`.venv-elsewhere-NAME`) and runs each file in a process of its own, in float32 and on one thread. The first
 ten nets are those of [models/](../models/README.md) that are committed, and small: much of what these take is the call.
-The others are of full size. Open sizes were set.
+The others are of full size. Open sizes were set. More nets in LiteRT alone: [ways to a TFLite file](ways-to-tflite.md).
 
 *Right*: the output is within 1e-4 of its scale of what onnxruntime computes of the original, not optimised.
 **Figures**: in the first column of a runtime milliseconds of processor time, in the others the time over that of the
-first, the median of rounds in which all files of the net that are right run in turn; **bold** above 1.02. Where the
-first has none, the others' are milliseconds, too; "right" was not timed. A number in brackets: why not, below the
-table. The onnx and the function dialect are those of `--to nhwc`: inputs and outputs that are images are channels last.
+first, the median of rounds in which all files of the net that are right run in turn, of four processes; **bold** above
+1.02. Where the first has none, the others' are milliseconds, too; "right" was not timed. A number in brackets: why not,
+below the table. The onnx and the function dialect are those of `--to nhwc`: inputs and outputs that are images are
+channels last.
 """
 
 
@@ -40,7 +40,7 @@ def page(found: Found, made: Made, processor: str) -> str:
     parts = [HEAD.format(processor=processor), *summary(found, made), "\n## Each runtime"]
     for runtime in RUNTIMES:
         parts += table(runtime, found[runtime.name], made)
-    return "\n".join([*parts, *converters(found["litert"], made)]) + "\n"
+    return "\n".join(parts) + "\n"
 
 
 def summary(found: Found, made: Made) -> Iterator[str]:
@@ -92,7 +92,11 @@ def cell(runtime: Runtime, net: Mapping[str, Any], form: str, file: Mapping[str,
     value = ratio(runtime, net, form)
     if value is None:
         return milliseconds(told)
-    return f"**{value:.2f}**" if value > 1.02 else f"{value:.2f}"
+    return marked(value)
+
+
+def marked(ratio: float) -> str:
+    return f"**{ratio:.2f}**" if ratio > 1.02 else f"{ratio:.2f}"
 
 
 def noted(text: str, notes: list[str]) -> str:
@@ -118,27 +122,3 @@ def ratio(runtime: Runtime, net: Mapping[str, Any], form: str) -> float | None:
 def milliseconds(told: Mapping[str, Any]) -> str:
     times = told.get("times")
     return f"{statistics.median(times) * 1000:.3g} ms" if times else "right"
-
-
-def converters(nets: Mapping[str, Mapping[str, Any]], made: Made) -> Iterator[str]:
-    """Three ways to a .tflite file, beside each other in LiteRT."""
-    yield "\n## Ways to a .tflite file\n"
-    yield "Error as a fraction of the output's scale / Transposes in the file / kB / milliseconds in LiteRT. Inputs lie"
-    yield "alike in all three: channels last where they are images (`-kat` keeps the others from onnx2tf)."
-    yield "onnx2tf is given random images for the photographs that it would download, and no file of corrections by"
-    yield "hand; litert-torch is given the module that the ONNX file was exported of, if there is one.\n"
-    yield "| net | " + " | ".join(LABELS[form] for form in CONVERTERS) + " |"
-    yield "|---" * (len(CONVERTERS) + 1) + "|"
-    for name, net in nets.items():
-        cells = [way(net.get(form), made[name][form]) for form in CONVERTERS]
-        yield f"| {name} | " + " | ".join(cells) + " |"
-
-
-def way(told: Mapping[str, Any] | None, file: Mapping[str, Any]) -> str:
-    """What one converter made of a net."""
-    if told is None:
-        return str(file["refused"])
-    if isinstance(told["runs"], str):
-        return told["runs"]
-    right = f"{told['runs']:.0e}" if is_right(told) else f"**wrong** ({told['runs']:.0e})"
-    return f"{right} / {file['transposes']} / {file['bytes'] / 1000:.0f} / {milliseconds(told).removesuffix(' ms')}"
