@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from passes.ir.declared import body_protos, opset_of
 from rewriter.backends.forms import form_of
@@ -39,7 +39,7 @@ class Tracer:
 
     def __init__(self, model: ModelProto, lack: Lack) -> None:
         self.graph, self.opset, self.lack = model.graph, opset_of(model), lack
-        self.refused: list[tuple[NodeProto, str]] = []
+        self.refused: list[tuple[Node, str]] = []
 
     @cached_property
     def ends(self) -> Ends:
@@ -96,10 +96,10 @@ class Tracer:
                 raise NoForm("its other outputs have none")
             types = [value.dtype.name for value in (*node.inputs, *results) if tf.is_tensor(value)]
             if reason := self.lack(node.op, types):
-                self.refused.append((node.proto, reason))
+                self.refused.append((node, reason))
             return [_declared(result, shape) for result, shape in zip(results, node.declared, strict=False)]
         except (NoForm, ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
-            self.refused.append((node.proto, " ".join(str(error).split())))
+            self.refused.append((node, " ".join(str(error).split())))
             return [tf.compat.v1.placeholder(tf.float32, shape) for shape in node.declared]
 
 
@@ -128,12 +128,11 @@ def traced(model: ModelProto, source: str, lack: Lack = lambda *_: "") -> tuple[
     return module, concrete, tracer.ends
 
 
-def listed(refused: Iterable[tuple[NodeProto, str]]) -> Iterator[str]:
+def listed(refused: Iterable[tuple[Node, str]]) -> Iterator[str]:
     """Operators with their nodes, those that were refused for the same reason together."""
     groups: dict[tuple[str, str], list[str]] = {}
     for node, reason in refused:
-        operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-        groups.setdefault((operator, reason), []).append(node.name or node.output[0])
+        groups.setdefault((node.title, reason), []).append(node.proto.name or node.proto.output[0])
     for (operator, reason), names in groups.items():
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         yield f"{operator} ({', '.join(names[:MOST_NAMES])}{more}{f': {reason}' if reason else ''})"

@@ -11,6 +11,7 @@ import tensorflow as tf
 from onnx import GraphProto, NodeProto, helper
 
 from passes import dialects
+from passes.ir.declared import standard
 from passes.layout.edit import Array
 
 Value = Any  # an array where it is known now, else a tf.Tensor
@@ -40,8 +41,15 @@ class Node:
     @property
     def op(self) -> str:
         """The name of the operator that it is, in whatever words."""
+        return self.title.rpartition("::")[2]
+
+    @property
+    def title(self) -> str:
+        """Its name as users know it, behind its domain if that is not the standard one."""
         spelling = dialects.read(self.proto.domain, self.proto.op_type, self.opset)
-        return str(self.proto.op_type if spelling is None else spelling.form.op)
+        if spelling is not None:
+            return str(spelling.form.op)
+        return f"{self.proto.domain}::{self.proto.op_type}" if standard(self.proto.domain) else str(self.proto.op_type)
 
     @property
     def attrs(self) -> Mapping[str, Any]:
