@@ -177,8 +177,8 @@ def _convert(work: Work, original: Source, explain: Sequence[str], graphs: bool)
     with timed(work.seconds, "write"):
         weights: dict[str, Stored] = {}
         result = export_model(work.graph, weights if original.path else None)  # what is in memory may change
-        dialects.bring_functions(result)
         prepare(result, work.request.dialect)
+        dialects.bring_functions(result)
         record_frames(result, work.preprocessed, read_record(original.proto))
         record(result, [*inputs, *outputs])
         final = spelled(result, work.request.dialect)

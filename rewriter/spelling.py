@@ -57,7 +57,8 @@ def refuse_spelled(model: ModelProto, name: str = "the model") -> None:
 
 
 def prepare(model: ModelProto, dialect: Dialect) -> None:
-    """Give a result in the function dialect the attributes that the words of its dialect want."""
+    """Give a result in the function dialect the attributes that its functions and the words of its dialect want."""
+    dialects.align_calls(model)
     if isinstance(dialect, SpelledDialect):
         complete(model, type(dialect))
 

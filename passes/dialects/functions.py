@@ -75,14 +75,18 @@ class FunctionDialect(Dialect):
             [name if kind == "-" else f"{name}_first" for name, kind in operands.items()],
             [name if kind == "-" else f"{name}_first" for name, kind in zip(outputs, form.outputs, strict=True)],
         )
-        for attr in schema.attributes.values():
-            refer(body, attr.name, str(attr.type).rpartition(".")[2])
+        attrs = sorted(schema.attributes)
+        for name in attrs:
+            refer(body, name, str(schema.attributes[name].type).rpartition(".")[2])
         bodies = in_groups(body) if form.grouped else [body]
         results = zip(outputs, form.outputs, strict=True)
         after = [node for name, kind in results for node in _to_last(kind, name, spelling.rank)]
+        nodes = [*before, *bodies, *after]
+        for node in nodes:
+            node.name = node.output[0]  # pnnx puts the call's name before it
         return helper.make_function(
-            domain, op, inputs, outputs, [*before, *bodies, *after],
-            [helper.make_opsetid("", opset)], [*schema.attributes, *["group_shape"] * form.grouped],
+            domain, op, inputs, outputs, nodes,
+            [helper.make_opsetid("", opset)], [*attrs, *["group_shape"] * form.grouped],
         )  # fmt: skip
 
 

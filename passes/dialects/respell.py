@@ -3,49 +3,40 @@
 So the one can be proved by the other: weights, edges and the order of nodes are the same.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
 
-from onnx import FunctionProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import FunctionProto, ModelProto, NodeProto, helper
 
-from passes.dialects.base import Form, form_named, form_of
+from passes.dialects.attributes import add, implied, is_one_of, names_of, put, trim, value_of
+from passes.dialects.base import Form, form_named, form_of, kernel_perm
+from passes.dialects.facts import Fact, Facts, facts_of
 from passes.dialects.functions import FunctionDialect, called, domain_of
 from passes.dialects.spelled import MARK, SpelledDialect
-from passes.dialects.table import Row, defaults_of, value_of
-from passes.ir.declared import every_graph_proto, every_node_proto, opset_of, shape_of, standard
+from passes.dialects.table import Row
+from passes.ir.declared import every_node_proto, opset_of, standard
 
 Words = type[SpelledDialect]
 Key = tuple[str, str]
 
 
-class Fact(NamedTuple):
-    """What is known of a value: the number of its type, its dims, whether it is a constant."""
-
-    type: int = TensorProto.UNDEFINED
-    dims: list[Any] | None = None
-    is_constant: bool = False
-
-
-Facts = Mapping[str, Fact]
-
-
 def complete(model: ModelProto, words: Words) -> None:
     """Give nodes of a model in the function dialect the attributes that the table has, and no others."""
-    facts, opset = _facts(model), opset_of(model)
-    for node, form, row in _sayable(model, words, facts):
-        told = {attr.name: attr for attr in node.attribute}
-        attrs = [attr for name, attr in told.items() if row.only is None or name in row.only]
-        if row.explicit:
-            given = {**_kernel_shape(node, form, row, facts), **defaults_of(form, row.rank, opset)}
-            missing = [name for name in (row.only or given) if name in given and name not in told]
-            attrs += [helper.make_attribute(name, given[name]) for name in missing]
-        _put(node, attrs)
+    facts, opset = facts_of(model.graph), opset_of(model)
+    found = _sayable(model, words, facts)
+    for node, _, row in found:
+        put(node, [attr for attr in node.attribute if row.only is None or attr.name in row.only])
+    told = _attributes(found) if words.table.functions else {}
+    for node, form, row in found:
+        given = implied(node, form, kernel_perm(form.op, row.rank, row.kernel), facts, opset)
+        add(node, given, (row.only or given) if row.explicit else told.get((row.domain, row.name), ()))
 
 
 def respell(model: ModelProto, words: Words) -> None:
     """Write a model in the function dialect, which is ``complete``, in the words of a table."""
     opset, rows = opset_of(model), dict[Key, Row]()
-    for node, _, row in _sayable(model, words, _facts(model)):
+    found = _sayable(model, words, facts_of(model.graph))
+    for node, _, row in found:
         rows[row.domain, row.name] = row
         _rename(node, row.renames)
         node.attribute.extend(helper.make_attribute(name, value) for name, value in row.attrs.items())
@@ -54,7 +45,11 @@ def respell(model: ModelProto, words: Words) -> None:
     new = sorted({standard(domain) for domain, _ in rows} - known)
     model.opset_import.extend(helper.make_opsetid(domain, words.table.version or opset) for domain in new)
     if words.table.functions:
-        model.functions.extend(function_of(row, opset) for row in rows.values())
+        told = _attributes(found)
+        functions = {key: function_of(row, opset) for key, row in rows.items()}
+        for key, function in functions.items():
+            trim(function, told[key])
+        model.functions.extend(functions.values())
 
 
 def has_words(model: ModelProto, words: Words) -> bool:
@@ -77,13 +72,13 @@ def unspell(model: ModelProto, words: Words) -> bool:
     function of the file's that means something else; one that a standard operator could be, unless the file says whose
     it is.
     """
-    opset, facts = opset_of(model), _facts(model)
+    opset, facts = opset_of(model), facts_of(model.graph)
     is_marked = any((entry.key, entry.value) == (MARK, words.mark()) for entry in model.metadata_props)
     ours = [row for row in words.table.rows if (is_marked or not row.is_bare) and not _is_another(model, row, opset)]
     read = [(node, *_reading(node, ours, words, facts, opset)) for node in every_node_proto(model.graph)]
     found = [(node, form, row) for node, form, row in read if form and row]
     for node, form, row in found:
-        _put(node, [attr for attr in node.attribute if attr.name not in row.attrs])
+        put(node, [attr for attr in node.attribute if attr.name not in row.attrs])
         _rename(node, {new: old for old, new in row.renames.items()})
         spelling = called(form, row.rank, row.kernel)
         node.domain, node.op_type = spelling.domain, spelling.op
@@ -96,16 +91,23 @@ def function_of(row: Row, opset: int) -> FunctionProto:
     """What a row means in standard operators: the function of this tool, with the row's names."""
     function = FunctionDialect.function(domain_of(row.rank, row.kernel), row.form, opset)
     assert function is not None
-    for node in function.node:
-        attrs = [a for a in node.attribute if not a.ref_attr_name or row.only is None or a.ref_attr_name in row.only]
-        _put(node, attrs)
-        for attr in (attr for attr in node.attribute if attr.ref_attr_name):
-            attr.ref_attr_name = row.renames.get(attr.ref_attr_name, attr.ref_attr_name)
-    kept = [name for name in function.attribute if row.only is None or name in row.only]
+    if row.only is not None:
+        trim(function, row.only)
+    for attr in (attr for node in function.node for attr in node.attribute if attr.ref_attr_name):
+        attr.ref_attr_name = row.renames.get(attr.ref_attr_name, attr.ref_attr_name)
+    own = [row.renames.get(name, name) for name in function.attribute]
     function.domain, function.name = row.domain, row.name
     del function.attribute[:]
-    function.attribute.extend([*(row.renames.get(name, name) for name in kept), *row.attrs])
+    function.attribute.extend([*own, *row.attrs])
     return function
+
+
+def _attributes(found: Iterable[tuple[NodeProto, Form, Row]]) -> dict[Key, set[str]]:
+    """The attributes that nodes for which there are rows have, by what they are called there."""
+    told = defaultdict[Key, set[str]](set)
+    for node, _, row in found:
+        told[row.domain, row.name] |= names_of([node])
+    return told
 
 
 def _sayable(model: ModelProto, words: Words, facts: Facts) -> list[tuple[NodeProto, Form, Row]]:
@@ -146,8 +148,10 @@ def _reading(
 
 def _is_another(model: ModelProto, row: Row, opset: int) -> bool:
     """Whether the file has a function of the row's name that is not the row's."""
-    same = [f for f in model.functions if (f.domain, f.name) == (row.domain, row.name)]
-    return any(function != function_of(row, opset) for function in same)
+    key = row.domain, row.name
+    calls = [node for node in every_node_proto(model.graph) if (node.domain, node.op_type) == key]
+    same = [f for f in model.functions if (f.domain, f.name) == key]
+    return any(not is_one_of(function, function_of(row, opset), calls) for function in same)
 
 
 def _forget(model: ModelProto, keys: set[Key]) -> None:
@@ -161,37 +165,6 @@ def _forget(model: ModelProto, keys: set[Key]) -> None:
     model.opset_import.extend(opsets)
 
 
-def _facts(model: ModelProto) -> Facts:
-    """Of values in the model's graph and its bodies."""
-    facts = dict[str, Fact]()
-    for graph in every_graph_proto(model.graph):
-        open_names = {value.name for value in graph.input}  # a caller may give another value for these
-        facts |= {t.name: Fact(t.data_type, [*t.dims], t.name not in open_names) for t in graph.initializer}
-        values = (*graph.input, *graph.output, *graph.value_info)
-        facts |= {value.name: _fact(value) for value in values if value.name not in facts}
-    return facts
-
-
-def _fact(value: ValueInfoProto) -> Fact:
-    return Fact(value.type.tensor_type.elem_type, shape_of(value))
-
-
-def _kernel_shape(node: NodeProto, form: Form, row: Row, facts: Facts) -> dict[str, list[int]]:
-    """The attribute of this name, as far as the kernel is known."""
-    if "w" not in form.inputs:
-        return {}
-    dims = facts.get(node.input[form.inputs.index("w")], Fact()).dims
-    letters = row.kernel.replace("w", "").replace("h", "h" * (row.rank - 2))
-    sizes = [size for size, letter in zip(dims or (), letters, strict=False) if letter == "h"]
-    return {"kernel_shape": sizes} if sizes and all(isinstance(size, int) for size in sizes) else {}
-
-
 def _rename(node: NodeProto, names: Mapping[str, str]) -> None:
     for attr in node.attribute:
         attr.name = names.get(attr.name, attr.name)
-
-
-def _put(node: NodeProto, attrs: Iterable[Any]) -> None:
-    held = [*attrs]
-    del node.attribute[:]
-    node.attribute.extend(held)

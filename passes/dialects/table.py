@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, helper
 from onnx.defs import SchemaError
 
+from passes.dialects.attributes import defaults_of
 from passes.dialects.base import FORMS, KERNEL_LAYOUTS, Form
-
-PER_AXIS = {"strides": (1, 1), "dilations": (1, 1), "pads": (2, 0), "output_padding": (1, 0)}  # entries, default
 
 
 class Row(NamedTuple):
@@ -85,14 +83,6 @@ class Table(NamedTuple):
     others: bool = False
 
 
-def defaults_of(form: Form, rank: int, opset: int) -> dict[str, Any]:
-    """The attributes of a form's operator that have a default, on images of a rank."""
-    schema = onnx.defs.get_schema(form.op, opset)
-    told = {name: one.default_value for name, one in schema.attributes.items() if one.default_value.type}
-    per_axis = {n: [value] * (times * (rank - 2)) for n, (times, value) in PER_AXIS.items() if n in schema.attributes}
-    return {**{name: value_of(attr) for name, attr in told.items()}, **per_axis}
-
-
 def form_op(name: str) -> str:
     """The standard operator of the form with this name."""
     return next(form.op for form in FORMS if form.name == name)
@@ -106,14 +96,6 @@ def attributes_of(op: str) -> frozenset[str]:
         with suppress(SchemaError):
             found |= {*onnx.defs.get_schema(op, opset).attributes}
     return frozenset(found)
-
-
-def value_of(attr: AttributeProto) -> Any:
-    """Its value as plain numbers, text and lists."""
-    value = helper.get_attribute_value(attr)
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return list(value) if attr.type in (AttributeProto.INTS, AttributeProto.FLOATS, AttributeProto.STRINGS) else value
 
 
 def _is_short(form: Form, own: Form) -> bool:

@@ -8,6 +8,7 @@ from onnx import FunctionProto, ModelProto, NodeProto
 from onnx.defs import SchemaError
 
 from passes import dialects
+from passes.dialects.attributes import is_one_of
 from passes.ir.declared import body_protos
 from passes.ir.functions import Key, called_by, functions_of
 from passes.ir.graph import is_standard
@@ -22,7 +23,9 @@ def functions_fault(model: ModelProto) -> str | None:
         return None
     if any(not function.name for function in model.functions):
         return "a function has no name"
-    if fault := next(filter(None, map(_meaning_fault, model.functions)), None):
+    calls = dialects.calls_of(model)
+    faults = (_meaning_fault(function, calls.get((function.domain, function.name), [])) for function in model.functions)
+    if fault := next(filter(None, faults), None):
         return fault
     known = {key: _calls(function.node) for key, function in functions_of(model).items()}
     try:
@@ -44,8 +47,8 @@ def functions_fault(model: ModelProto) -> str | None:
     )
 
 
-def _meaning_fault(function: FunctionProto) -> str | None:
-    """A function in one of our domains that means something else than what this tool writes there."""
+def _meaning_fault(function: FunctionProto, calls: list[NodeProto]) -> str | None:
+    """A function in one of our domains that means something else than what this tool writes for its calls."""
     if function.domain not in dialects.domains():
         return None
     opset = next((used.version for used in function.opset_import if is_standard(used)), 0)
@@ -53,14 +56,9 @@ def _meaning_fault(function: FunctionProto) -> str | None:
         meant = dialects.meaning(function.domain, function.name, opset)
     except SchemaError:
         meant = None
-    if meant is not None and _body(meant) == _body(function):
+    if meant is not None and is_one_of(function, meant, calls):
         return None
     return f"function {function.name!r} of the domain {function.domain} is not what is meant by that name there"
-
-
-def _body(function: FunctionProto) -> tuple[list[str], list[str], list[bytes]]:
-    nodes = [node.SerializeToString(deterministic=True) for node in function.node]
-    return [*function.input], [*function.output], nodes
 
 
 def _calls(nodes: Iterable[NodeProto]) -> Counter[Key]:

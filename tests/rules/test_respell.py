@@ -23,6 +23,7 @@ def test_its_functions_are_those_of_the_function_dialect(name: str, case: Case, 
     given = channels_last(case, form, kernel)
     results = last(disabled(case.model(), case.feeds()), form)
     model = call(case, name, kernel, given, {f"y{j}": result for j, result in enumerate(results)})
+    dialects.bring_functions(model)
     spoken = type(model)()
     spoken.CopyFrom(model)
     respell(spoken, WORDS[kernel])

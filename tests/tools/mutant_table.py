@@ -39,7 +39,10 @@ REACHED: dict[str, tuple[str, ...]] = {
     "passes/rules/rule.py": ("rules/test_wrong_rules.py rules/test_plugin.py", "rules/test_law.py"),
     "passes/rules/": (LAW, "rules/test_orders.py rules/test_operators.py", SMALL),
     "passes/layout/": (LAYOUTS, "rules/test_wrong_rules.py", SMALL, "plan/test_plan.py rules/test_law.py"),
-    "passes/dialects/": ("rules/test_dialect.py rules/test_new_dialect.py", SMALL, "pipeline/test_roundtrip.py"),
+    "passes/dialects/": (
+        "rules/test_dialect.py rules/test_attributes.py rules/test_new_dialect.py pipeline/test_function_attributes.py",
+        SMALL, "pipeline/test_roundtrip.py",
+    ),
     "passes/ir/": (
         "pipeline/test_versions.py pipeline/test_names.py pipeline/test_captures.py", SMALL, "pipeline/test_verify.py",
         "pipeline/test_control.py pipeline/test_own_functions.py pipeline/test_dtypes.py", NETS,
