@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import version_converter
 
 from passes.layout.edit import Array
 from rewriter.backends.arguments import LAYOUT
@@ -32,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
 
 SAMPLES = 32  # to measure ranges on
 INPUTS, INPUTS_OF_ZOO = 1024, 64  # to compare
+BY_CHANNEL = 13  # the first opset in which weights are dequantised so
 CHANCE = 0.01  # that as many differ one way, if either way is as likely
 TIE = 10  # times the float noise: the least margin of the largest element over the second
 SAME = 1e-4  # of an output's scale: how far Keras's rebuilt model may be from the file's
@@ -129,8 +131,10 @@ def by_onnxruntime(one: Classifier, samples: Sequence[Array], folder: Path) -> M
         def get_next(self) -> dict[str, Array] | None:
             return next(({one.name: sample} for sample in self.left), None)
 
-    ready, made = str(folder / "ready.onnx"), str(folder / "made.onnx")
-    quant_pre_process(str(one.path), ready, skip_symbolic_shape=True)
+    given, ready, made = (str(folder / f"{name}.onnx") for name in ("given", "ready", "made"))
+    is_old = one.model.opset_import[0].version < BY_CHANNEL
+    onnx.save(version_converter.convert_version(one.model, BY_CHANNEL) if is_old else one.model, given)
+    quant_pre_process(given, ready, skip_symbolic_shape=True)
     q.quantize_static(ready, made, Reader(), per_channel=True)
     return session(onnx.load(made), one.name)
 
