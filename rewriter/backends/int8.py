@@ -1,14 +1,15 @@
 """Int8 TFLite files: with the scales and zero points that the model has of its own, and measured ones for the rest."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from rewriter.backends.converter import converted
 from rewriter.backends.graph import MOST_NAMES, Lack, traced
-from rewriter.backends.pairs import Ranged
+from rewriter.backends.guards import without_guards
+from rewriter.backends.pairs import Ranged, without_ranges
 from rewriter.backends.ranges import Range
 from rewriter.errors import UsageError
 from rewriter.validation.session import Feed
@@ -34,6 +35,9 @@ def quantized(ranged: Ranged, bare: Traced, source: str, samples: Samples, lack:
     ``bare``: the same without ranges. ``samples``: inputs that ranges are measured on where an operator is left in
     float32 without.
     """
+    if (unguarded := without_guards(ranged.model)) is not ranged.model:
+        ranged = replace(ranged, model=unguarded)
+        bare = traced(without_ranges(ranged), source, lack)[:2]
     if not ranged.kept:
         return Quantized(converted(*bare, source, "int8", samples()), told=[*told(ranged, {})])
     try:

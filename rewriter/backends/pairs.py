@@ -271,17 +271,18 @@ def with_ranges(model: ModelProto) -> Ranged:
     pairs = _Pairs(model)
     pairs.read()
     nodes = [new for node in model.graph.node for new in pairs.instead.get("".join(node.output[:1]), [node])]
-    return Ranged(_with(model, nodes), pairs.kept, pairs.lost)
+    return Ranged(with_nodes(model, nodes), pairs.kept, pairs.lost)
 
 
 def without_ranges(ranged: Ranged) -> ModelProto:
     """The model as if its pairs were not there: a smooth function, so that another's results are near."""
     nodes = ranged.model.graph.node
     bare = (helper.make_node("Identity", n.input, n.output) if n.domain == RANGES else n for n in nodes)
-    return _with(ranged.model, bare)
+    return with_nodes(ranged.model, bare)
 
 
-def _with(model: ModelProto, nodes: Iterable[NodeProto]) -> ModelProto:
+def with_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> ModelProto:
+    """The model with other nodes."""
     made = ModelProto()
     made.CopyFrom(model)
     del made.graph.node[:]

@@ -1,18 +1,23 @@
 """Do classifiers keep their top-1 as int8 TFLite files? Beside what the same nets keep that others quantise.
 
-``.venv-interop/bin/python -m tests.tools.tflite_int8 [MODELS]`` prints a table (half an hour for all). Right is
-onnxruntime's float; compared are random inputs that are no ties. The yardsticks measure ranges on the same inputs:
-TensorFlow's converter, given the Keras model, and onnxruntime's own static quantisation (int8, by channel).
+``.venv-interop/bin/python -m tests.tools.tflite_int8 [MODELS]`` prints a table (hours for all: the zoo takes minutes a
+net). Right is onnxruntime's float; compared are random inputs that are no ties. The yardsticks measure ranges on the
+same inputs: TensorFlow's converter, given the Keras model, and onnxruntime's own static quantisation (int8, by
+channel). Beside each stands how many inputs only this tool keeps, and how many only the yardstick; bold, where that
+is hardly chance.
 """
 
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from math import comb
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
+from onnx import version_converter
 
 from passes.layout.edit import Array
 from rewriter.backends.arguments import LAYOUT
@@ -26,10 +31,14 @@ from tests.support.engines import default, disabled
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
 
-SAMPLES, INPUTS = 32, 256  # to measure ranges on, to compare
+SAMPLES = 32  # to measure ranges on
+INPUTS, INPUTS_OF_ZOO = 1024, 64  # to compare
+BY_CHANNEL = 13  # the first opset in which weights are dequantised so
+CHANCE = 0.01  # that as many differ one way, if either way is as likely
 TIE = 10  # times the float noise: the least margin of the largest element over the second
 SAME = 1e-4  # of an output's scale: how far Keras's rebuilt model may be from the file's
 Model = Callable[[Array], Array]
+Floats = NDArray[np.float32]
 
 
 class Classifier(NamedTuple):
@@ -122,8 +131,10 @@ def by_onnxruntime(one: Classifier, samples: Sequence[Array], folder: Path) -> M
         def get_next(self) -> dict[str, Array] | None:
             return next(({one.name: sample} for sample in self.left), None)
 
-    ready, made = str(folder / "ready.onnx"), str(folder / "made.onnx")
-    quant_pre_process(str(one.path), ready, skip_symbolic_shape=True)
+    given, ready, made = (str(folder / f"{name}.onnx") for name in ("given", "ready", "made"))
+    is_old = one.model.opset_import[0].version < BY_CHANNEL
+    onnx.save(version_converter.convert_version(one.model, BY_CHANNEL) if is_old else one.model, given)
+    quant_pre_process(given, ready, skip_symbolic_shape=True)
     q.quantize_static(ready, made, Reader(), per_channel=True)
     return session(onnx.load(made), one.name)
 
@@ -136,27 +147,73 @@ def session(model: onnx.ModelProto, name: str) -> Model:
     return lambda array: np.asarray(run.run(None, {name: array})[0])
 
 
-def row(one: Classifier) -> str:
-    """A line of the table: how many rows are compared, in how many classes, and who keeps how many per cent."""
-    samples, inputs = one.inputs(SAMPLES, 1), one.inputs(INPUTS, 2)
+Maker = Callable[[Classifier, Sequence[Array], Path], Model]
+
+
+def chance(only: int, others: int) -> float:
+    """That of so many inputs which only one of two keeps as few, or fewer, are one's: the sign test, of both sides."""
+    both, least = only + others, min(only, others)
+    return float(min(1.0, 2 * sum(comb(both, few) for few in range(least + 1)) / 2**both))
+
+
+class Asked(NamedTuple):
+    """What a classifier is asked: its results for inputs, ``[inputs, classes]``, and which of them are no ties."""
+
+    one: Classifier
+    inputs: Sequence[Array]
+    right: Array
+    clear: Array
+
+    @property
+    def seen(self) -> int:
+        """How many classes there are among the results."""
+        return len(set(self.right.argmax(-1)[self.clear]))
+
+    def kept(self, make: Maker) -> Array | str:
+        """For each input that is no tie whether a quantised model keeps the class; an error's text."""
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                run = make(self.one, self.one.inputs(SAMPLES, 1), Path(folder))
+                got = np.concatenate([*map(run, self.inputs)])
+        except Exception as error:  # whatever the yardsticks raise is what is to be told
+            return " ".join(str(error).split())[:80]
+        return np.asarray((got.argmax(-1) == self.right.argmax(-1))[self.clear])
+
+
+def asked(one: Classifier) -> Asked:
+    """A classifier in onnxruntime."""
+    inputs = one.inputs(INPUTS_OF_ZOO if one.path.parent.name == "zoo" else INPUTS, 2)
     right = np.concatenate([*map(session(one.model, one.name), inputs)])
     noise = np.abs(disabled(one.model, {one.name: inputs[0]})[0] - right[: one.rows]).max()
-    second, first = np.partition(right, -2, axis=-1)[:, -2:].T
-    clear = first - second > TIE * noise
-    classes, cells = right.argmax(-1), []
-    for make in (ours, from_keras, by_onnxruntime):
-        if make is from_keras and one.net.framework != "tensorflow":
-            cells.append("")
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                got = np.concatenate([*map(make(one, samples, Path(folder)), inputs)])
-                cells.append(f"{100 * (got.argmax(-1) == classes)[clear].mean():.1f}")
-            except Exception as error:  # whatever the yardsticks raise is what is to be told
-                cells.append(" ".join(str(error).split())[:80])
-    margin = np.median(first - second) / (right.max() - right.min())
-    name = one.net.path.stem
-    return f"| {name} | {clear.sum()} | {len(set(classes[clear]))} | {100 * margin:.1f} | {' | '.join(cells)} |"
+    return Asked(one, inputs, right, margins(right) > TIE * noise)
+
+
+def margins(results: Array) -> Floats:
+    """Of the largest element of each row over the second."""
+    second, first = np.partition(results, -2, axis=-1)[:, -2:].T
+    return np.asarray(first - second, np.float32)
+
+
+def beside(here: Array | str, there: Array | str) -> str:
+    """A yardstick's cell: how many per cent it keeps, and how many inputs only one of the two."""
+    if isinstance(here, str) or isinstance(there, str):
+        return str(there)
+    only, others = int(np.greater(here, there).sum()), int(np.greater(there, here).sum())
+    cell = f"{100 * there.mean():.1f} ({only}/{others})"
+    return f"**{cell}**" if chance(only, others) < CHANCE else cell
+
+
+def row(one: Classifier) -> str:
+    """A line of the table: how many rows are compared, in how many classes, and who keeps how many per cent."""
+    about = asked(one)
+    start = f"| {one.net.path.stem} | {about.clear.sum()} | {about.seen}"
+    if about.seen < 2:
+        return f"{start} | | left out | | |"
+    here, is_keras = about.kept(ours), one.net.framework == "tensorflow"
+    mine = here if isinstance(here, str) else f"{100 * here.mean():.1f}"
+    cells = [mine, beside(here, about.kept(from_keras)) if is_keras else "", beside(here, about.kept(by_onnxruntime))]
+    margin = np.median(margins(about.right)) / (about.right.max() - about.right.min())
+    return f"{start} | {100 * margin:.1f} | {' | '.join(cells)} |"
 
 
 def rows(paths: Sequence[str]) -> Iterator[str]:
