@@ -81,8 +81,8 @@ def _axes(node: Node, x: Value) -> list[Axis]:
     scales = node.setting("scales", scales_at) if not node.given(3) else None
     now = dims(x)
     results: Sequence[int | None] = node.declared[0] or [None] * rank(x)
-    if node.given(3) and node.proto.domain and known(node.inputs[3]) is None:
-        return [*_computed(numbers, x, node.inputs[3])]
+    if node.given(3) and known(node.inputs[3]) is None:
+        return [*_computed(node, x, numbers)]
     if node.given(3):
         wanted = dict(zip(numbers, node.static(3).tolist(), strict=True))
         results = [wanted.get(axis, size) for axis, size in enumerate(now)]
@@ -90,11 +90,14 @@ def _axes(node: Node, x: Value) -> list[Axis]:
     return [Axis(axis, now[axis], results[axis], scale) for axis, scale in zip(numbers, factors, strict=True)]
 
 
-def _computed(numbers: Sequence[int], x: Value, wanted: Value) -> Iterator[Axis]:
-    """The axes of space, to sizes that the graph computes; batch and channels of a dialect's image keep theirs."""
+def _computed(node: Node, x: Value, numbers: Sequence[int]) -> Iterator[Axis]:
+    """The axes that are brought to sizes that the graph computes: not batches, which no image is resized along."""
+    same = [
+        size if size == now else None for size, now in zip(node.declared[0] or [None] * rank(x), dims(x), strict=True)
+    ]
     for place, axis in enumerate(numbers):
-        if 0 < axis < rank(x) - 1:
-            yield Axis(axis, dims(x)[axis], None, None, tf.cast(wanted[place], tf.int32))
+        if axis > 0 and same[axis] is None:
+            yield Axis(axis, now[axis], None, None, tf.cast(node.inputs[3][place], tf.int32))
 
 
 def _is_image(x: Value, axes: list[Axis]) -> bool:
