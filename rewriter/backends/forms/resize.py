@@ -82,7 +82,7 @@ def _axes(node: Node, x: Value) -> list[Axis]:
     now = dims(x)
     results: Sequence[int | None] = node.declared[0] or [None] * rank(x)
     if node.given(3) and known(node.inputs[3]) is None:
-        return [*_computed(node, x, numbers)]
+        return [*_computed(node, x, numbers, node.inputs[3])]
     if node.given(3):
         wanted = dict(zip(numbers, node.static(3).tolist(), strict=True))
         results = [wanted.get(axis, size) for axis, size in enumerate(now)]
@@ -90,14 +90,12 @@ def _axes(node: Node, x: Value) -> list[Axis]:
     return [Axis(axis, now[axis], results[axis], scale) for axis, scale in zip(numbers, factors, strict=True)]
 
 
-def _computed(node: Node, x: Value, numbers: Sequence[int]) -> Iterator[Axis]:
+def _computed(node: Node, x: Value, numbers: Sequence[int], wanted: Value) -> Iterator[Axis]:
     """The axes that are brought to sizes that the graph computes: not batches, which no image is resized along."""
-    same = [
-        size if size == now else None for size, now in zip(node.declared[0] or [None] * rank(x), dims(x), strict=True)
-    ]
+    now, declared = dims(x), node.declared[0] or [None] * rank(x)
     for place, axis in enumerate(numbers):
-        if axis > 0 and same[axis] is None:
-            yield Axis(axis, now[axis], None, None, tf.cast(node.inputs[3][place], tf.int32))
+        if axis > 0 and (now[axis] is None or now[axis] != declared[axis]):
+            yield Axis(axis, now[axis], None, None, tf.cast(wanted[place], tf.int32))
 
 
 def _is_image(x: Value, axes: list[Axis]) -> bool:
