@@ -113,3 +113,16 @@ def test_an_output_of_one_number_proves_little() -> None:
                               [onnx.numpy_helper.from_array(np.zeros(3, np.float32), "none")])  # fmt: skip
     made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
     assert "agrees proves little" in " ".join(verdict(made, {}).notes)
+
+
+@pytest.mark.parametrize(("op", "indices"), [("Gather", [-1, 1, -5]), ("GatherND", [[-1, 1], [2, -4], [-5, 0]])])
+def test_indices_that_are_given_may_count_from_the_end(op: str, indices: list[object]) -> None:
+    """LiteRT ends a run on these."""
+    given = np.array(indices)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [5, 4])
+    i = helper.make_tensor_value_info("i", TensorProto.INT64, given.shape)
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 4] if op == "Gather" else [3])
+    graph = helper.make_graph([helper.make_node(op, ["x", "i"], ["y"])], "indices", [x, i], [y])
+    made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    found = verdict(made, {"i": given})
+    assert found.status == "passed", found.reason
