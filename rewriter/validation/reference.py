@@ -18,7 +18,7 @@ from rewriter.validation.noise import NOISE_FACTOR, Noise
 from rewriter.validation.nudge import nudged
 from rewriter.validation.providers import CPU
 from rewriter.validation.session import LEVELS, Feed, Session, proto, source
-from rewriter.validation.ties import with_moved_ties
+from rewriter.validation.ties import quantizes, with_moved_ties
 from rewriter.validation.wider import COARSE, coarse_inputs, coarse_types, widened
 
 NUDGES = 2  # how often per run the last bits of the inputs are changed
@@ -99,7 +99,8 @@ class Reference:
 
     def _hear_ties(self) -> None:
         """Add what else is there when what is quantised changes by last bits."""
-        moved = with_moved_ties(proto(self.original))
+        read = proto if isinstance(self.original, bytes) else lambda path: open_model(path).proto  # without weights
+        moved = with_moved_ties(proto(self.original)) if quantizes(read(self.original)) else None
         if moved is None:
             return
         model, moves = moved

@@ -16,6 +16,11 @@ LAST_BITS = [2.0**bits * np.finfo(np.float32).eps for bits in range(8)]  # as sh
 MOVES = [*((most, 0.0) for most in LAST_BITS), *((0.0, sign * most) for most in LAST_BITS[1::3] for sign in (-1, 1))]
 
 
+def quantizes(model: ModelProto) -> bool:
+    """Whether there is a QuantizeLinear in the main graph."""
+    return any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+
+
 def with_moved_ties(model: ModelProto) -> tuple[ModelProto, list[Feed]] | None:
     """The model, in which what each QuantizeLinear reads is moved, and what to feed besides, for one way after another.
 
