@@ -26,7 +26,7 @@ def computed(tensor: gs.Tensor, graph: gs.Graph, engines: Engines) -> Array | No
         value = pending.pop()
         if isinstance(value, gs.Constant) or not value.name or value.name in makers:
             continue
-        if len(value.inputs) != 1 or len(value.inputs[0].outputs) != 1 or len(makers) == MOST_NODES:
+        if len(value.inputs) != 1 or value.inputs[0].outputs[0] is not value or len(makers) == MOST_NODES:
             return None
         makers[value.name] = node = value.inputs[0]
         pending += node.inputs[:1] if node.op == "CastLike" else node.inputs

@@ -40,7 +40,7 @@ class Rule:
         """
         for slot, layout in zip(self.slots_of(node), layouts, strict=True):
             if not node.fits(slot, layout):
-                raise Refusal(f"{node.value(slot)!r} of shape {node.shape(slot)} cannot be stored {layout}")
+                raise Refusal(f"its value {node.value(slot)!r} of shape {node.shape(slot)} cannot be stored {layout}")
         moves = self.fn(node, *layouts)
         return moves if isinstance(moves, list) else [moves]
 

@@ -8,15 +8,18 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import onnx
 import tensorflow as tf
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from passes.ir.declared import body_protos, opset_of
+from passes.ir.control_flow import RANDOM
+from passes.ir.declared import body_protos, opset_of, standard
 from rewriter.backends.forms import form_of
 from rewriter.backends.forms.node import Dims, Form, Node, NoForm, Value
 from rewriter.backends.gelu import with_gelus
 from rewriter.backends.ranges import RANGES
 from rewriter.errors import UsageError
+from rewriter.pipeline import evaluate
 from rewriter.plain_names import plain_names
 
 MOST_NAMES = 4  # nodes of one operator that a sentence lists
@@ -99,6 +102,8 @@ class Tracer:
                 self.refused.append((node, reason))
             return [_declared(result, shape) for result, shape in zip(results, node.declared, strict=False)]
         except (NoForm, ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
+            if (computed := _computed(node)) is not None:
+                return computed
             self.refused.append((node, " ".join(str(error).split())))
             return [tf.compat.v1.placeholder(tf.float32, shape) for shape in node.declared]
 
@@ -112,6 +117,23 @@ def _made(form: Form, node: Node) -> list[Value]:
     with tf.init_scope():  # where operators run at once
         made = form(node, *node.inputs)
     return [np.asarray(result) for result in (made if isinstance(made, list | tuple) else [made])]
+
+
+def _computed(node: Node) -> list[Value] | None:
+    """What a standard operator gives of constants, without any form of TensorFlow's; ``None`` of any other."""
+    proto, given = node.proto, [x for x in node.inputs if x is not None]
+    random = proto.op_type in RANDOM or proto.op_type.startswith("Random")
+    if standard(proto.domain) or random or body_protos(proto) or not all(isinstance(x, np.ndarray) for x in given):
+        return None
+    held = {name: x for name, x in zip(proto.input, node.inputs, strict=False) if x is not None}
+    weights = [numpy_helper.from_array(x, name) for name, x in held.items()]
+    named = [name for name in proto.output if name]
+    graph = helper.make_graph([proto], "constant", [], [onnx.ValueInfoProto(name=name) for name in named], weights)
+    results = evaluate(helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.opset)]))
+    if results is None:
+        return None
+    values = dict(zip(named, results, strict=True))
+    return [values.get(name) for name in proto.output]
 
 
 def traced(model: ModelProto, source: str, lack: Lack = lambda *_: "") -> tuple[Any, Any, Ends]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from rewriter.errors import RunFailed
 from rewriter.steps import step
 from rewriter.validation.compare import RTOL as BY_TYPE
 from rewriter.validation.compare import unlike
+from rewriter.validation.degenerate import notes_on
 from rewriter.validation.inputs import InputRequest
 from rewriter.validation.layouts import Layouts, original_index, stored
 from rewriter.validation.noise import Noise
@@ -66,10 +68,11 @@ def validate(proof: Proof) -> ValidationReport:
             reference.listen_closer()
             findings = [*_compared(proof, reference)]
         result = verdict(proof.backend.name, findings, reference.feeds, proof.backend.levels)
+        result = replace(result, notes=[*result.notes, *notes_on(reference.outputs, reference.values)])
         if proof.quantize and result.status == "passed":
             if proof.written.is_bare:
                 reference = reference_of(CPU, replace(task, original=source(proof.original, stack)))
-            result = _agreement(proof, reference, proof.quantize)
+            result = replace(_agreement(proof, reference, proof.quantize), notes=result.notes)
     return ValidationReport([result])
 
 
@@ -97,7 +100,7 @@ def _differences(run: Run, level: Level, proof: Proof, reference: Reference) -> 
         results = _outputs(run, number, proof, reference)
         for name, value, got in zip(reference.outputs, values, results, strict=True):
             noise, expected = reference.noise.get(name, Noise()), stored(name, value, proof.layouts)
-            others = [stored(name, other, proof.layouts) for other in noise.others.get(number, ())]
+            others = noise.alternatives(number, got, partial(stored, name, layouts=proof.layouts))
             finding = judge(expected, got, others, noise, proof.rtol, proof.atol, RTOL)
             index = original_index(finding.difference.index, proof.layouts.get(name), np.shape(got))
             yield replace(finding, where=Where(name, index, number, level))

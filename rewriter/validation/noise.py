@@ -1,5 +1,6 @@
 """The noise of an output: how the original differs from itself, and so a right rewrite may, too."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ class Noise:
     level: float = 0.0  # the most that it moves without a jump, as a fraction of its scale
     share: float = 0.0  # the largest share of its elements that jump at once
     others: dict[int, list[Array]] = field(default_factory=dict)  # what it was when some jumped, by run
+    ties: dict[int, tuple[Array, Array]] = field(default_factory=dict)  # the least and most when some are broken
 
     def hear(self, run: int, value: Any, again: Any) -> None:
         """Compare another result of a run with ``value``; it may be of a wider float type."""
@@ -42,6 +44,23 @@ class Noise:
         self.share = max(self.share, min(1.0, share))
         if share and isinstance(again, np.ndarray):
             self.others.setdefault(run, []).append(again.astype(value.dtype))
+
+    def hear_tie(self, run: int, value: Any, again: Any) -> None:
+        """Widen what floats lie between when ties are rounded otherwise; keep what else is there of other types."""
+        if not (isinstance(value, np.ndarray) and isinstance(again, np.ndarray) and value.shape == again.shape):
+            return
+        if value.dtype not in RTOL:
+            self.others.setdefault(run, []).append(again)
+            return
+        low, high = self.ties.get(run, (value, value))
+        self.ties[run] = np.minimum(low, again), np.maximum(high, again)
+
+    def alternatives(self, run: int, got: Any, store: Callable[[Array], Array]) -> list[Array]:
+        """What may be there besides, stored as ``got``: of what ties lead to, the nearest to that."""
+        others = [store(other) for other in self.others.get(run, ())]
+        if run in self.ties and store(self.ties[run][0]).shape == np.shape(got):
+            others.append(np.clip(got, *map(store, self.ties[run])))
+        return others
 
 
 def _difference(value: Any, again: Any) -> Difference:

@@ -18,6 +18,7 @@ from rewriter.validation.noise import NOISE_FACTOR, Noise
 from rewriter.validation.nudge import nudged
 from rewriter.validation.providers import CPU
 from rewriter.validation.session import LEVELS, Feed, Session, proto, source
+from rewriter.validation.ties import quantizes, with_moved_ties
 from rewriter.validation.wider import COARSE, coarse_inputs, coarse_types, widened
 
 NUDGES = 2  # how often per run the last bits of the inputs are changed
@@ -76,6 +77,7 @@ class Reference:
     def listen_closer(self) -> None:
         """Add what jumps when the inputs, or kernels, change by several last bits. Raises ``RunFailed``."""
         rng = np.random.default_rng([self.seed, 1])
+        self._hear_ties()
         if not any(array.dtype in RTOL for array in self.feeds[0].values()):
             self._hear_kernels(rng)
             return
@@ -94,6 +96,22 @@ class Reference:
                 session = Session(source(with_nudged_kernels(model, rng, bits), stack), self.provider, "disabled")
             self.hear(session, self.feeds, loud=bits > 1)
             del session
+
+    def _hear_ties(self) -> None:
+        """Add what else is there when what is quantised changes by last bits."""
+        read = proto if isinstance(self.original, bytes) else lambda path: open_model(path).proto  # without weights
+        moved = with_moved_ties(proto(self.original)) if quantizes(read(self.original)) else None
+        if moved is None:
+            return
+        model, moves = moved
+        with contextlib.ExitStack() as stack:
+            session = Session(source(model, stack), self.provider, "disabled")
+        for move in moves:
+            for run, feed in enumerate(self.feeds):
+                results = session.run({**feed, **move})
+                for output, value, again in zip(self.outputs, self.values[run], results, strict=True):
+                    for name, one, other in pairs(output, value, again):
+                        self.noise.setdefault(name, Noise()).hear_tie(run, one, other)
 
     def nudged(self, rng: np.random.Generator, bits: int = 1) -> list[Feed]:
         """The inputs with their last bits changed, those that come to be float16 in that type."""

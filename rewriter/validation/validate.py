@@ -18,6 +18,7 @@ otherwise, two boxes change places), the rewritten model may give what the origi
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -268,7 +269,7 @@ def _differences(session: Session, level: Level, task: Task, reference: Referenc
         for output, value, got in zip(session.outputs, values, results, strict=True):
             for name, expected, result in pairs(output, stored(output, value, layouts), got):
                 noise = reference.noise.get(name, Noise())
-                others = [stored(output, other, layouts) for other in noise.others.get(run, ())]
+                others = noise.alternatives(run, result, partial(stored, output, layouts=layouts))
                 finding = judge(expected, result, others, noise, task.rtol, task.atol, least)
                 index = original_index(finding.difference.index, layouts.get(output), np.shape(result))
                 yield replace(finding, where=Where(name, index, run, level))

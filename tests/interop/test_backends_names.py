@@ -62,3 +62,67 @@ def test_a_shape_that_is_computed() -> None:
     made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
     found = verdict(made, {"x": np.random.default_rng(0).standard_normal((2, 3, 4, 6)).astype(np.float32)})
     assert found.status == "passed", found.reason
+
+
+def test_an_image_resized_to_sizes_that_are_computed(tmp_path: Path) -> None:
+    """As a segmenter of open sizes brings its classes back to the size of the image."""
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["small"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Shape", ["x"], ["space"], start=2),
+        helper.make_node("Shape", ["small"], ["rest"], end=2),
+        helper.make_node("Concat", ["rest", "space"], ["sizes"], axis=0),
+        helper.make_node("Resize", ["small", "", "", "sizes"], ["y"], mode="linear"),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3, "H", "W"]) for name in "xy"]
+    graph = helper.make_graph(nodes, "resized", ends[:1], ends[1:])
+    made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    found = verdict(made, {"x": np.random.default_rng(0).standard_normal((2, 3, 7, 12)).astype(np.float32)})
+    assert found.status == "passed", found.reason
+    onnx.save(made, tmp_path / "net.onnx")
+    assert main([str(tmp_path / "net.onnx"), "-o", str(tmp_path / "net.tflite"), "-q"]) == 0
+    run = BACKEND.load(tmp_path / "net.tflite", "default")
+    assert run({"x": np.zeros((1, 9, 5, 3), np.float32)})["y"].shape == (1, 9, 5, 3)
+
+
+def test_what_constants_make_needs_no_form() -> None:
+    """As weights that are standardised by a BatchNormalization in training, and a table of positions that is filled."""
+    nodes = [
+        helper.make_node("BatchNormalization", ["w", "one", "zero", "zero", "one"], ["k", "m", "v"], training_mode=1),
+        helper.make_node("ScatterElements", ["k", "places", "filled"], ["f"], axis=1),
+        helper.make_node("Mul", ["x", "f"], ["y"]),
+    ]
+    rng = np.random.default_rng(0)
+    arrays: dict[str, np.ndarray] = {
+        "w": rng.standard_normal((1, 2, 6)).astype(np.float32),
+        "one": np.ones(2, np.float32),
+        "zero": np.zeros(2, np.float32),
+        "places": np.ones((1, 1, 6), np.int64),
+        "filled": rng.standard_normal((1, 1, 6)).astype(np.float32),
+    }
+    held = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4, 2, 6]) for name in "xy"]
+    graph = helper.make_graph(nodes, "constants", ends[:1], ends[1:], held)
+    made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    found = verdict(made, {})
+    assert found.status == "passed", found.reason
+
+
+def test_an_output_of_one_number_proves_little() -> None:
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "none"], ["y"])], "none", [x], [y],
+                              [onnx.numpy_helper.from_array(np.zeros(3, np.float32), "none")])  # fmt: skip
+    made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    assert "agrees proves little" in " ".join(verdict(made, {}).notes)
+
+
+@pytest.mark.parametrize(("op", "indices"), [("Gather", [-1, 1, -5]), ("GatherND", [[-1, 1], [2, -4], [-5, 0]])])
+def test_indices_that_are_given_may_count_from_the_end(op: str, indices: list[object]) -> None:
+    """LiteRT ends a run on these."""
+    given = np.array(indices)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [5, 4])
+    i = helper.make_tensor_value_info("i", TensorProto.INT64, given.shape)
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 4] if op == "Gather" else [3])
+    graph = helper.make_graph([helper.make_node(op, ["x", "i"], ["y"])], "indices", [x, i], [y])
+    made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    found = verdict(made, {"i": given})
+    assert found.status == "passed", found.reason

@@ -89,6 +89,22 @@ def test_a_kernel_made_of_constants_is_computed_and_told_and_these_are_not_there
     assert set(export.tensors) == {"k"}
 
 
+def test_a_kernel_standardised_by_a_normalisation_in_training_is_computed() -> None:
+    """As BiT has them; the normalisation gives means and variances besides."""
+    ones, zeros = np.ones(10, np.float32), np.zeros(10, np.float32)
+    nodes = [
+        node("BatchNormalization", ["w", "one", "zero", "zero", "one"], ["s", "m", "v"], training_mode=1),
+        node("Reshape", ["s", "shape"], ["k"]),
+        conv(w="k"),
+    ]
+    constants = {"w": random(1, 10, 18), "one": ones, "zero": zeros, "shape": np.array([10, 2, 3, 3])}
+    export = export_weights(model(nodes, {"x": [1, 2, 9, 9]}, {"c": None}, constants), "tensorflow")
+    w = random(1, 10, 18)
+    standard = (w - w.mean(2, keepdims=True)) / np.sqrt(w.var(2, keepdims=True) + 1e-5)
+    expected = standard.reshape(10, 2, 3, 3).transpose(2, 3, 1, 0)
+    np.testing.assert_allclose(export.tensors["k"], expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("names", [("weight_v", "weight_g"), ("p", "q")])
 def test_for_its_own_framework_the_constants_stay_and_what_they_make_does_not(names: tuple[str, str]) -> None:
     """As ``load_state_dict`` of the module wants them."""

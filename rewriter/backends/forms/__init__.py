@@ -23,6 +23,7 @@ from rewriter.backends.forms import (
     reduce,
     reshape,
     resize,
+    sample,
     shuffle,
 )
 from rewriter.backends.forms.node import Form, NoForm
@@ -30,7 +31,7 @@ from rewriter.backends.ranges import RANGES
 
 FILES = (
     contraction, control, conv, elementwise, index, movement, norm, pool, quant, recurrent, reduce, resize, reshape,
-    shuffle,
+    sample, shuffle,
 )  # fmt: skip
 LAST_DOMAIN = "channels last"
 TABLE: dict[tuple[str, str], Form] = {

@@ -3,14 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
-from rewriter.backends.forms.node import Form, Node, NoForm, Value, dims, known, rank, sizes
+from rewriter.backends.forms.node import Form, Node, NoForm, Value, dims, known, rank, sizes, whole
 
 
 def gather(node: Node, x: Value, indices: Value) -> Value:
     """Negative indices count from the end; of a computed shape one element is a slice, which inference follows."""
     axis, constant = node.attr("axis", 0) % rank(x), known(indices)
     if constant is None:
-        return tf.gather(x, indices, axis=axis)
+        return tf.gather(x, _from_the_start(indices, sizes(x)[axis]), axis=axis)
     if constant.ndim == 0:
         return x[(*[slice(None)] * axis, int(constant))]
     if (constant < 0).any():
@@ -23,7 +23,14 @@ def gather(node: Node, x: Value, indices: Value) -> Value:
 
 def gather_nd(node: Node, x: Value, indices: Value) -> Value:
     """Indices of the first axes, in the last one."""
-    return tf.gather_nd(x, indices, batch_dims=node.attr("batch_dims", 0))
+    batches, (axes,) = node.attr("batch_dims", 0), whole(dims(indices)[-1:])
+    wanted = _from_the_start(indices, tf.stack(sizes(x)[batches : batches + axes]))
+    return tf.gather_nd(x, wanted, batch_dims=batches)
+
+
+def _from_the_start(indices: Value, size: Value) -> Value:
+    """Indices that count from the end, as TensorFlow's kernels do not, from the start."""
+    return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
 
 
 def gather_elements(node: Node, x: Value, indices: Value) -> Value:
@@ -31,15 +38,16 @@ def gather_elements(node: Node, x: Value, indices: Value) -> Value:
     axis = node.attr("axis", 0) % rank(x)
     places = [tf.range(size) for size in sizes(indices)]
     grid = tf.meshgrid(*places, indexing="ij")
-    grid[axis] = tf.where(indices < 0, indices + dims(x)[axis], indices)
+    grid[axis] = _from_the_start(indices, sizes(x)[axis])
     return tf.gather_nd(x, tf.stack([tf.cast(along, tf.int32) for along in grid], -1))
 
 
 def one_hot(node: Node, indices: Value, depth: Value, values: Value) -> Value:
     """``values`` are what stands off, and on."""
     size = int(known(depth).item()) if known(depth) is not None else tf.reshape(depth, [])
-    wrapped = tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
-    return tf.one_hot(wrapped, size, values[1], values[0], node.attr("axis", -1) % (rank(indices) + 1))
+    return tf.one_hot(
+        _from_the_start(indices, size), size, values[1], values[0], node.attr("axis", -1) % (rank(indices) + 1)
+    )
 
 
 def reverse_sequence(node: Node, x: Value, lengths: Value) -> Value:

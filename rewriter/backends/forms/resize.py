@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rewriter.backends.forms.node import Form, Node, NoForm, Value, dims, rank, sizes
+from rewriter.backends.forms.node import Form, Node, NoForm, Value, dims, known, rank, sizes
 
 Matrix = Any  # of numpy, whose types know no arithmetic of any numbers
 PROBES = (2, 3, 5, 8, 13)  # sizes that stand for all, where an axis has none
@@ -34,6 +34,12 @@ class Axis(NamedTuple):
     size: int | None
     result: int | None
     scale: float | None  # None: the quotient of both
+    computed: Value = None  # the result's size, as a scalar that the graph computes
+
+    @property
+    def changes(self) -> bool:
+        """Whether the result may be of another size, or read from other places."""
+        return self.computed is not None or self.result != self.size or self.scale not in (None, 1.0)
 
     def sampled(self) -> Iterator[tuple[int, int, float]]:
         """Its sizes and scale; of an axis without a size those of several."""
@@ -43,6 +49,9 @@ class Axis(NamedTuple):
             yield from ((n, int(n * self.scale), self.scale) for n in PROBES if int(n * self.scale))
         elif self.result is not None:
             yield from ((n, self.result, self.result / n) for n in PROBES)
+        elif self.computed is not None:
+            known = PROBES if self.size is None else (self.size,)
+            yield from ((n, result, result / n) for n in known for result in PROBES)
         else:
             raise NoForm("neither its sizes nor its scales are known")
 
@@ -51,7 +60,7 @@ def resize(node: Node, x: Value, *_: Value) -> Value:
     """By scales or to sizes, along the axes that change."""
     if node.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise NoForm("it keeps the ratio of sizes")
-    axes = [axis for axis in _axes(node, x) if axis.result != axis.size or axis.scale not in (None, 1.0)]
+    axes = [axis for axis in _axes(node, x) if axis.changes]
     if node.attr("antialias", 0) and any(scale < 1 for axis in axes for *_, scale in axis.sampled()):
         raise NoForm("it shrinks with antialias")
     if not axes:
@@ -70,13 +79,23 @@ def _axes(node: Node, x: Value) -> list[Axis]:
     numbers = [axis % rank(x) for axis in node.attr("axes", range(rank(x)))]
     scales_at = 2 if node.op == "Resize" and node.opset >= 11 else 1
     scales = node.setting("scales", scales_at) if not node.given(3) else None
-    known = dims(x)
+    now = dims(x)
     results: Sequence[int | None] = node.declared[0] or [None] * rank(x)
+    if node.given(3) and known(node.inputs[3]) is None:
+        return [*_computed(node, x, numbers, node.inputs[3])]
     if node.given(3):
         wanted = dict(zip(numbers, node.static(3).tolist(), strict=True))
-        results = [wanted.get(axis, size) for axis, size in enumerate(known)]
+        results = [wanted.get(axis, size) for axis, size in enumerate(now)]
     factors = [None] * len(numbers) if not scales else [float(scale) for scale in scales]
-    return [Axis(axis, known[axis], results[axis], scale) for axis, scale in zip(numbers, factors, strict=True)]
+    return [Axis(axis, now[axis], results[axis], scale) for axis, scale in zip(numbers, factors, strict=True)]
+
+
+def _computed(node: Node, x: Value, numbers: Sequence[int], wanted: Value) -> Iterator[Axis]:
+    """The axes that are brought to sizes that the graph computes: not batches, which no image is resized along."""
+    now, declared = dims(x), node.declared[0] or [None] * rank(x)
+    for place, axis in enumerate(numbers):
+        if axis > 0 and (now[axis] is None or now[axis] != declared[axis]):
+            yield Axis(axis, now[axis], None, None, tf.cast(wanted[place], tf.int32))
 
 
 def _is_image(x: Value, axes: list[Axis]) -> bool:
@@ -90,16 +109,18 @@ def _native(x: Value, axes: list[Axis], way: dict[str, bool], mode: str) -> Valu
         return tf.squeeze(_native(tf.expand_dims(x, 1), wide, way, mode), 1)
     wanted = sizes(x)
     for axis in axes:
-        scaled = axis.result if axis.result is not None else _scaled(wanted[axis.number], axis.scale)
-        wanted[axis.number] = scaled
+        wanted[axis.number] = _result(axis, wanted[axis.number])
     function = tf.raw_ops.ResizeBilinear if mode == "linear" else tf.raw_ops.ResizeNearestNeighbor
     return function(images=x, size=tf.stack(wanted[1:3]), **way)
 
 
-def _scaled(size: Value, scale: float | None) -> Value:
-    if scale is None or scale != int(scale):
+def _result(axis: Axis, size: Value) -> Value:
+    """The size of the result, of that of the input."""
+    if axis.result is not None or axis.computed is not None:
+        return axis.computed if axis.result is None else axis.result
+    if axis.scale is None or axis.scale != int(axis.scale):
         raise NoForm("its sizes are not known, and its scales are not whole")
-    return size * int(scale)
+    return size * int(axis.scale)
 
 
 def _agrees(node: Node, axis: Axis, way: dict[str, bool]) -> bool:

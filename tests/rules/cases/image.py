@@ -16,6 +16,8 @@ POSITIONS = np.arange(48).reshape(1, 2, 4, 6)[:, :, 1::2, ::2]
 ROWS = [
     case("GridSample", 16, (2, 3, 7, 11), Fed(GRID), **STILL),
     case("GridSample", 20, (2, 3, 7, 11), GRID, mode="nearest", padding_mode="border", **STILL),
+    case("GridSample", 22, (2, 3, 7, 11), Fed(GRID), mode="linear", padding_mode="reflection", **STILL),
+    case("GridSample", 16, (2, 3, 7, 11), Fed(4 * GRID), padding_mode="reflection", align_corners=1, **STILL),
     case("GridSample", 22, (2, 3, 7, 11), Fed(GRID), mode="cubic", align_corners=1, **STILL),
     case("GridSample", 20, (1, 2, 5, 7, 3), Fed(GRID_3D), **STILL),
     case("RoiAlign", 16, (2, 3, 7, 11), Fed(ROIS), Fed(IMAGES), **POOLED),
