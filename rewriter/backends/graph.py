@@ -40,6 +40,7 @@ class Tracer:
     def __init__(self, model: ModelProto, lack: Lack) -> None:
         self.graph, self.opset, self.lack = model.graph, opset_of(model), lack
         self.refused: list[tuple[NodeProto, str]] = []
+        self.kinds: dict[str, int] = {}  # element types, by the names of values
 
     @cached_property
     def ends(self) -> Ends:
@@ -69,6 +70,7 @@ class Tracer:
         """The outputs of a graph, or of a body with the values around it."""
         values = {**outer, **{tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}}
         declared = {value.name: shape_of(value) for value in (*graph.value_info, *graph.output)}
+        self.kinds |= {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
         producers = {name: node for node in graph.node for name in node.output}
         for proto in with_gelus(graph):
             node = Node(
@@ -100,7 +102,11 @@ class Tracer:
             return [_declared(result, shape) for result, shape in zip(results, node.declared, strict=False)]
         except (NoForm, ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
             self.refused.append((node.proto, " ".join(str(error).split())))
-            return [tf.compat.v1.placeholder(tf.float32, shape) for shape in node.declared]
+            return [self._stand_in(*ends) for ends in zip(node.proto.output, node.declared, strict=True)]
+
+    def _stand_in(self, name: str, shape: Dims | None) -> Value:
+        kind = self.kinds.get(name)
+        return tf.compat.v1.placeholder(dtype_of(kind) if kind else tf.float32, shape)
 
 
 def _made(form: Form, node: Node) -> list[Value]:
@@ -130,11 +136,12 @@ def traced(model: ModelProto, source: str, lack: Lack = lambda *_: "") -> tuple[
 
 def listed(refused: Iterable[tuple[NodeProto, str]]) -> Iterator[str]:
     """Operators with their nodes, those that were refused for the same reason together."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], dict[str, None]] = {}  # names once, in order: steps of a loop are traced each
     for node, reason in refused:
         operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-        groups.setdefault((operator, reason), []).append(node.name or node.output[0])
-    for (operator, reason), names in groups.items():
+        groups.setdefault((operator, reason), {})[node.name or node.output[0]] = None
+    for (operator, reason), found in groups.items():
+        names = [*found]
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         yield f"{operator} ({', '.join(names[:MOST_NAMES])}{more}{f': {reason}' if reason else ''})"
 

@@ -1,4 +1,4 @@
-"""TensorFlow's operators that tf2onnx has no form for: a function for each, as tf2onnx calls it."""
+"""TensorFlow's operators that tf2onnx has no form for, or a wrong one: a function for each, as tf2onnx calls it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,4 +18,53 @@ def erfc(graph: Any, node: Any, name: str, _: Any) -> None:
     graph.make_node("Sub", [one, erf], outputs=node.output, name=name, shapes=[shape], dtypes=[kind])
 
 
-HANDLERS: dict[str, tuple[Handler, list[Any]]] = {"Erfc": (erfc, [])}  # what tf2onnx calls custom_op_handlers
+def conv_transpose(graph: Any, node: Any, name: str, _: Any) -> None:
+    """By tf2onnx, which pads and cuts by a computed shape even where TensorFlow has inferred its sizes of space.
+
+    Where the result has more elements than there are windows, tf2onnx pads by less than nothing, which ONNX has as
+    ``output_padding``; TensorFlow puts all of these zeros behind.
+    """
+    from tf2onnx.onnx_opset.nn import ConvTranspose
+
+    sizes = graph.get_shape(node.output[0])
+    space = slice(2, None) if node.data_format.startswith("NC") else slice(1, -1)
+    if sizes is not None and -1 not in sizes[space]:  # of the batch tf2onnx reads nothing
+        told = graph.make_const(f"{name}/sizes", np.maximum(sizes, 1).astype(np.int32))
+        graph.replace_input(node, node.input[0], told.output[0], 0)
+    ConvTranspose.version_1(graph, node)
+    pads = np.reshape(node.get_attr_value("pads", [0, 0]), (2, -1))
+    if (pads < 0).any():
+        node.set_attr("output_padding", np.maximum(-pads.sum(0), 0).tolist())
+        node.set_attr("pads", (pads * (pads.sum(0) >= 0)).ravel().tolist())
+
+
+def negative_zeros(graph: Any, nodes: list[Any]) -> list[Any]:
+    """``x == 0``, and its sign bit is set, as Keras's argmax asks: ONNX reads no bits, and has ``1 / x < 0`` for it."""
+    for both in [node for node in nodes if node.type == "LogicalAnd"]:
+        number = _asked_for_sign(*both.inputs)
+        if number:
+            zero = graph.make_const(f"{both.name}/zero", np.zeros((), np.float32)).output[0]
+            inverse = graph.make_node("Reciprocal", [number], name=f"{both.name}/inverse").output[0]
+            below = graph.make_node("Less", [inverse, zero], name=f"{both.name}/below").output[0]
+            graph.replace_input(both, both.input[1], below, 1)
+    return list(graph.get_nodes())
+
+
+def _asked_for_sign(is_zero: Any, is_set: Any) -> str:
+    """The number of which both are asked; "" if anything else is."""
+    bits = is_set.inputs[0] if (is_zero.type, is_set.type) == ("Equal", "Less") else is_zero
+    if bits.type != "BitwiseAnd" or bits.inputs[0].type != "Bitcast":
+        return ""
+    constants = is_zero.inputs[1], is_set.inputs[1], bits.inputs[1]
+    number = bits.inputs[0].input[0]
+    is_so = all(one.is_const() for one in constants) and is_zero.input[0] == number
+    is_so = is_so and [one.get_tensor_value() for one in constants] == [0, 0, -(2**31)]
+    return number if is_so else ""
+
+
+HANDLERS: dict[str, tuple[Handler, list[Any]]] = {  # what tf2onnx calls custom_op_handlers
+    "Erfc": (erfc, []),
+    "Conv2DBackpropInput": (conv_transpose, []),
+    "Conv3DBackpropInputV2": (conv_transpose, []),
+}
+REWRITERS = [negative_zeros]  # custom_rewriter
