@@ -13,8 +13,8 @@ from rewriter.cli import main
 from tests.interop.in_backend import verdict
 from tests.support.engines import default
 
-SAME = {"auto_pad": "SAME_UPPER", "strides": [2, 2]}
-WINDOW = {"kernel_shape": [3, 3], **SAME}
+SAME: dict[str, Any] = {"auto_pad": "SAME_UPPER", "strides": [2, 2]}
+WINDOW: dict[str, Any] = {"kernel_shape": [3, 3], **SAME}
 
 
 def net(shape: list[Any], *nodes: onnx.NodeProto, **constants: Any) -> ModelProto:
