@@ -47,7 +47,7 @@ def test_same_is_same_of_any_size(node: onnx.NodeProto, tmp_path: Path) -> None:
     run = BACKEND.load(tmp_path / "net.tflite", "default")
     for size in ((8, 11), (9, 6)):
         x = random(2, 3, *size) - 1
-        found = run({"x": np.moveaxis(x, 1, -1)})["y"]
+        found: Any = run({"x": np.moveaxis(x, 1, -1)})["y"]
         wanted: Any = default(model, {"x": x})[0]
         np.testing.assert_allclose(found, np.moveaxis(wanted, 1, -1), rtol=1e-4, atol=1e-5)
 
