@@ -38,6 +38,39 @@ def conv_transpose(graph: Any, node: Any, name: str, _: Any) -> None:
         node.set_attr("pads", (pads * (pads.sum(0) >= 0)).ravel().tolist())
 
 
+def gelu(graph: Any, node: Any, name: str, _: Any) -> None:
+    """TFLite's operator, exact or by tanh."""
+    x, shape, kind = node.input[0], graph.get_shape(node.output[0]), graph.get_dtype(node.output[0])
+
+    def made(op: str, *inputs: str) -> str:
+        return str(graph.make_node(op, [*inputs], shapes=[shape], dtypes=[kind]).output[0])
+
+    def number(value: float) -> str:
+        return str(graph.make_const(f"{name}/{value}", np.asarray(value, tensor_dtype_to_np_dtype(kind))).output[0])
+
+    if node.get_attr_value("approximate", 0):
+        cubic = made("Mul", made("Mul", made("Mul", x, x), x), number(0.044715))
+        bent = made("Tanh", made("Mul", made("Add", x, cubic), number((2 / np.pi) ** 0.5)))
+    else:
+        bent = made("Erf", made("Mul", x, number(0.5**0.5)))
+    grown = made("Mul", made("Mul", x, number(0.5)), made("Add", bent, number(1)))
+    outputs = node.output
+    graph.remove_node(node.name)
+    graph.make_node("Identity", [grown], outputs=outputs, name=name, shapes=[shape], dtypes=[kind])
+
+
+def dilated_same(graph: Any) -> None:
+    """SAME of dilated convolutions without strides as numbers, since onnxruntime has no such ``auto_pad``."""
+    for node in graph.get_nodes():
+        dilations = node.get_attr_value("dilations", [1])
+        strided = {*node.get_attr_value("strides", [1])} != {1}
+        if node.type != "Conv" or strided or {*dilations} == {1} or node.get_attr_value("auto_pad") != b"SAME_UPPER":
+            continue
+        totals = [(k - 1) * d for k, d in zip(node.get_attr_value("kernel_shape"), dilations, strict=True)]
+        node.set_attr("pads", [*(n // 2 for n in totals), *(n - n // 2 for n in totals)])
+        node.set_attr("auto_pad", "NOTSET")
+
+
 def negative_zeros(graph: Any, nodes: list[Any]) -> list[Any]:
     """``x == 0``, and its sign bit is set, as Keras's argmax asks: ONNX reads no bits, and has ``1 / x < 0`` for it."""
     for both in [node for node in nodes if node.type == "LogicalAnd"]:
@@ -66,5 +99,6 @@ HANDLERS: dict[str, tuple[Handler, list[Any]]] = {  # what tf2onnx calls custom_
     "Erfc": (erfc, []),
     "Conv2DBackpropInput": (conv_transpose, []),
     "Conv3DBackpropInputV2": (conv_transpose, []),
+    "TFL_GELU": (gelu, []),
 }
 REWRITERS = [negative_zeros]  # custom_rewriter

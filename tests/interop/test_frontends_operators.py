@@ -15,6 +15,7 @@ from tests.interop.common import agree, first, random
 from tests.interop.test_frontends import converted, settled
 from tests.support.command import USAGE, error
 from tests.support.engines import default
+from tests.tools.tflite_zoo import operators
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras saves variables as numpy 1 copied them
 L = keras.layers
@@ -81,3 +82,33 @@ def test_bits_that_are_read_are_no_operator_of_the_version(tmp_path: Path, capsy
     assert main([str(tmp_path / "saved"), "--to", "nchw"]) == USAGE
     assert "tf2onnx has no ONNX form for BitwiseAnd" in error(capsys)
     assert onnx.defs.has("BitwiseAnd")
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_gelu_in_a_tflite_file(approximate: bool, tmp_path: Path) -> None:
+    image = keras.Input((5, 7, 2), batch_size=1, name="image")
+    layer = L.Activation(lambda x: keras.activations.gelu(x, approximate=approximate))
+    net = settled(keras.Model(image, L.Conv2D(3, 3)(layer(L.Conv2D(4, 1)(image)))))
+    file = tf.lite.TFLiteConverter.from_keras_model(net).convert()
+    (tmp_path / "net.tflite").write_bytes(file)
+    result = converted(tmp_path / "net.tflite", "nchw")
+    assert operators(file)["GELU"] == 1
+    x = random(1, 5, 7, 2)
+    (name,) = (value.name for value in result.graph.input)
+    agree(default(result, {name: first(x)})[0], first(net(x).numpy()))
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (2, 4)])
+def test_dilated_convolutions_pad_as_much_whatever_the_size(kernel: tuple[int, int], tmp_path: Path) -> None:
+    """onnxruntime has no ``auto_pad`` with dilations."""
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, None, None, 2), name="image")])
+        def __call__(self, image: Any) -> Any:
+            return {"result": tf.nn.conv2d(image, tf.constant(random(*kernel, 2, 4)), 1, "SAME", dilations=[2, 3])}
+
+    net = Net()
+    tf.saved_model.save(net, str(tmp_path / "saved"))
+    result = converted(tmp_path / "saved", "nchw")
+    x = random(1, 9, 11, 2)
+    agree(default(result, {"image": first(x)})[0], first(net(x)["result"].numpy()))
