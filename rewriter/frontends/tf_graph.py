@@ -11,7 +11,7 @@ from onnx.defs import has
 from rewriter.errors import UsageError
 from rewriter.extras import needed
 from rewriter.frontends import Asked
-from rewriter.frontends.tf_operators import HANDLERS, REWRITERS, dilated_same
+from rewriter.frontends.tf_operators import HANDLERS, REWRITERS, dilated_same, whole_sizes
 
 OPSET = 17
 EXTRA = "tf"
@@ -79,6 +79,7 @@ def of_tf2onnx(path: Path, asked: Asked, graph: Any, **options: Any) -> ModelPro
 
     made = process_tf_graph(graph, opset=OPSET, custom_op_handlers=HANDLERS, custom_rewriter=REWRITERS, **options)
     dilated_same(made)
+    whole_sizes(made)
     if asked.optimise:  # it would fold normalisations into kernels, and these into constants of other names
         made = optimize_graph(made, catch_errors=True)
     model: ModelProto = made.make_model(path.name)

@@ -1,6 +1,7 @@
 """TensorFlow's operators that tf2onnx has no form for, or a wrong one: a function for each, as tf2onnx calls it."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,34 @@ def dilated_same(graph: Any) -> None:
         totals = [(k - 1) * d for k, d in zip(node.get_attr_value("kernel_shape"), dilations, strict=True)]
         node.set_attr("pads", [*(n // 2 for n in totals), *(n - n // 2 for n in totals)])
         node.set_attr("auto_pad", "NOTSET")
+
+
+def whole_sizes(graph: Any) -> None:
+    """Scales of Resize with which sizes come out whole: 24 by float32's 28/24 is 27 to onnx, and 28 to onnxruntime.
+
+    So a size is wrong as soon as anything is folded by inferred shapes. A last bit more makes both say the same; not
+    where another element would then be the nearest.
+    """
+    for node in graph.get_nodes():
+        if node.type != "Resize" or len(node.input) != 3 or not node.inputs[2].is_const():
+            continue
+        sizes, scales = graph.get_shape(node.input[0]) or [], node.inputs[2].get_tensor_value(as_list=False)
+        if len(sizes) == len(scales):
+            nearest = node.get_attr_value("mode", b"nearest") == b"nearest"
+            whole = [_whole(n, scale, nearest) for n, scale in zip(sizes, scales, strict=True)]
+            told = graph.make_const(f"{node.name}/scales", np.array(whole, np.float32)).output[0]
+            graph.replace_input(node, node.input[2], told, 2)
+
+
+def _whole(size: int, scale: Any, nearest: bool) -> Any:
+    result = round(size * float(scale))
+    more = np.nextafter(scale, np.float32(np.inf))
+    at = np.arange(result, dtype=np.float32)
+    centres = (np.float32(0), np.float32(0.5))  # asymmetric, half_pixel
+    ways = product((np.floor, np.rint, np.ceil), centres)
+    jumps = any((rounded((at + c) / scale - c) != rounded((at + c) / more - c)).any() for rounded, c in ways)
+    is_whole = size < 1 or int(size * float(scale)) == result or int(size * float(more)) != result
+    return scale if is_whole or (nearest and jumps) else more
 
 
 def negative_zeros(graph: Any, nodes: list[Any]) -> list[Any]:

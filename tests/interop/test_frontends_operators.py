@@ -112,3 +112,23 @@ def test_dilated_convolutions_pad_as_much_whatever_the_size(kernel: tuple[int, i
     result = converted(tmp_path / "saved", "nchw")
     x = random(1, 9, 11, 2)
     agree(default(result, {"image": first(x)})[0], first(net(x)["result"].numpy()))
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest"])
+@pytest.mark.parametrize(("size", "result"), [((32, 24), (20, 28)), ((15, 19), (10, 14))])
+def test_sizes_that_float32_makes_one_less(
+    size: tuple[int, int], result: tuple[int, int], method: str, tmp_path: Path
+) -> None:
+    """With whatever optimisation; a symmetric padding behind it computes with the shape that onnx infers."""
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, *size, 3), name="image")])
+        def __call__(self, image: Any) -> Any:
+            larger = tf.image.resize(image, result, method=method)
+            return {"result": tf.pad(larger, [[0, 0], [1, 2], [0, 1], [0, 0]], mode="SYMMETRIC")}
+
+    net = Net()
+    tf.saved_model.save(net, str(tmp_path / "saved"))
+    made = converted(tmp_path / "saved", "nchw", "--layout", "image=nchw", "--layout", "result=nchw")
+    x = random(2, *size, 3)
+    agree(default(made, {"image": first(x)})[0], first(net(x)["result"].numpy()))
