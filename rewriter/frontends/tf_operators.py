@@ -1,13 +1,18 @@
 """TensorFlow's operators that tf2onnx has no form for, or a wrong one: a function for each, as tf2onnx calls it."""
 
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import numpy as np
 from onnx.helper import tensor_dtype_to_np_dtype
 
 Handler = Callable[[Any, Any, str, Any], None]
+NEAREST: dict[str, Callable[[Any], Any]] = {
+    "round_prefer_floor": lambda x: np.ceil(x - np.float32(0.5)),
+    "round_prefer_ceil": lambda x: np.floor(x + np.float32(0.5)),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
 
 
 def erfc(graph: Any, node: Any, name: str, _: Any) -> None:
@@ -83,21 +88,26 @@ def whole_sizes(graph: Any) -> None:
             continue
         sizes, scales = graph.get_shape(node.input[0]) or [], node.inputs[2].get_tensor_value(as_list=False)
         if len(sizes) == len(scales):
-            nearest = node.get_attr_value("mode", b"nearest") == b"nearest"
-            whole = [_whole(n, scale, nearest) for n, scale in zip(sizes, scales, strict=True)]
+            whole = [_whole(n, scale, _placed(node)) for n, scale in zip(sizes, scales, strict=True)]
             told = graph.make_const(f"{node.name}/scales", np.array(whole, np.float32)).output[0]
             graph.replace_input(node, node.input[2], told, 2)
 
 
-def _whole(size: int, scale: Any, nearest: bool) -> Any:
-    result = round(size * float(scale))
-    more = np.nextafter(scale, np.float32(np.inf))
+def _whole(size: int, scale: Any, placed: Callable[[Any, Any], Any]) -> Any:
+    result, more = round(size * float(scale)), np.nextafter(scale, np.float32(np.inf))
+    if size < 1 or int(size * float(scale)) == result or int(size * float(more)) != result:
+        return scale
     at = np.arange(result, dtype=np.float32)
-    centres = (np.float32(0), np.float32(0.5))  # asymmetric, half_pixel
-    ways = product((np.floor, np.rint, np.ceil), centres)
-    jumps = any((rounded((at + c) / scale - c) != rounded((at + c) / more - c)).any() for rounded, c in ways)
-    is_whole = size < 1 or int(size * float(scale)) == result or int(size * float(more)) != result
-    return scale if is_whole or (nearest and jumps) else more
+    return more if (placed(at, scale) == placed(at, more)).all() else scale
+
+
+def _placed(node: Any) -> Callable[[Any, Any], Any]:
+    """Which elements are the nearest, by positions in the result and a scale; all the same where they are mixed."""
+    if node.get_attr_value("mode", b"nearest") != b"nearest":
+        return lambda at, scale: at
+    shift = np.float32(0 if node.get_attr_value("coordinate_transformation_mode") == b"asymmetric" else 0.5)
+    rounded = NEAREST[node.get_attr_value("nearest_mode", b"round_prefer_floor").decode()]
+    return lambda at, scale: rounded((at + shift) / scale - shift)
 
 
 def negative_zeros(graph: Any, nodes: list[Any]) -> list[Any]:
