@@ -105,9 +105,11 @@ def _placed(node: Any) -> Callable[[Any, Any], Any]:
     """Which elements are the nearest, by positions in the result and a scale; all the same where they are mixed."""
     if node.get_attr_value("mode", b"nearest") != b"nearest":
         return lambda at, scale: at
-    shift = np.float32(0 if node.get_attr_value("coordinate_transformation_mode") == b"asymmetric" else 0.5)
+    way = node.get_attr_value("coordinate_transformation_mode")
+    shift = np.float32(0 if way == b"asymmetric" else 0.5)
+    back = np.float32(0) if way == b"tf_half_pixel_for_nn" else shift
     rounded = NEAREST[node.get_attr_value("nearest_mode", b"round_prefer_floor").decode()]
-    return lambda at, scale: rounded((at + shift) / scale - shift)
+    return lambda at, scale: rounded((at + shift) / scale - back)
 
 
 def negative_zeros(graph: Any, nodes: list[Any]) -> list[Any]:

@@ -84,6 +84,14 @@ def test_other_axes_may_be_open() -> None:
     assert verdict(model, {"x": random(2, 6, 5, 7)}).status == "passed"
 
 
+def test_tensorflows_nearest_elements() -> None:
+    """As tf2onnx writes them; one operator in TFLite."""
+    how = {"coordinate_transformation_mode": "tf_half_pixel_for_nn", "nearest_mode": "floor"}
+    node = helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="nearest", **how)
+    model = net([1, 3, 5, 7], node, scales=np.array([1, 1, 2.4, 3], np.float32))
+    assert verdict(model, {"x": random(1, 3, 5, 7)}).status == "passed"
+
+
 def test_nodes_behind_one_without_a_form_are_not_blamed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What they read has the type that the model gives it."""
     onnx.save(
