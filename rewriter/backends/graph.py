@@ -43,6 +43,7 @@ class Tracer:
     def __init__(self, model: ModelProto, lack: Lack) -> None:
         self.graph, self.opset, self.lack = model.graph, opset_of(model), lack
         self.refused: list[tuple[Node, str]] = []
+        self.kinds: dict[str, int] = {}  # element types, by the names of values
 
     @cached_property
     def ends(self) -> Ends:
@@ -72,6 +73,7 @@ class Tracer:
         """The outputs of a graph, or of a body with the values around it."""
         values = {**outer, **{tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}}
         declared = {value.name: shape_of(value) for value in (*graph.value_info, *graph.output)}
+        self.kinds |= {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
         producers = {name: node for node in graph.node for name in node.output}
         for proto in with_gelus(graph):
             node = Node(
@@ -105,7 +107,11 @@ class Tracer:
             if (computed := _computed(node)) is not None:
                 return computed
             self.refused.append((node, " ".join(str(error).split())))
-            return [tf.compat.v1.placeholder(tf.float32, shape) for shape in node.declared]
+            return [self._stand_in(*ends) for ends in zip(node.proto.output, node.declared, strict=True)]
+
+    def _stand_in(self, name: str, shape: Dims | None) -> Value:
+        kind = self.kinds.get(name)
+        return tf.compat.v1.placeholder(dtype_of(kind) if kind else tf.float32, shape)
 
 
 def _made(form: Form, node: Node) -> list[Value]:
@@ -152,10 +158,11 @@ def traced(model: ModelProto, source: str, lack: Lack = lambda *_: "") -> tuple[
 
 def listed(refused: Iterable[tuple[Node, str]]) -> Iterator[str]:
     """Operators with their nodes, those that were refused for the same reason together."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], dict[str, None]] = {}  # names once, in order: steps of a loop are traced each
     for node, reason in refused:
-        groups.setdefault((node.title, reason), []).append(node.proto.name or node.proto.output[0])
-    for (operator, reason), names in groups.items():
+        groups.setdefault((node.title, reason), {})[node.proto.name or node.proto.output[0]] = None
+    for (operator, reason), found in groups.items():
+        names = [*found]
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         yield f"{operator} ({', '.join(names[:MOST_NAMES])}{more}{f': {reason}' if reason else ''})"
 

@@ -11,7 +11,7 @@ from onnx.defs import has
 from rewriter.errors import UsageError
 from rewriter.extras import needed
 from rewriter.frontends import Asked
-from rewriter.frontends.tf_operators import HANDLERS
+from rewriter.frontends.tf_operators import HANDLERS, REWRITERS, dilated_same, whole_sizes
 
 OPSET = 17
 EXTRA = "tf"
@@ -77,11 +77,13 @@ def of_tf2onnx(path: Path, asked: Asked, graph: Any, **options: Any) -> ModelPro
     from tf2onnx.optimizer import optimize_graph
     from tf2onnx.tfonnx import process_tf_graph
 
-    made = process_tf_graph(graph, opset=OPSET, custom_op_handlers=HANDLERS, **options)
+    made = process_tf_graph(graph, opset=OPSET, custom_op_handlers=HANDLERS, custom_rewriter=REWRITERS, **options)
+    dilated_same(made)
+    whole_sizes(made)
     if asked.optimise:  # it would fold normalisations into kernels, and these into constants of other names
         made = optimize_graph(made, catch_errors=True)
     model: ModelProto = made.make_model(path.name)
-    if unknown := sorted({node.op_type for node in model.graph.node if not has(node.op_type, node.domain)}):
+    if unknown := sorted({node.op_type for node in model.graph.node if not has(node.op_type, OPSET, node.domain)}):
         raise UsageError(
             f"{path}: tf2onnx has no ONNX form for {', '.join(unknown)}; build the model without these operators"
         )

@@ -21,7 +21,13 @@ HELP = (
     ("parts|order|split|merged|factors", "nothing in the layouts: the model itself permutes elements", ""),
 )  # fmt: skip
 # Sizes and names make no causes.
-GENERAL = ((r"(output |input )?axis \d+", "an axis"), (r"\[[^]]*\]", "[…]"), (r" ?\(?'[^']*'\)?", ""))
+GENERAL = (
+    (r"(output |input )?axis ('[^']*'|\d+)", "an axis"),
+    (r"\[[^]]*\]", "[…]"),
+    (r" \('[^']*'\)", ""),
+    ("dim '[^']*'", "dim"),
+    ("'[^']*'", "a value"),
+)
 DEFINED = "nothing in the layouts: the operator is defined so"
 
 

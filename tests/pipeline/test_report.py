@@ -95,6 +95,13 @@ MATMUL = "MatMul needs its last two axes last"
         ("MatMul 'm'", MATMUL, MATMUL),
         ("Odd 'o'", "there is no rule for acme::Odd", "Odd: there is no rule for acme::Odd"),
         ("Pad", "input 1 ('p') is not a constant", "Pad: input 1 is not a constant"),
+        ("Mul 'm'", "the rank of 'x:0' is unknown", "Mul: the rank of a value is unknown"),
+        (
+            "Add",
+            "whether 'b' is broadcast along axis 2 is unknown",
+            "Add: whether a value is broadcast along an axis is unknown",
+        ),
+        ("Reshape", "dynamic dim 'N' of the target shape", "Reshape: dynamic dim of the target shape"),
         ("", "graph output 'y' has a fixed layout", "an output of the graph has a fixed layout"),
         ("", "that is cheapest here", "that is cheapest here"),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rewriter.backends.forms.node import Form, Node, NoForm, Value, dims, known, rank, sizes, whole
-from rewriter.backends.forms.windows import padded, windows
+from rewriter.backends.forms.windows import OPEN, padded, windows
 from rewriter.weights.frameworks.tensorflow import TensorFlow
 from rewriter.weights.windows import Windows, spread, transpose_pads_of
 
@@ -18,8 +18,7 @@ def conv(node: Node, x: Value, kernel: Value, bias: Value | None = None) -> Valu
     """SAME where that pads as much, else what is padded apart; one axis of space is an image of height 1."""
     shape = whole(dims(kernel), "the shape of its kernel")
     x = with_channels(x, shape[-2] * node.attr("group", 1))
-    at = windows(node, x, shape[:-2])
-    same = at.is_same(at.size)
+    at, same = windows(node, x, shape[:-2])
     y = convolved(x if same else padded(x, at.pads), kernel, at, node.attr("group", 1), "SAME" if same else "VALID")
     return y if bias is None else tf.nn.bias_add(y, bias)
 
@@ -79,7 +78,7 @@ def conv_transpose(node: Node, x: Value, kernel: Value, bias: Value | None = Non
     at, extra = _transposed_windows(node, x, shape)
     pads = transpose_pads_of(node.attrs, at, extra)
     if pads is None:
-        raise NoForm("its padding depends on a size that is not known")
+        raise NoForm(OPEN)
     told = TENSORFLOW.conv_transpose_padding(replace(at, pads=pads), extra)
     sizes_told, groups = told["output_size"], node.attr("group", 1)
     kernel = _dilated(_turned(kernel), at.dilations)

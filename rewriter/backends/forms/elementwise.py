@@ -183,6 +183,14 @@ def _guards_rows(node: Node, y: Value) -> bool:
     return asked.input[0] == node.proto.input[2] and softmax_axes(replace(node, proto=made), y) == [rank(y) - 1]
 
 
+def is_inf(node: Node, x: Value) -> Value:
+    """Beyond the largest numbers, of the signs that are asked for: LiteRT's EQUAL finds no infinity."""
+    largest = x.dtype.max
+    found = [tf.less(x, -largest)] * bool(node.attr("detect_negative", 1))
+    found += [tf.greater(x, largest)] * bool(node.attr("detect_positive", 1))
+    return reduce(tf.logical_or, found, tf.zeros_like(x, tf.bool))
+
+
 def dropout(node: Node, x: Value, *_: Value) -> Value:
     """Nothing, in inference."""
     if known(node.inputs[2]) if node.given(2) else False:
@@ -224,6 +232,7 @@ ROWS: dict[str, Form] = {
     "Erf": erf,
     "Gelu": gelu,
     "HardSigmoid": hard_sigmoid,
+    "IsInf": is_inf,
     "LeakyRelu": leaky,
     "Mean": mean,
     "Mod": mod,

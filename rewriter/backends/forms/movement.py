@@ -26,7 +26,7 @@ def split(node: Node, x: Value, *_: Value) -> list[Value]:
     axis = node.attr("axis", 0) % rank(x)
     lengths = node.setting("split", 1)
     if lengths is None:
-        size, parts = whole(dims(x))[axis], len(node.declared)
+        (size,), parts = whole(dims(x)[axis : axis + 1]), len(node.declared)
         each = -(-size // parts)
         lengths = [min(each, size - each * part) for part in range(parts)]
     return list(tf.split(x, lengths, axis))
@@ -80,7 +80,7 @@ def pad(node: Node, x: Value, *_: Value) -> Value:
     amounts = np.zeros((rank(x), 2), np.int64)
     amounts[axes] = np.reshape(node.setting("pads", 1), (2, -1)).T
     for axis in np.flatnonzero(amounts.any(1)):
-        size = whole(dims(x))[axis]
+        (size,) = whole(dims(x)[axis : axis + 1])
         kind: Any = {"edge": "edge", "wrap": "wrap"}.get(mode, "reflect")
         places = np.pad(np.arange(size), np.maximum(amounts[axis], 0), kind)
         before, after = -np.minimum(amounts[axis], 0)

@@ -9,7 +9,7 @@ from onnx import NodeProto
 
 from passes.layout.edit import Array
 from rewriter.backends.forms.node import Form, Node, NoForm, Value, dims, rank, whole
-from rewriter.backends.forms.windows import padded, windows
+from rewriter.backends.forms.windows import OPEN, padded, windows
 from rewriter.weights.windows import Windows, whole_pads
 
 NOT_NEGATIVE = ("Relu", "Sigmoid", "Softmax", "Abs")
@@ -19,8 +19,8 @@ def max_pool(node: Node, x: Value) -> Value:
     """What is padded must never be the largest: 0 behind a Relu, a mirror image within the window, or the lowest."""
     if len(node.declared) > 1:
         raise NoForm("TFLite has no indices of maxima")
-    at = _windows(node, x)
-    if at.is_same(at.size) and set(at.dilations) == {1}:
+    at, same = _windows(node, x)
+    if same and set(at.dilations) == {1}:
         return _pooled(x, at, "MAX", "SAME")
     return _pooled(_padded_for_max(node, x, at), at, "MAX", "VALID")
 
@@ -44,9 +44,9 @@ def _is_not_negative(producer: NodeProto | None) -> bool:
 
 def average_pool(node: Node, x: Value) -> Value:
     """An average over the window, times its size over what ONNX counts of it: a map, by place."""
-    at = _windows(node, x)
+    at, same = _windows(node, x)
     counted = bool(node.attr("count_include_pad", 0))
-    if at.is_same(at.size) and set(at.dilations) == {1} and not (counted and any(map(any, at.pads))):
+    if same and set(at.dilations) == {1} and not (counted and any(map(any, at.pads))):
         return _pooled(x, at, "AVG", "SAME")
     y = _pooled(padded(x, at.pads), at, "AVG", "VALID")
     if not any(map(any, at.pads)):
@@ -70,13 +70,18 @@ def _factors(at: Windows, size: list[int], counted: list[int]) -> Array:
     return (np.prod(at.kernel) / count)[None, ..., None].astype(np.float32)
 
 
-def _windows(node: Node, x: Value) -> Windows:
-    """With the padding for windows that ``ceil_mode`` adds."""
-    at = windows(node, x, node.attr("kernel_shape"))
-    pads = whole_pads(at) if node.attr("ceil_mode", 0) else at.pads
+def _windows(node: Node, x: Value) -> tuple[Windows, bool]:
+    """With the padding for windows that ``ceil_mode`` adds; whether SAME pads as much."""
+    at, same = windows(node, x, node.attr("kernel_shape"))
+    if not node.attr("ceil_mode", 0):
+        if not at.pads and (node.attr("count_include_pad", 0) or set(at.dilations) != {1} or len(at.kernel) > 2):
+            raise NoForm(OPEN)
+        return at, same
+    pads = whole_pads(at) if at.pads else None
     if pads is None:
         raise NoForm("ceil_mode adds a window where the input's size leaves a rest, which is not known")
-    return replace(at, pads=pads)
+    at = replace(at, pads=pads)
+    return at, at.is_same(at.size)
 
 
 def _pooled(x: Value, at: Windows, kind: str, padding: str) -> Value:

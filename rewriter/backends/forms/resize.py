@@ -195,6 +195,8 @@ def _places(node: Node, size: int, result: int, scale: float) -> Matrix:
         return at / factor
     if mode == "pytorch_half_pixel":
         return at * 0
+    if mode == "tf_half_pixel_for_nn":
+        return (at + np.float32(0.5)) / factor
     raise NoForm(f"TFLite knows no {mode}")
 
 
