@@ -286,6 +286,17 @@ def test_a_constant_matrix_on_the_left_turns_nothing() -> None:
     assert verdict(model, {}).status == "passed"
 
 
+def test_equal_parts_are_of_the_split_that_xnnpack_has() -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 6])
+    parts = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3]) for name in "ab"]
+    graph = helper.make_graph([helper.make_node("Split", ["x", "sizes"], ["a", "b"], axis=1)], "net", [x], parts)
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([3, 3], np.int64), "sizes"))
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
+    module, concrete, _ = traced(model, "net")
+    assert operators(converted(module, concrete, "net"))["SPLIT"] == 1
+    assert verdict(model, {}).status == "passed"
+
+
 def test_gelu_is_one_operator() -> None:
     """In whatever order it is multiplied; without it Erf is a series."""
     for order in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):

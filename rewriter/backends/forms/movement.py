@@ -29,7 +29,7 @@ def split(node: Node, x: Value, *_: Value) -> list[Value]:
         (size,), parts = whole(dims(x)[axis : axis + 1]), len(node.declared)
         each = -(-size // parts)
         lengths = [min(each, size - each * part) for part in range(parts)]
-    return list(tf.split(x, lengths, axis))
+    return list(tf.split(x, len(lengths) if len({*lengths}) == 1 else lengths, axis))  # SPLIT, which XNNPACK has
 
 
 def slices(node: Node, x: Value, *_: Value) -> Value:

@@ -1,7 +1,7 @@
 """`python -m tests.tools.elsewhere [files] [runs] [times] [page] [ways]`: these steps of it, by default all.
 
 ``files``: make the files of every net; ``runs``: ask every runtime that is installed to run each file once; ``times``:
-those that are right race in one process, four times; ``page``: write docs/runtimes.md, of the nets that are for all
+those that are right race in one process, six times; ``page``: write docs/runtimes.md, of the nets that are for all
 runtimes; ``ways``: docs/ways-to-tflite.md, of all. What is found is kept in build/elsewhere.
 """
 
@@ -21,8 +21,8 @@ from tests.tools.elsewhere.page import RIGHT, page
 from tests.tools.elsewhere.ways import LITERT, ways
 
 STEPS = ("files", "runs", "times", "page", "ways")
-SECONDS = 2.0  # of each race
-PROCESSES = 4  # in which a net races: where memory lands alone makes a file up to 4 % slower than itself
+SECONDS = 1.5  # of each race
+PROCESSES = 6  # in which a net races: where memory lands alone makes a file up to 4 % slower than itself
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -70,27 +70,24 @@ def run(runtime: Runtime, net: Net) -> None:
 
 
 def race(runtime: Runtime, net: Net) -> None:
-    """By form that is right: the processor time of each round, which all of them ran in turn."""
+    """By form that is right: the processor time of each round, which all of them ran in turn, by process."""
     told: dict[str, Any] = json.loads(told_of(runtime, net).read_text())
     right = [form for form in runtime.reads if is_right(told.get(form))]
     cases = [case for form in right if (case := case_of(net, form, runtime))]
     try:
-        rounds = raced(runtime, cases) if cases else []
+        processes = raced(runtime, cases) if cases else []
     except Unable as unable:
         print(f"{runtime.name}: {net.stem} is not timed: {unable}", flush=True)
-        rounds = []
+        processes = []
     for place, form in enumerate(right):
-        told[form]["times"] = [one[place] for one in rounds]
+        told[form]["times"] = [[one[place] for one in rounds] for rounds in processes]
     told_of(runtime, net).write_text(json.dumps(told))
 
 
-def raced(runtime: Runtime, cases: Sequence[Case]) -> list[list[float]]:
+def raced(runtime: Runtime, cases: Sequence[Case]) -> list[list[list[float]]]:
     """The rounds of several processes, in every other one the files in reverse."""
-    rounds: list[list[float]] = []
-    for process in range(PROCESSES):
-        way = -1 if process % 2 else 1
-        rounds += [one[::way] for one in ask(runtime, cases[::way], SECONDS)["rounds"]]
-    return rounds
+    ways = [-1 if process % 2 else 1 for process in range(PROCESSES)]
+    return [[one[::way] for one in ask(runtime, cases[::way], SECONDS)["rounds"]] for way in ways]
 
 
 def is_right(told: Mapping[str, Any] | None) -> bool:

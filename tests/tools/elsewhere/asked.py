@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 
 from tests.support.graphs import ROOT
 
-PATIENCE = 600.0  # seconds for one process
+PATIENCE = 600  # seconds of processor time for one process: it may be stopped while something is timed
+ASLEEP = 3600.0  # seconds in which one that only waits must end
 LONGEST = 170  # letters of what is said
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -76,31 +78,48 @@ RUNTIMES = (
 def ask(runtime: Runtime, cases: Sequence[Case], seconds: float) -> Mapping[str, Any]:
     """What ``child`` answers. Raises Unable."""
     command = [runtime.python, "-m", "tests.tools.elsewhere.child", runtime.name, str(seconds)]
-    output = called([*command, *(path for case in cases for path in case)], runtime.environment)
+    output = called([*command, *(path for case in cases for path in case)], runtime.environment, is_timed=seconds > 0)
     said: dict[str, Any] = json.loads(output.splitlines()[-1])
     if "error" in said:
         raise Unable(sentence(said["error"]))
     return said
 
 
-def called(command: Sequence[Any], environment: str = "", folder: Path = ROOT) -> str:
+def called(command: Sequence[Any], environment: str = "", folder: Path = ROOT, is_timed: bool = False) -> str:
     """What a command prints. Raises Unable where it fails."""
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ["PATH"]])  # tools call their own tools
     env = {**os.environ, **QUIET, "PATH": path, "PYTHONPATH": str(ROOT), "ELSEWHERE": str(ROOT / environment)}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command,
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=ASLEEP,
+            preexec_fn=None if is_timed else limited,
+            check=False,
         )
     except FileNotFoundError as error:
         raise Unable(f"{Path(*Path(command[0]).parts[-3:])} is not installed here.") from error
     except subprocess.TimeoutExpired as error:
-        raise Unable(f"nothing in {PATIENCE:.0f} s") from error
+        raise Unable(f"nothing in {ASLEEP:.0f} s") from error
+    if done.returncode == -signal.SIGXCPU:
+        raise Unable(f"nothing in {PATIENCE} s of processor time")
     if done.returncode < 0:
         raise Unable(f"its process dies ({signal.Signals(-done.returncode).name})")
     if done.returncode:
         lines = f"{done.stdout}\n{done.stderr}".strip().splitlines()
         raise Unable(sentence([*lines[-1:], *(line for line in lines if "error" in line.lower())][-1]))
     return done.stdout
+
+
+def limited() -> None:
+    """This process, and each that it starts, dies of SIGXCPU after PATIENCE.
+
+    Not where it is timed: of a process that is limited Linux counts the time in ticks (of 4 ms here).
+    """
+    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE + 5))
 
 
 def sentence(text: str) -> str:

@@ -83,7 +83,6 @@ LITERT = (
     Net("zoo/torch_yolo", (1, 3, 320, 320), runtimes=("litert",)),
     Net("zoo/torch_espcn", (1, 3, 120, 160), runtimes=("litert",)),
     Net("zoo/torch_diffusion_unet", (1, 3, 64, 64), runtimes=("litert",)),
-    Net("full/keras_mobilenet_v2", (1, 224, 224, 3), runtimes=("litert",)),
     Net("full/keras_mobilenet_v3_small", (1, 224, 224, 3), 127.5, ("litert",)),
     Net("full/keras_resnet50", (1, 224, 224, 3), runtimes=("litert",)),
     Net("full/keras_densenet121", (1, 224, 224, 3), runtimes=("litert",)),

@@ -28,10 +28,10 @@ The others are of full size. Open sizes were set. More nets in LiteRT alone: [wa
 
 *Right*: the output is within 1e-4 of its scale of what onnxruntime computes of the original, not optimised.
 **Figures**: in the first column of a runtime milliseconds of processor time, in the others the time over that of the
-first, the median of rounds in which all files of the net that are right run in turn, of four processes; **bold** above
-1.02. Where the first has none, the others' are milliseconds, too; "right" was not timed. A number in brackets: why not,
-below the table. The onnx and the function dialect are those of `--to nhwc`: inputs and outputs that are images are
-channels last.
+first: of rounds in which all files of the net that are right run in turn the median, of six processes the median of
+these; **bold** above 1.02. Where the first has none, the others' are milliseconds, too; "right" was not timed. A number
+in brackets: why not, below the table. The onnx and the function dialect are those of `--to nhwc`: inputs and outputs
+that are images are channels last.
 """
 
 
@@ -111,14 +111,20 @@ def is_right(told: Mapping[str, Any]) -> bool:
 
 
 def ratio(runtime: Runtime, net: Mapping[str, Any], form: str) -> float | None:
-    """The median over rounds of a form's time over the first one's; None for the first, and where that has none."""
-    first = net.get(runtime.reads[0], {}).get("times")
-    times = net[form].get("times")
+    """The median of processes' ``ratios``; None for the first, and where that has none."""
+    found = ratios(runtime, net, form)
+    return statistics.median(found) if found else None
+
+
+def ratios(runtime: Runtime, net: Mapping[str, Any], form: str) -> list[float]:
+    """Of each process the median over rounds of a form's time over the first one's, if both have any."""
+    first, times = (net.get(one, {}).get("times", []) for one in (runtime.reads[0], form))
     if form == runtime.reads[0] or not first or not times:
-        return None
-    return float(statistics.median(time / base for time, base in zip(times, first, strict=True)))
+        return []
+    both = (zip(one, base, strict=True) for one, base in zip(times, first, strict=True))
+    return [statistics.median(time / base for time, base in rounds) for rounds in both]
 
 
 def milliseconds(told: Mapping[str, Any]) -> str:
-    times = told.get("times")
+    times = [time for rounds in told.get("times", []) for time in rounds]
     return f"{statistics.median(times) * 1000:.3g} ms" if times else "right"
