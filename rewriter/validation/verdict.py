@@ -116,6 +116,7 @@ class Finding:
     atol: float = 0.0
     noise: Noise = field(default_factory=Noise)
     ties: float = 0.0  # the share of the elements that are what the original has there at other times
+    reshaped: str = ""  # that it has another shape, which the original has there at other times
     fault: Fault = DIFFERS
 
     @property
@@ -158,7 +159,9 @@ def judge(
         return finding
     limit = finding.rtol + finding.atol / most.scale
     every, left = difference(expected, got, limit), difference(expected, got, limit, others)
-    return replace(finding, difference=left, ties=max(0.0, every.share - left.share))
+    is_known = np.shape(got) in map(np.shape, others)
+    reshaped = every.text if is_known and np.shape(got) != np.shape(expected) else ""
+    return replace(finding, difference=left, ties=max(0.0, every.share - left.share), reshaped=reshaped)
 
 
 def verdict(
@@ -231,7 +234,12 @@ def _notes(findings: list[Finding]) -> list[str]:
     if noisy is not None:
         own, error = _own_noise(noisy)
         notes.append(f"{own}; the rewritten model's differs {error}.")
-    if tied.ties and tied.where:
+    reshaped = next((finding for finding in findings if finding.reshaped), None)
+    if reshaped is not None and reshaped.where:
+        notes.append(
+            f"Output {reshaped.where.output} {reshaped.reshaped}, and so has the original's {WHEN}: see what that computes."
+        )
+    elif tied.ties and tied.where:
         notes.append(
             f"Output {tied.where.output} differs in {_percent(tied.ties)} of its elements, each time to what the "
             f"original, too, gives there {WHEN}."

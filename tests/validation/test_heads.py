@@ -69,6 +69,13 @@ def test_as_few_labels_as_the_noise_changes_prove_nothing() -> None:
     assert judged(5, 1, 2).fault == "differs from the original"
 
 
+def test_another_shape_that_the_original_has_at_other_times_is_told() -> None:
+    image, cropped = np.ones((2, 6, 7), np.float32), np.ones((2, 6, 6), np.float32)
+    finding = judge(image, cropped, [cropped], Noise(share=1.0), None, 0.0)
+    (note,) = verdict("cpu", [replace(finding, where=Where("y", None, 0, "default"))], []).notes
+    assert note.startswith("Output y has shape [2, 6, 6] instead of [2, 6, 7], and so has the original's when")
+
+
 @pytest.mark.parametrize("sharpness", [SATURATED, SLIGHTLY])
 def test_boxes_may_change_places_as_the_originals_do(sharpness: float) -> None:
     (result,) = on_cpu(detector(sharpness=sharpness), detector(reordered=True, sharpness=sharpness)).providers
