@@ -237,7 +237,8 @@ def _notes(findings: list[Finding]) -> list[str]:
     reshaped = next((finding for finding in findings if finding.reshaped), None)
     if reshaped is not None and reshaped.where:
         notes.append(
-            f"Output {reshaped.where.output} {reshaped.reshaped}, and so has the original's {WHEN}: see what that computes."
+            f"Output {reshaped.where.output} {reshaped.reshaped}, and so has the original's {WHEN}: see what that "
+            "computes."
         )
     elif tied.ties and tied.where:
         notes.append(
