@@ -1,7 +1,7 @@
 """`python -m tests.tools.elsewhere [files] [runs] [times] [page] [ways]`: these steps of it, by default all.
 
 ``files``: make the files of every net; ``runs``: ask every runtime that is installed to run each file once; ``times``:
-those that are right race in one process, six times; ``page``: write docs/runtimes.md, of the nets that are for all
+those that are right race in one process, several times; ``page``: write docs/runtimes.md, of the nets that are for all
 runtimes; ``ways``: docs/ways-to-tflite.md, of all. What is found is kept in build/elsewhere.
 """
 
@@ -22,7 +22,6 @@ from tests.tools.elsewhere.ways import LITERT, ways
 
 STEPS = ("files", "runs", "times", "page", "ways")
 SECONDS = 1.5  # of each race
-PROCESSES = 6  # in which a net races: where memory lands alone makes a file up to 4 % slower than itself
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -86,7 +85,7 @@ def race(runtime: Runtime, net: Net) -> None:
 
 def raced(runtime: Runtime, cases: Sequence[Case]) -> list[list[list[float]]]:
     """The rounds of several processes, in every other one the files in reverse."""
-    ways = [-1 if process % 2 else 1 for process in range(PROCESSES)]
+    ways = [-1 if process % 2 else 1 for process in range(runtime.processes)]
     return [[one[::way] for one in ask(runtime, cases[::way], SECONDS)["rounds"]] for way in ways]
 
 
