@@ -164,3 +164,18 @@ def test_each_runtime_has_its_file() -> None:
     names: Sequence[str] = [path.stem.removeprefix("in_") for path in folder.glob("in_*.py")]
     assert sorted(names) == sorted(runtime.name for runtime in RUNTIMES)
     assert {form for runtime in RUNTIMES for form in runtime.reads} == set(files.MAKERS)
+
+
+def test_a_page_is_renewed_by_runtime() -> None:
+    """Rows and tables of the others stay, in their order."""
+
+    def text(word: str) -> str:
+        rows = "\n".join(f"| {runtime.name} | {word} |" for runtime in RUNTIMES)
+        return page.TABLE.join([f"head {word}\n{rows}", *(f"{runtime.name}\n\n{word}" for runtime in RUNTIMES)])
+
+    both = page.renewed(text("before"), text("after"), RUNTIMES[1:2])
+    assert both.startswith("head after\n")
+    for place, runtime in enumerate(RUNTIMES):
+        word = "after" if place == 1 else "before"
+        assert f"| {runtime.name} | {word} |" in both
+        assert f"{page.TABLE}{runtime.name}\n\n{word}" in both

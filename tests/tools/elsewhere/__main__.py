@@ -1,8 +1,9 @@
 """`python -m tests.tools.elsewhere [files] [runs] [times] [page] [ways]`: these steps of it, by default all.
 
 ``files``: make the files of every net; ``runs``: ask every runtime that is installed to run each file once; ``times``:
-those that are right race in one process, several times; ``page``: write docs/runtimes.md, of the nets that are for all
-runtimes; ``ways``: docs/ways-to-tflite.md, of all. What is found is kept in build/elsewhere.
+those that are right race in one process, several times; ``page``: write docs/runtimes.md, or these runtimes' part of it,
+of the nets that are for all runtimes; ``ways``: docs/ways-to-tflite.md, of all. What is found is kept in
+build/elsewhere.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from tests.support.graphs import ROOT
 from tests.tools.elsewhere.asked import RUNTIMES, Case, Runtime, Unable, ask
 from tests.tools.elsewhere.files import BUILD, MAKERS, error, make
 from tests.tools.elsewhere.nets import NETS, Net
-from tests.tools.elsewhere.page import RIGHT, page
+from tests.tools.elsewhere.page import RIGHT, page, renewed
 from tests.tools.elsewhere.ways import LITERT, ways
 
 STEPS = ("files", "runs", "times", "page", "ways")
@@ -47,8 +48,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 {"runs": run, "times": race}[step](runtime, net)
                 print(step, runtime.name, net.stem, flush=True)
     if "page" in steps:
-        everywhere = {one.name: found(one, [net for net in NETS if not net.runtimes]) for one in RUNTIMES}
-        (ROOT / "docs/runtimes.md").write_text(page(everywhere, made(), processor()))
+        path, nets = ROOT / "docs/runtimes.md", [net for net in NETS if not net.runtimes]
+        text = page({one.name: found(one, nets) if one in runtimes else {} for one in RUNTIMES}, made(), processor())
+        path.write_text(renewed(path.read_text(), text, runtimes) if args.runtime else text)
     if "ways" in steps:
         (ROOT / "docs/ways-to-tflite.md").write_text(ways(found(LITERT, NETS), made(), processor()))
 

@@ -1,7 +1,7 @@
 """docs/runtimes.md, of what was found."""
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from tests.tools.elsewhere.asked import RUNTIMES, Runtime
@@ -19,6 +19,7 @@ LABELS = {
     "onnx2tf-saved": "onnx2tf's SavedModel",
     "litert-torch": "litert-torch's .tflite",
 }
+TABLE = "\n### "  # what a runtime's begins with
 HEAD = """# In other runtimes
 
 Written by `make runtimes` (tests/tools/elsewhere), on {processor}. Each runtime has an environment
@@ -41,6 +42,17 @@ def page(found: Found, made: Made, processor: str) -> str:
     for runtime in RUNTIMES:
         parts += table(runtime, found[runtime.name], made)
     return "\n".join(parts) + "\n"
+
+
+def renewed(before: str, after: str, runtimes: Collection[Runtime]) -> str:
+    """A page: what is of these runtimes as it is ``after``, the other runtimes' rows and tables as they were."""
+    (old_head, *old), (head, *new) = (text.split(TABLE) for text in (before, after))
+    kept = [runtime for runtime in RUNTIMES if runtime not in runtimes]
+    for start in (f"| {runtime.name} |" for runtime in kept):
+        row, was = (next(line for line in text.splitlines() if line.startswith(start)) for text in (head, old_head))
+        head = head.replace(row, was)
+    tables = (o if runtime in kept else n for runtime, o, n in zip(RUNTIMES, old, new, strict=True))
+    return TABLE.join([head, *tables])
 
 
 def summary(found: Found, made: Made) -> Iterator[str]:
@@ -66,7 +78,7 @@ def counted(runtime: Runtime, form: str, nets: Mapping[str, Mapping[str, Any]], 
 def table(runtime: Runtime, nets: Mapping[str, Mapping[str, Any]], made: Made) -> Iterator[str]:
     """One runtime: a row for each net."""
     about = next((net["about"] for net in nets.values() if "about" in net), runtime.name)
-    yield f"\n### {about}\n"
+    yield f"{TABLE}{about}\n"
     if not nets:
         yield "Not installed here."
         return
