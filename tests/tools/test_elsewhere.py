@@ -92,9 +92,9 @@ def test_a_net_for_litert_alone_has_the_files_that_litert_reads() -> None:
 
 
 def test_ours_beside_onnx2tf_in_words() -> None:
-    right = {"runs": 1e-6, "times": [0.002, 0.002]}
+    right = {"runs": 1e-6, "times": [[0.002, 0.002]]}
     nets: dict[str, dict[str, Any]] = {
-        "one": {"tflite": {**right, "times": [0.001, 0.0012]}, "onnx2tf": right},
+        "one": {"tflite": {**right, "times": [[0.001, 0.0012]]}, "onnx2tf": right},
         "two": {"tflite": right, "onnx2tf": {"runs": 0.5}},
     }
     count = {"one": (0, 3), "two": (0, 0)}
@@ -103,9 +103,9 @@ def test_ours_beside_onnx2tf_in_words() -> None:
         for name, both in count.items()
     }
     assert [*ways.beside(nets, made)] == [
-        "- Both files are right on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
-        "- Of these onnx2tf leaves Transposes on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
-        "- Of these it leaves more than ours on 1 nets: ratio 0.55 in the median, 0.55 to 0.55.",
+        "- Both files are right on 1 nets: ratio 0.55 (0.55 to 0.55).",
+        "- Of these onnx2tf leaves Transposes on 1 nets: ratio 0.55 (0.55 to 0.55).",
+        "- Of these it leaves more than ours on 1 nets: ratio 0.55 (0.55 to 0.55).",
         "- our .tflite is missing, or not right, on 0.",
         "- onnx2tf's .tflite is missing, or not right, on 1: two.",
         "",
@@ -122,12 +122,14 @@ def test_what_is_not_installed_is_told() -> None:
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", r"its process dies \(SIGSEGV\)"),
         ("raise ValueError('no such operator. Look elsewhere')", "^ValueError: no such operator$"),
-        ("import time; time.sleep(60)", "nothing in 1 s"),
+        ("while True: pass", "nothing in 1 s of processor time"),
+        ("import time; time.sleep(600)", "nothing in 5 s$"),
         ("print('ERROR: this'); print('(that is all)'); exit(3)", "^ERROR: this$"),
     ],
 )
 def test_what_a_process_says_when_it_fails(script: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked, "PATIENCE", 1)
+    monkeypatch.setattr(asked, "ASLEEP", 5.0)
     with pytest.raises(Unable, match=why):
         called([sys.executable, "-c", script])
 

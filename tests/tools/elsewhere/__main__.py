@@ -1,8 +1,8 @@
 """`python -m tests.tools.elsewhere [files] [runs] [times] [page] [ways]`: these steps of it, by default all.
 
 ``files``: make the files of every net; ``runs``: ask every runtime that is installed to run each file once; ``times``:
-those that are right race in one process, several times; ``page``: write docs/runtimes.md, or these runtimes' part of it,
-of the nets that are for all runtimes; ``ways``: docs/ways-to-tflite.md, of all. What is found is kept in
+those that are right race in one process, several times; ``page``: write docs/runtimes.md, or these runtimes' part of
+it, of the nets that are for all runtimes; ``ways``: docs/ways-to-tflite.md, of all. What is found is kept in
 build/elsewhere.
 """
 
