@@ -29,7 +29,8 @@ def split(node: Node, x: Value, *_: Value) -> list[Value]:
         (size,), parts = whole(dims(x)[axis : axis + 1]), len(node.declared)
         each = -(-size // parts)
         lengths = [min(each, size - each * part) for part in range(parts)]
-    return list(tf.split(x, len(lengths) if len({*lengths}) == 1 else lengths, axis))  # SPLIT, which XNNPACK has
+    is_equal = len({*lengths}) == 1 and x.dtype == np.float32  # SPLIT, which XNNPACK has, and TFLite not of int64
+    return list(tf.split(x, len(lengths) if is_equal else lengths, axis))
 
 
 def slices(node: Node, x: Value, *_: Value) -> Value:
