@@ -71,7 +71,7 @@ RUNTIMES = (
     Runtime("tensorflow", ".venv-interop", ("onnx2tf-saved", "saved")),
     Runtime("opencv", ".venv-elsewhere-opencv", (*ONNX, "tflite")),
     Runtime("ncnn", ".venv-elsewhere-ncnn", ONNX),
-    Runtime("iree", ".venv-elsewhere-iree", ONNX),
+    Runtime("iree", ".venv-elsewhere-iree", ONNX, 1),
     Runtime("web", ".venv-elsewhere-web", ONNX),
 )
 
