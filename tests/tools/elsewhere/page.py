@@ -29,10 +29,10 @@ The others are of full size. Open sizes were set. More nets in LiteRT alone: [wa
 
 *Right*: the output is within 1e-4 of its scale of what onnxruntime computes of the original, not optimised.
 **Figures**: in the first column of a runtime milliseconds of processor time, in the others the time over that of the
-first: of rounds in which all files of the net that are right run in turn the median, of two processes (LiteRT: six,
-IREE: one) the median of these; **bold** above 1.02. Where the first has none, the others' are milliseconds, too;
-"right" was not timed. A number in brackets: why not, below the table. The onnx and the function dialect are those of
-`--to nhwc`: inputs and outputs that are images are channels last.
+first, the median of rounds in which all files of the net that are right run in turn, in one process or several (of
+these again the median); **bold** above 1.02. Where the first has none, the others' are milliseconds, too; "right" was
+not timed. A number in brackets: why not, below the table. The onnx and the function dialect are those of `--to nhwc`:
+inputs and outputs that are images are channels last.
 """
 
 
