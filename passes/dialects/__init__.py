@@ -40,6 +40,12 @@ def read(domain: str, op: str, opset: int) -> Spelling | None:
     return next((reading for reading in readings if reading is not None), None)
 
 
+def operator_of(node: NodeProto, opset: int) -> str:
+    """The name of the operator that a node of a file is, in whatever words."""
+    spelling = read(node.domain, node.op_type, opset)
+    return str(node.op_type if spelling is None else spelling.form.op)
+
+
 def meaning(domain: str, op: str, opset: int) -> FunctionProto | None:
     """A channels-last operator of some dialect in standard operators of an opset, if it is a function."""
     made = (dialect.function(domain, op, opset) for dialect in DIALECTS.values())

@@ -5,6 +5,7 @@ function refers to what its calls have, and where these differ, each says what i
 """
 
 from collections.abc import Collection, Iterable
+from copy import deepcopy
 from typing import Any
 
 import onnx
@@ -62,8 +63,7 @@ def is_one_of(function: FunctionProto, whole: FunctionProto, calls: Iterable[Nod
 
     onnxruntime ignores what a call has and its function does not declare.
     """
-    meant = FunctionProto()
-    meant.CopyFrom(whole)
+    meant = deepcopy(whole)
     trim(meant, function.attribute)
     return _meaning(function) == _meaning(meant) and names_of(calls) <= {*function.attribute}
 
@@ -95,8 +95,7 @@ def _meaning(function: FunctionProto) -> tuple[Any, ...]:
     """All of a function but what it and its nodes are called, and in which order nodes have their attributes."""
     nodes = []
     for node in function.node:
-        plain = NodeProto()
-        plain.CopyFrom(node)
+        plain = deepcopy(node)
         plain.ClearField("name")
         put(plain, sorted(node.attribute, key=lambda attr: attr.name))
         nodes.append(plain.SerializeToString(deterministic=True))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 MICROSOFT = "com.microsoft"  # onnxruntime's own operators
 SMALL = 4096  # elements; larger constants are weights: no inference and no rule reads them
@@ -59,6 +59,13 @@ def every_graph_proto(graph: GraphProto) -> Iterator[GraphProto]:
 def values_of(graph: GraphProto) -> dict[str, ValueInfoProto]:
     """All that a graph declares of its values, by name."""
     return {value.name: value for value in (*graph.value_info, *graph.output, *graph.input)}
+
+
+def held_tensors(graph: GraphProto) -> dict[str, TensorProto]:
+    """What a graph holds by name as an initializer or the tensor of a Constant."""
+    nodes = (node for node in graph.node if node.op_type == "Constant")
+    told = {node.output[0]: attr.t for node in nodes for attr in node.attribute if attr.name == "value"}
+    return {tensor.name: tensor for tensor in graph.initializer} | told
 
 
 def shape_of(value: ValueInfoProto | None) -> Shape | None:

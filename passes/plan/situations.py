@@ -69,7 +69,7 @@ def equation(node: Node, move: Move, dims: Dims) -> Situation | None:
     These are the left operand's, unless that is batches, rows and what it sums over, and the result's, if columns come
     first; the order of the right operand matters little.
     """
-    left, *others = re.split(",|->", move.attrs.get("equation", node.attr("equation")).replace(" ", ""))
+    left, *others = _terms(node, move)
     if len(others) != 2 or "." in left:
         return None
     right, result = others
@@ -84,12 +84,16 @@ def equation(node: Node, move: Move, dims: Dims) -> Situation | None:
 def matrices(node: Node, move: Move, dims: Dims) -> Situation | None:
     """``transposed``: an Einsum whose axes are not as a product of batches of matrices has them, with a run for each
     element of the operands and the result that is moved for that."""
-    terms = re.split(",|->", move.attrs.get("equation", node.attr("equation")).replace(" ", ""))
     constant = {i for i in range(node.arity[0]) if node.is_constant(i)}
-    found = as_matrices(terms, constant)
+    found = as_matrices(_terms(node, move), constant)
     slots = [(IN(0), IN(1), OUT(0))[i] for i in found.moved - constant] if found else []
     moved = sum(prod(dims(node.tensor(slot))) for slot in slots)
     return Situation("transposed", prod(dims(node.tensor(OUT(0)))) / moved) if moved else None
+
+
+def _terms(node: Node, move: Move) -> list[str]:
+    """The letters of each operand and of the result, as the new node has them."""
+    return re.split(",|->", move.attrs.get("equation", node.attr("equation")).replace(" ", ""))
 
 
 def shuffle(node: Node, move: Move, dims: Dims) -> Situation | None:

@@ -5,6 +5,7 @@ told, and left for the converter to measure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from passes import dialects
-from passes.ir.declared import opset_of
+from passes.ir.declared import held_tensors, opset_of
 from passes.layout.edit import Array
 from rewriter.backends.ranges import HIGHEST, LARGEST, LOWEST, RANGES, SMALLEST, Range, as_int8
 
@@ -45,8 +46,7 @@ class _Pairs:
     def __init__(self, model: ModelProto) -> None:
         graph, self.opset = model.graph, opset_of(model)
         self.nodes = list(graph.node)
-        constants = ((n, a) for n in graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value")
-        self.held = {tensor.name: tensor for tensor in graph.initializer} | {n.output[0]: a.t for n, a in constants}
+        self.held = held_tensors(graph)
         self.outputs = {value.name for value in graph.output}
         self.makers = {name: node for node in graph.node for name in node.output}
         self.readers: dict[str, list[NodeProto]] = {}
@@ -60,8 +60,7 @@ class _Pairs:
 
     def op(self, node: NodeProto) -> str:
         """The operator, whatever dialect it is spelled in."""
-        spelling = dialects.read(node.domain, node.op_type, self.opset)
-        return str(node.op_type if spelling is None else spelling.form.op)
+        return dialects.operator_of(node, self.opset)
 
     def array(self, name: str) -> Array | None:
         """A constant."""
@@ -177,9 +176,8 @@ class _Pairs:
             found = {self.ranges.get(r.output[0]) for r in self._readers(node) if r.op_type == QUANTIZE} - {None}
             if self.op(node) not in ONE_SCALE or len(found) != 1:
                 continue
-            (result,), joined, before = found, NodeProto(), []
+            (result,), joined, before = found, deepcopy(node), []
             assert result is not None
-            joined.CopyFrom(node)
             for place, name in enumerate(node.input):
                 if self.ranges.get(name, result) != result:
                     joined.input[place] = f"{node.output[0]}/{place}"
@@ -283,8 +281,7 @@ def without_ranges(ranged: Ranged) -> ModelProto:
 
 def with_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> ModelProto:
     """The model with other nodes."""
-    made = ModelProto()
-    made.CopyFrom(model)
+    made = deepcopy(model)
     del made.graph.node[:]
     made.graph.node.extend(nodes)
     return made

@@ -1,6 +1,7 @@
 """In which order inputs and outputs of converted models come: names tell them, converters and signatures sort them."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,7 @@ def in_one_order(given: tuple[Given, Given], read: tuple[Given, Given]) -> tuple
 
 def ordered(model: ModelProto, like: ModelProto) -> ModelProto:
     """The model with its inputs and its outputs in the order of another's, where both have the same names."""
-    made = ModelProto()
-    made.CopyFrom(model)
+    made = deepcopy(model)
     held = {tensor.name for tensor in like.graph.initializer}
     _order(made.graph.input, [value.name for value in like.graph.input if value.name not in held])
     _order(made.graph.output, [value.name for value in like.graph.output])
@@ -38,6 +38,6 @@ def _order(values: Any, names: Iterable[str]) -> None:
     own = {value.name: value for value in values}
     wanted = [own[name] for name in names if name in own]
     if len(wanted) == len(values) == len(own):
-        copies = [type(value).FromString(value.SerializeToString()) for value in wanted]
+        copies = deepcopy(wanted)  # what is in the list is gone with it
         del values[:]
         values.extend(copies)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from onnx import GraphProto, NodeProto
 
-from passes.ir.declared import body_protos, every_node_proto, shape_of, values_of
+from passes.dialects.facts import facts_of
+from passes.ir.declared import body_protos, every_node_proto
 from passes.ir.graph import is_standard
 
 
 def of_several_ranks(graph: GraphProto) -> set[str]:
     """The results of the If and Loop nodes of a graph and its bodies whose cases are known to differ in rank."""
-    ranks = _ranks(graph)
+    ranks = {name: len(fact.dims) for name, fact in facts_of(graph).items() if fact.dims is not None}
     cases = (case for node in every_node_proto(graph) if is_standard(node) for case in _cases(node))
     return {name for name, values in cases if len({ranks[value] for value in values if value in ranks}) > 1}
 
@@ -24,13 +25,3 @@ def _cases(node: NodeProto) -> Iterator[tuple[str, list[str]]]:
     if node.op_type == "Loop":  # without a trip the state is the first one
         states = zip(node.output, node.input[2:], inner[0].output[1:], strict=False)
         yield from ((name, [first, last.name]) for name, first, last in states)
-
-
-def _ranks(graph: GraphProto) -> dict[str, int]:
-    """Of all values of a graph and its bodies that have a known one."""
-    found = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
-    shapes = {name: shape_of(value) for name, value in values_of(graph).items()}
-    found |= {name: len(shape) for name, shape in shapes.items() if shape is not None}
-    for body in (body for node in graph.node for body in body_protos(node)):
-        found |= _ranks(body)
-    return found

@@ -4,10 +4,12 @@ A right rewrite adds in another order, so that what lies next to the middle of t
 Such a step is far more than the noise of floats, and the last bits of the inputs need not reach it.
 """
 
+from copy import deepcopy
+
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from passes.ir.declared import every_graph_proto
+from passes.ir.declared import every_graph_proto, held_tensors
 from passes.ir.graph import unused
 from rewriter.validation.session import Feed
 
@@ -27,8 +29,7 @@ def with_moved_ties(model: ModelProto) -> tuple[ModelProto, list[Feed]] | None:
     Moved at random, otherwise in each run, or all up or down. ``None`` where nothing of float32 is quantised by one
     known scale.
     """
-    copy = ModelProto()
-    copy.CopyFrom(model)
+    copy = deepcopy(model)
     taken = {name for graph in every_graph_proto(copy.graph) for node in graph.node for name in node.output}
     taken |= {value.name for value in (*copy.graph.input, *copy.graph.initializer)}
     ends, scales = [unused(name, taken) for name in ("most", "all")], _scales(copy.graph)
@@ -64,8 +65,6 @@ def _moved(node: NodeProto, seed: int, scale: float, ends: list[str], taken: set
 
 def _scales(graph: GraphProto) -> dict[str, float]:
     """Constants of one number in float32, by name."""
-    held = {tensor.name: tensor for tensor in graph.initializer}
-    constants = (node for node in graph.node if node.op_type == "Constant")
-    held |= {node.output[0]: a.t for node in constants for a in node.attribute if a.name == "value"}
-    single = {name: t for name, t in held.items() if t.data_type == TensorProto.FLOAT and not set(t.dims) - {1}}
+    held = held_tensors(graph).items()
+    single = {name: t for name, t in held if t.data_type == TensorProto.FLOAT and not set(t.dims) - {1}}
     return {name: float(numpy_helper.to_array(tensor).item()) for name, tensor in single.items()}

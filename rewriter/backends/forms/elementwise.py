@@ -10,6 +10,7 @@ from onnx import helper
 
 from rewriter.backends.forms.node import Form, Node, NoForm, Value, known, rank
 from rewriter.backends.forms.reduce import softmax_axes
+from rewriter.backends.guards import is_guard
 
 UNARY: dict[str, Any] = {
     "Abs": tf.abs,
@@ -178,9 +179,9 @@ def where(node: Node, condition: Value, x: Value, y: Value) -> Value:
 def _guards_rows(node: Node, y: Value) -> bool:
     """Whether it is ``Where(IsNaN(y), x, y)`` of a Softmax along rows: their sum makes all of a row NaN, or nothing."""
     asked, _, made = node.producers
-    if asked is None or made is None or (asked.op_type, made.op_type) != ("IsNaN", "Softmax"):
+    if made is None or not is_guard(node.proto, asked, made):
         return False
-    return asked.input[0] == node.proto.input[2] and softmax_axes(replace(node, proto=made), y) == [rank(y) - 1]
+    return softmax_axes(replace(node, proto=made), y) == [rank(y) - 1]
 
 
 def is_inf(node: Node, x: Value) -> Value:

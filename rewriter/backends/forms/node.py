@@ -41,15 +41,13 @@ class Node:
     @property
     def op(self) -> str:
         """The name of the operator that it is, in whatever words."""
-        return self.title.rpartition("::")[2]
+        return dialects.operator_of(self.proto, self.opset)
 
     @property
     def title(self) -> str:
         """Its name as users know it, behind its domain if that is not the standard one."""
-        spelling = dialects.read(self.proto.domain, self.proto.op_type, self.opset)
-        if spelling is not None:
-            return str(spelling.form.op)
-        return f"{self.proto.domain}::{self.proto.op_type}" if standard(self.proto.domain) else str(self.proto.op_type)
+        is_other = standard(self.proto.domain) and not dialects.read(self.proto.domain, self.proto.op_type, self.opset)
+        return f"{self.proto.domain}::{self.op}" if is_other else self.op
 
     @property
     def attrs(self) -> Mapping[str, Any]:
